@@ -1,0 +1,1 @@
+"""SQL, the object store and the signing key behind the ports of the service."""

@@ -1,0 +1,1 @@
+"""Use cases; what they need from the world are the protocols in `ports`."""

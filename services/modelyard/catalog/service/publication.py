@@ -1,0 +1,75 @@
+"""The one transaction that makes an upload's tree visible."""
+
+import contextlib
+from dataclasses import replace
+from datetime import datetime
+
+from modelyard.catalog.domain.artifacts import Artifact, Profile, Tree, Version
+from modelyard.catalog.domain.errors import CollectionBusy, NameTaken
+from modelyard.catalog.domain.executions import Checkpoint, Execution, Ref, attempt_of
+from modelyard.catalog.domain.names import ArtifactName, CheckpointName
+from modelyard.catalog.domain.uploads import Upload, UploadState
+from modelyard.catalog.service.access import check_fenced
+from modelyard.catalog.service.artifacts import existing_artifact
+from modelyard.catalog.service.ports import AuditRow, Transaction
+from modelyard.catalog.service.projects import existing_project
+from modelyard.catalog.service.uploads import existing_upload, needs_attempt
+from modelyard.foundation.ids import new_uid
+
+
+def publish(tx: Transaction, upload: Upload, tree: Tree, *, now: datetime, keep_checkpoints: int) -> None:
+    """COMMITTING to COMMITTED with the new version, or with the latest one when nothing changed.
+
+    A newer attempt that has begun meanwhile refuses it here, in the same transaction.
+    """
+    existing_project(tx, upload.project, lock=True)
+    current = existing_upload(tx, upload.project, upload.id, lock=True)
+    if current.state is not UploadState.COMMITTING:
+        return
+    execution: Execution | None = None
+    if needs_attempt(upload.target):
+        execution = check_fenced(tx, upload.project_uid, upload.creator)
+    if tx.trees.get(tree.uid, lock=True) is None:
+        raise CollectionBusy(f"the tree of {upload.name} was collected; it is made again")
+    if isinstance(upload.target, CheckpointName):
+        name, unchanged = _checkpoint(tx, current, upload.target, tree, now, keep_checkpoints), False
+    else:
+        version, unchanged = _version(tx, current, upload.target, tree, now)
+        name = str(version.name)
+        if execution is not None:
+            tx.executions.add_output(execution, Ref(name, version.tree.digest, version.uid))
+    tx.uploads.close(replace(current, state=UploadState.COMMITTED, version=name, unchanged=unchanged))
+    tx.audit(AuditRow(now, upload.creator, "", "CreateVersion", name))
+
+
+def _checkpoint(
+    tx: Transaction, upload: Upload, name: CheckpointName, tree: Tree, now: datetime, keep: int
+) -> str:
+    attempt = attempt_of(upload.creator)
+    tx.checkpoints.put(upload.project_uid, Checkpoint(name, tree, attempt.number, now))
+    tx.checkpoints.prune(upload.project_uid, name.job, keep)
+    return str(name)
+
+
+def _version(tx: Transaction, upload: Upload, target: ArtifactName, tree: Tree, now: datetime) -> tuple[Version, bool]:
+    """The version that the upload made or found, and whether it was there with the same content already."""
+    artifact = tx.artifacts.get(target, lock=True) or _created(tx, upload, target, now)
+    job = attempt_of(upload.creator).job if needs_attempt(target) else None
+    made = tx.versions.by_job(artifact, job) if job else None
+    if made is not None:
+        return made, made.tree.digest == tree.digest
+    latest = tx.versions.get(artifact, artifact.latest_version) if artifact.latest_version else None
+    if latest is not None and latest.tree.digest == tree.digest:
+        return latest, True
+    number = artifact.last_number + 1
+    version = Version(new_uid(), target, number, tree, upload.labels, upload.creator, now, upload.info)
+    tx.versions.insert(artifact, version, job)
+    tx.artifacts.update(replace(artifact, last_number=number, update_time=now))
+    return version, False
+
+
+def _created(tx: Transaction, upload: Upload, target: ArtifactName, now: datetime) -> Artifact:
+    """The artifact, made now, or by another first commit in this very moment."""
+    with contextlib.suppress(NameTaken):
+        tx.artifacts.insert(Artifact(new_uid(), upload.project_uid, target, new_uid(), Profile(), now, now))
+    return existing_artifact(tx, target, lock=True)

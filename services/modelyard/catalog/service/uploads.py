@@ -1,0 +1,351 @@
+"""Uploads up to their commit: begin, sign parts, look, give up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from modelyard.catalog.domain.artifacts import ModelInfo, Tree, validate_labels, validate_model_info
+from modelyard.catalog.domain.errors import PartsMissing, UploadNotOpen, not_found
+from modelyard.catalog.domain.names import (
+    ArtifactName,
+    CheckpointName,
+    Collection,
+    Target,
+    VersionName,
+    check_same_project,
+    parse_readable,
+    parse_upload,
+)
+from modelyard.catalog.domain.uploads import (
+    Pack,
+    Part,
+    Upload,
+    UploadState,
+    check_open,
+    missing_part,
+    validate_packs,
+)
+from modelyard.catalog.service.access import check_fenced, check_may_push, check_owns
+from modelyard.catalog.service.artifacts import existing_version
+from modelyard.catalog.service.audit import audit_row
+from modelyard.catalog.service.keys import pack_key
+from modelyard.catalog.service.ports import Catalog, RequestKey, Transaction
+from modelyard.catalog.service.projects import existing_project
+from modelyard.foundation.auth.identity import Identity
+from modelyard.foundation.clock import Clock
+from modelyard.foundation.errors import InvalidArgument
+from modelyard.foundation.ids import new_uid
+from modelyard.foundation.objectstore.store import ObjectStore, UploadMissing
+
+MAX_SIGNED_PARTS = 1000
+_STORE_CALLS_AT_ONCE = 8
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    max_packs: int = 10_000
+    max_bytes: int = 1 << 44
+    max_manifest_bytes: int = 512 << 20
+    ttl: timedelta = timedelta(hours=24)
+    """How long an upload may stay open."""
+    url_ttl: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class PartRef:
+    pack: int
+    part: int
+
+
+class UploadService:
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: ObjectStore,
+        clock: Clock,
+        limits: UploadLimits,
+        *,
+        committing: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`committing` and `ended` wake the loops that go on with such uploads."""
+        self._catalog = catalog
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._committing = committing
+        self._ended = ended
+
+    async def begin(
+        self,
+        caller: Identity,
+        project: str,
+        target: Target,
+        base_version: str,
+        packs: Sequence[Pack],
+        labels: Mapping[str, str],
+        key: RequestKey,
+    ) -> Upload:
+        check_same_project(project, target.project, "upload.target")
+        check_may_push(caller, target)
+        limits = self._limits
+        validate_packs(
+            packs,
+            max_packs=limits.max_packs,
+            max_bytes=limits.max_bytes,
+            max_manifest_bytes=limits.max_manifest_bytes,
+        )
+        labels = validate_labels(labels, "upload.labels")
+        upload = await self._inserted(caller, project, target, base_version, packs, labels, key, inline=False)
+        return await self._received(upload) if upload.state is UploadState.OPEN else upload
+
+    async def sign_parts(
+        self, caller: Identity, name: str, parts: Sequence[PartRef], origin: str
+    ) -> tuple[list[str], datetime]:
+        """A URL for each part asked for, and when they end."""
+        if not 1 <= len(parts) <= MAX_SIGNED_PARTS:
+            raise InvalidArgument(f"parts has {len(parts)} entries; ask for 1 to {MAX_SIGNED_PARTS}", field="parts")
+        upload = await self._open(caller, name)
+        packs = {pack.number: pack for pack in upload.packs}
+        for index, ref in enumerate(parts):
+            pack = packs.get(ref.pack)
+            if pack is None:
+                raise InvalidArgument(
+                    f"{name} has no pack {ref.pack}", field=f"parts[{index}].pack"
+                )
+            if not 1 <= ref.part <= pack.part_count:
+                raise InvalidArgument(
+                    f"pack {ref.pack} has the parts 1 to {pack.part_count}; {ref.part} is none of them",
+                    field=f"parts[{index}].part",
+                )
+        wanted = {ref.pack for ref in parts}
+        upload = await self._started(upload, [pack for pack in upload.packs if pack.number in wanted])
+        packs = {pack.number: pack for pack in upload.packs}
+        ttl_s = int(self._limits.url_ttl.total_seconds())
+        urls = [
+            self._store.sign_upload_part(
+                self._key(upload, ref.pack), packs[ref.pack].multipart_id, ref.part, origin=origin, ttl_s=ttl_s
+            )
+            for ref in parts
+        ]
+        return urls, self._clock.now() + self._limits.url_ttl
+
+    async def get(self, caller: Identity, name: str) -> Upload:
+        project, upload_id = parse_upload(name)
+        upload = await self._catalog.read(lambda tx: existing_upload(tx, project, upload_id))
+        check_owns(caller, upload, write=False)
+        return await self._received(upload) if upload.state is UploadState.OPEN else upload
+
+    async def commit(self, caller: Identity, name: str, info: ModelInfo | None) -> Upload:
+        """COMMITTING from here on, whatever happens to this process; the answer to a retry is where it stands."""
+        project, upload_id = parse_upload(name)
+        upload = await self._catalog.read(lambda tx: existing_upload(tx, project, upload_id))
+        check_owns(caller, upload, write=True)
+        is_model = isinstance(upload.target, ArtifactName) and upload.target.collection is Collection.MODELS
+        if info is not None and not is_model:
+            raise InvalidArgument("model_info goes with a model's upload only", field="model_info")
+        info = validate_model_info(info or ModelInfo(), "model_info") if is_model else None
+        if upload.state is UploadState.OPEN and not upload.inline:
+            await self._check_all_received(upload)
+
+        def work(tx: Transaction) -> Upload:
+            current = existing_upload(tx, project, upload_id, lock=True)
+            if current.state in (UploadState.COMMITTING, UploadState.COMMITTED, UploadState.FAILED):
+                return current
+            check_open(current)
+            if needs_attempt(current.target):
+                check_fenced(tx, current.project_uid, current.creator)
+            committing = replace(current, state=UploadState.COMMITTING, info=info)
+            tx.uploads.commit(committing)
+            tx.audit(audit_row(caller, "CommitUpload", current.name, self._clock.now()))
+            return committing
+
+        committed = await self._catalog.run(work)
+        self._committing()
+        return committed
+
+    async def abort(self, caller: Identity, name: str) -> Upload:
+        project, upload_id = parse_upload(name)
+
+        def work(tx: Transaction) -> Upload:
+            current = existing_upload(tx, project, upload_id, lock=True)
+            # Giving up another's upload can't change what it says, so a person may clean up behind a job.
+            check_owns(caller, current, write=False)
+            if current.state is UploadState.ABORTED:
+                return current
+            check_open(current)
+            aborted = replace(current, state=UploadState.ABORTED)
+            tx.uploads.close(aborted)
+            tx.audit(audit_row(caller, "AbortUpload", current.name, self._clock.now()))
+            return aborted
+
+        aborted = await self._catalog.run(work)
+        self._ended()
+        return aborted
+
+    async def insert_inline(
+        self, caller: Identity, project: str, target: ArtifactName, packs: Sequence[Pack], labels: Mapping[str, str], key: RequestKey
+    ) -> Upload:
+        """An open upload whose packs the catalog itself stores."""
+        check_same_project(project, target.project, "target")
+        check_may_push(caller, target)
+        labels = validate_labels(labels, "labels")
+        return await self._inserted(caller, project, target, "", packs, labels, key, inline=True)
+
+    async def _inserted(
+        self,
+        caller: Identity,
+        project: str,
+        target: Target,
+        base_version: str,
+        packs: Sequence[Pack],
+        labels: Mapping[str, str],
+        key: RequestKey,
+        *,
+        inline: bool,
+    ) -> Upload:
+        def work(tx: Transaction) -> Upload:
+            owner = existing_project(tx, project, lock=True)
+            now = self._clock.now()
+
+            def create() -> str:
+                if needs_attempt(target):
+                    check_fenced(tx, owner.uid, caller.subject)
+                base_name, base = _base(tx, owner.uid, target, base_version)
+                upload = Upload(
+                    id=new_uid(),
+                    project=project,
+                    project_uid=owner.uid,
+                    target=target,
+                    state=UploadState.OPEN,
+                    packs=tuple(packs),
+                    creator=caller.subject,
+                    create_time=now,
+                    expire_time=now + self._limits.ttl,
+                    base_version=base_name,
+                    base_tree=base.uid if base else "",
+                    inline=inline,
+                    labels=labels,
+                )
+                tx.uploads.insert(upload)
+                tx.audit(audit_row(caller, "BeginUpload", upload.name, now, key.request_id))
+                return upload.id
+
+            return existing_upload(tx, project, tx.once(key, now, create))
+
+        return await self._catalog.run(work)
+
+    async def _open(self, caller: Identity, name: str) -> Upload:
+        project, upload_id = parse_upload(name)
+
+        def work(tx: Transaction) -> Upload:
+            upload = existing_upload(tx, project, upload_id)
+            check_owns(caller, upload, write=True)
+            check_open(upload)
+            if upload.inline:
+                raise UploadNotOpen(f"{name} is an inline upload; it has no parts", resource=name)
+            return upload
+
+        return await self._catalog.read(work)
+
+    async def _started(self, upload: Upload, packs: Sequence[Pack]) -> Upload:
+        """With a multipart upload for each of `packs`; of two that start one at the same time, one is kept."""
+        missing = [pack for pack in packs if not pack.multipart_id]
+        if not missing:
+            return upload
+
+        async def start(pack: Pack) -> tuple[int, str]:
+            return pack.number, await self._store.start_multipart(self._key(upload, pack.number))
+
+        started = await few_at_once(start, missing)
+
+        def keep(tx: Transaction) -> list[tuple[int, str]]:
+            return [(number, id_) for number, id_ in started if not tx.uploads.begin_pack(upload, number, id_)]
+
+        for number, multipart_id in await self._catalog.run(keep):
+            await self._store.abort_multipart(self._key(upload, number), multipart_id)
+        return await self._catalog.read(lambda tx: existing_upload(tx, upload.project, upload.id))
+
+    async def _received(self, upload: Upload) -> Upload:
+        """With the parts that the store has."""
+
+        async def look(pack: Pack) -> Pack:
+            return replace(pack, received=tuple(await self._parts(upload, pack)))
+
+        return replace(upload, packs=tuple(await few_at_once(look, upload.packs)))
+
+    async def _check_all_received(self, upload: Upload) -> None:
+        received = await self._received(upload)
+        for pack in received.packs:
+            part = missing_part(pack, pack.received)
+            if part is not None:
+                raise PartsMissing(
+                    f"part {part} of pack {pack.number} has not arrived in the size that was declared; "
+                    "send it (GetUpload shows what is there), then commit again",
+                    resource=upload.name,
+                    pack=str(pack.number),
+                    part=str(part),
+                )
+
+    async def _parts(self, upload: Upload, pack: Pack) -> list[Part]:
+        if not pack.multipart_id:
+            return []
+        try:
+            parts = await self._store.list_parts(self._key(upload, pack.number), pack.multipart_id)
+        except UploadMissing:
+            # It was completed or aborted since the upload was read: then it is not open any more either.
+            return []
+        return [Part(part.number, part.etag, part.size) for part in parts]
+
+    def _key(self, upload: Upload, number: int) -> str:
+        return pack_key(upload.project_uid, upload.pack_id(number))
+
+
+def existing_upload(tx: Transaction, project: str, upload_id: str, *, lock: bool = False) -> Upload:
+    found = tx.uploads.get(project, upload_id, lock=lock)
+    if found is None:
+        raise not_found(f"projects/{project}/uploads/{upload_id}")
+    return found
+
+
+def needs_attempt(target: Target) -> bool:
+    return isinstance(target, CheckpointName) or target.collection is Collection.MODELS
+
+
+async def few_at_once(work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
+    """The results in the order of `items`, with only a few calls to the store at a time."""
+    gate = asyncio.Semaphore(_STORE_CALLS_AT_ONCE)
+
+    async def one(item: T) -> R:
+        async with gate:
+            return await work(item)
+
+    return list(await asyncio.gather(*(one(item) for item in items)))
+
+
+def _base(tx: Transaction, project_uid: str, target: Target, base_version: str) -> tuple[str, Tree | None]:
+    """The resolved name and the tree of the base; it stays while the upload is under way."""
+    at = "upload.base_version"
+    if not base_version:
+        return "", None
+    name = parse_readable(base_version, at)
+    if isinstance(name, VersionName):
+        if name.artifact != target:
+            raise InvalidArgument(f"{at} is no version of {target}", field=at)
+        version = existing_version(tx, name)
+        resolved, tree = str(version.name), version.tree
+    else:
+        if not isinstance(target, CheckpointName) or name.job != target.job:
+            raise InvalidArgument(f"{at} is no checkpoint of the same job", field=at)
+        checkpoint = tx.checkpoints.get(project_uid, name)
+        if checkpoint is None:
+            raise not_found(base_version, field=at)
+        resolved, tree = str(name), checkpoint.tree
+    if tx.trees.get(tree.uid, lock=True) is None:
+        raise not_found(base_version, field=at)
+    return resolved, tree

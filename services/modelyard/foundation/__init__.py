@@ -1,0 +1,1 @@
+"""What every process stands on; no business nouns in here."""

@@ -1,0 +1,1 @@
+"""Loops, child processes and the local copy of immutable trees."""

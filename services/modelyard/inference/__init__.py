@@ -1,0 +1,1 @@
+"""Deployments, the hosts that serve them, and the proxy's table of routes."""

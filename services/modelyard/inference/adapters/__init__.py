@@ -1,0 +1,1 @@
+"""Behind the ports: the database, the catalog, and the other processes' health."""

@@ -1,0 +1,68 @@
+"""Batches in exact order as a tf.data.Dataset: each iteration gives the current epoch, from its first batch on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from modelyard.job.order import Indices, batch_count, batches, permutation
+
+
+@dataclass
+class Position:
+    """Where training is; the order of the data follows it."""
+
+    epoch: int = 0
+    """Counts from 0."""
+    batch_size: int = 0
+    """Of the data that is trained on; 0 while that is not ours."""
+
+
+Gather = Callable[[Indices], tuple[NDArray[Any], ...]]
+
+
+def gather_from(arrays: Sequence[NDArray[Any]]) -> Gather:
+    """Rows of equally long arrays; float64 becomes float32, as Keras does it."""
+
+    def gather(rows: Indices) -> tuple[NDArray[Any], ...]:
+        taken = (array[rows] for array in arrays)
+        return tuple(rows.astype(np.float32) if rows.dtype == np.float64 else rows for rows in taken)
+
+    return gather
+
+
+def ordered(
+    gather: Gather,
+    count: int,
+    batch_size: int,
+    *,
+    seed: int,
+    position: Position,
+    shuffle: bool,
+    prepare: Callable[..., Any] | None = None,
+) -> Any:
+    """A tf.data.Dataset of `gather`'s batches; its cardinality is known, so `.map` keeps Keras's step counts.
+
+    Unshuffled data is in stored order. `prepare` maps a batch in the graph (decoding), in parallel and in order.
+    """
+
+    if shuffle:
+        position.batch_size = batch_size
+
+    def epoch() -> Iterator[tuple[NDArray[Any], ...]]:
+        order = permutation(seed, position.epoch, count) if shuffle else np.arange(count)
+        for rows in batches(order, batch_size):
+            yield gather(rows)
+
+    sample = gather(np.zeros(min(count, 1), np.int64))
+    signature = tuple(
+        tf.TensorSpec((None, *part.shape[1:]), tf.string if part.dtype == object else part.dtype) for part in sample
+    )
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+    if prepare is not None:
+        dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    steps = batch_count(count, batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)

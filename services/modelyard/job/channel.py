@@ -1,0 +1,69 @@
+"""The child's end of the inherited socket."""
+
+import os
+import socket
+import threading
+from typing import Protocol
+
+from modelyard.job.messages import Checkpointed, ChildMessage, Stop, decode_worker, encode
+
+ORPHANED = 75
+"""Exit status of a child whose worker is gone: its attempt is over, and nobody takes what it makes."""
+
+
+class Channel(Protocol):
+    """What a job needs of its worker."""
+
+    stop: threading.Event
+    """Set when the job is to save and end."""
+    published: int
+    """The newest checkpoint's step that is safe elsewhere; -1 before the first."""
+
+    def send(self, message: ChildMessage) -> None:
+        """Say something to the worker; may block while the worker is busy."""
+
+
+class SocketChannel:
+    """A thread reads; the end of the stream ends the process at once."""
+
+    def __init__(self, fd: int) -> None:
+        self.stop = threading.Event()
+        self.published = -1
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(True)
+        self._sending = threading.Lock()
+        threading.Thread(target=self._read, name="worker-messages", daemon=True).start()
+
+    def send(self, message: ChildMessage) -> None:
+        """Blocks while the worker does not read: a job never runs ahead of its own reports."""
+        with self._sending:
+            try:
+                self._socket.sendall(encode(message))
+            except OSError:
+                os._exit(ORPHANED)
+
+    def _read(self) -> None:
+        try:
+            with self._socket.makefile("rb") as lines:
+                for line in lines:
+                    self._take(line)
+        finally:
+            os._exit(ORPHANED)
+
+    def _take(self, line: bytes) -> None:
+        match decode_worker(line):
+            case Stop():
+                self.stop.set()
+            case Checkpointed(step):
+                self.published = max(self.published, step)
+
+
+class SilentChannel:
+    """Where there is no worker; every checkpoint counts as safe."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.published = 1 << 62
+
+    def send(self, message: ChildMessage) -> None:
+        """Nobody listens."""

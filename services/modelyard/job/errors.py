@@ -1,0 +1,51 @@
+"""What a job can refuse or end with.
+
+FailedPrecondition
+├── DatasetDescriptionWrong  a dataset is not what its own description claims
+├── DatasetUnsuitable        a dataset is well described, but not for what the code asks of it
+├── ImageUnreadable          a file that TensorFlow cannot decode
+├── Diverged                 the loss or a weight is no longer a number
+├── ExportInvalid            a model that cannot be saved, or answers differently once loaded
+├── AcceleratorMissing       a device was granted that TensorFlow cannot use
+├── CheckpointUnfit          a checkpoint of another model
+└── NoJob                    `context` outside a job
+"""
+
+from modelyard.foundation.errors import FailedPrecondition
+
+
+class DatasetDescriptionWrong(FailedPrecondition):
+    """`file` is where it shows; the message says what is claimed and what was found."""
+
+    reason = "DATASET_DESCRIPTION_WRONG"
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(f"{file}: {problem}", file=file, problem=problem)
+
+
+class DatasetUnsuitable(FailedPrecondition):
+    reason = "DATASET_UNSUITABLE"
+
+
+class ImageUnreadable(FailedPrecondition):
+    reason = "IMAGE_UNREADABLE"
+
+
+class Diverged(FailedPrecondition):
+    reason = "TRAINING_DIVERGED"
+
+
+class ExportInvalid(FailedPrecondition):
+    reason = "EXPORT_INVALID"
+
+
+class AcceleratorMissing(FailedPrecondition):
+    reason = "ACCELERATOR_MISSING"
+
+
+class CheckpointUnfit(FailedPrecondition):
+    reason = "CHECKPOINT_UNFIT"
+
+
+class NoJob(FailedPrecondition):
+    reason = "NO_JOB"

@@ -1,0 +1,52 @@
+"""Inside a job every Keras `fit` reports, checkpoints and goes on after a crash, whatever the script says."""
+
+import functools
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from modelyard.job.session import Context
+from modelyard.job.training import FitCallback
+
+
+def install(context: Context) -> None:
+    """Wrap keras.Model.fit for the rest of this process."""
+    plain = keras.Model.fit
+    signature = inspect.signature(plain)
+
+    @functools.wraps(plain)
+    def fit(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = bound.arguments
+        callbacks = arguments["callbacks"] or []
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+            if not any(isinstance(callback, FitCallback) for callback in listed):
+                arguments["callbacks"] = listed + context.callbacks()
+        if _is_plain_arrays(arguments):
+            # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
+            batch_size = arguments["batch_size"] or 32
+            arguments["x"] = context.ordered_arrays((arguments["x"], arguments["y"]), batch_size)
+            arguments["y"] = arguments["batch_size"] = None
+        if isinstance(arguments["x"], tf.data.Dataset):
+            # It says by itself in which order its batches come; Keras would warn that it cannot shuffle it.
+            arguments["shuffle"] = False
+        return plain(*bound.args, **bound.kwargs)
+
+    keras.Model.fit = fit
+
+
+def _is_plain_arrays(arguments: dict[str, Any]) -> bool:
+    return (
+        isinstance(arguments["x"], np.ndarray)
+        and isinstance(arguments["y"], np.ndarray)
+        and len(arguments["x"]) == len(arguments["y"])
+        and arguments["shuffle"] is True
+        and arguments["sample_weight"] is None
+        and not arguments["validation_split"]
+        and arguments["steps_per_epoch"] is None
+    )

@@ -1,0 +1,238 @@
+"""What worker and training process say to each other: one JSON object a line, both ways, over an inherited socket.
+
+    child -> worker  hello prepared progress metric checkpoint exported stopped failed
+    worker -> child  stop checkpointed
+
+Also `JobSpec`, the job.json that the child is started with. Nothing in here imports TensorFlow.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+MAX_LINE_BYTES = 256 << 10
+
+
+class ProtocolError(ValueError):
+    """A line that is no message; the worker treats it as a broken child."""
+
+
+class FailureClass(StrEnum):
+    """Why an attempt ended, as far as the child itself can tell; killed children are judged by the worker."""
+
+    USER_CODE = "USER_CODE"
+    INVALID_DATA = "INVALID_DATA"
+    ACCELERATOR_OOM = "ACCELERATOR_OOM"
+    HOST_OOM = "HOST_OOM"
+    DIVERGED = "DIVERGED"
+    EXPORT_INVALID = "EXPORT_INVALID"
+    STORAGE = "STORAGE"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """TensorFlow is imported and the devices are bound."""
+
+    kind: ClassVar[str] = "hello"
+    tensorflow: str
+    keras: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Two steps have run: data, shapes, labels and the network fit each other. 0 = not known."""
+
+    kind: ClassVar[str] = "prepared"
+    steps_per_epoch: int
+    total_steps: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """At most four a second; epoch counts from 1; metrics are running means of the epoch."""
+
+    kind: ClassVar[str] = "progress"
+    step: int
+    total_steps: int
+    epoch: int
+    epochs: int
+    examples_per_s: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A value worth a point in a curve: each metric once an epoch, and whatever the code reports."""
+
+    kind: ClassVar[str] = "metric"
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The folder `path` is complete on disk; training from it is exactly training on."""
+
+    kind: ClassVar[str] = "checkpoint"
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The folder `path` holds a SavedModel that was loaded again and gave the same answers."""
+
+    kind: ClassVar[str] = "exported"
+    path: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The answer to stop; a checkpoint of this step was sent before, unless no step has run."""
+
+    kind: ClassVar[str] = "stopped"
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last message of a child that ends with exit status 1."""
+
+    kind: ClassVar[str] = "failed"
+    failure_class: FailureClass
+    message: str
+    traceback: str = ""
+    """The frames of the user's code only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Save at the next batch, say stopped and exit with status 0."""
+
+    kind: ClassVar[str] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The worker has published this checkpoint; the child may delete older folders."""
+
+    kind: ClassVar[str] = "checkpointed"
+    step: int
+
+
+ChildMessage = Hello | Prepared | Progress | Metric | Checkpoint | Exported | Stopped | Failed
+WorkerMessage = Stop | Checkpointed
+_CHILD = {kind.kind: kind for kind in (Hello, Prepared, Progress, Metric, Checkpoint, Exported, Stopped, Failed)}
+_WORKER = {kind.kind: kind for kind in (Stop, Checkpointed)}
+
+
+def encode(message: ChildMessage | WorkerMessage) -> bytes:
+    """One line, its line feed included. Numbers that are not finite are written as JSON's common NaN and Infinity."""
+    return json.dumps({message.kind: asdict(message)}, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_child(line: bytes) -> ChildMessage:
+    """A line from the child; raises ProtocolError. The child runs anybody's code: believe nothing but the form."""
+    return _decode(line, _CHILD)  # type: ignore[return-value]
+
+
+def decode_worker(line: bytes) -> WorkerMessage:
+    """A line from the worker; raises ProtocolError."""
+    return _decode(line, _WORKER)  # type: ignore[return-value]
+
+
+def _decode(line: bytes, kinds: Mapping[str, type[Any]]) -> object:
+    if len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"a line of {len(line)} bytes")
+    try:
+        ((name, values),) = json.loads(line).items()
+        kind = kinds[name]
+        wanted = {spec.name: spec.type for spec in fields(kind)}
+        return kind(**{key: _CASTS[wanted[key]](value) for key, value in values.items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ProtocolError(f"not a message: {line[:120]!r}") from error
+
+
+def _int(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError(f"{value!r} is not a count")
+    return value
+
+
+def _float(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")
+    return value
+
+
+_CASTS: Mapping[Any, Any] = {
+    int: _int,
+    float: _float,
+    str: _text,
+    FailureClass: FailureClass,
+    tuple[str, ...]: lambda value: tuple(map(_text, value)),
+    Mapping[str, float]: lambda value: {_text(name): _float(number) for name, number in value.items()},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """job.json. Paths are relative to its folder; what is left out has the default."""
+
+    job: str
+    """Resource name: projects/p/jobs/j."""
+    attempt: int
+    code: str
+    """The package's folder: a shipped template's or a user's."""
+    entry: str
+    """`module:function`, or `module` for a script that does its work when it is run."""
+    fd: int
+    """The inherited socket; -1 where there is no worker."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    deterministic: bool = True
+    devices: tuple[str, ...] = ("cpu",)
+    """`cpu`, or the GPUs that this job was given: `gpu:0`, `gpu:3`."""
+    cpu_threads: int = 0
+    """0 = TensorFlow decides."""
+    checkpoint_every_s: float = 30.0
+    dataset: str = "inputs/dataset"
+    resume: str = ""
+    """The folder of a checkpoint to go on from; "" = from the beginning."""
+    resume_step: int = 0
+    checkpoints: str = "checkpoints"
+    model: str = "model"
+    scratch: str = "scratch"
+
+    def to_json(self) -> str:
+        """The text of job.json."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "JobSpec":
+        """Raises ValueError for unknown or missing keys."""
+        values = json.loads(text)
+        values["devices"] = tuple(values.get("devices", ("cpu",)))
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"job.json does not fit this version of modelyard: {error}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> "JobSpec":
+        """Raises OSError or ValueError."""
+        return cls.from_json(path.read_text())

@@ -1,0 +1,1 @@
+"""The installation's one address, and the way of every prediction to its model server."""

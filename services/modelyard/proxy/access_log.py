@@ -1,0 +1,75 @@
+"""One JSON line for each prediction.
+
+Not by `logging`: that would cost more than all the rest of a prediction. Lines are gathered and written together.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+_FLUSH_S = 0.1
+_FLUSH_BYTES = 64 * 1024
+_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
+
+
+class AccessLog:
+    def __init__(self, where: str, process: str = "proxy") -> None:
+        """`where` is "stderr", a file's path or "" (nothing is written)."""
+        self._descriptor = -1
+        self._owned = False
+        if where == "stderr":
+            self._descriptor = sys.stderr.fileno()
+        elif where:
+            self._descriptor = os.open(where, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._owned = True
+        self._constant = f'"level":"info","process":"{process}","logger":"access"'
+        self._lines: list[str] = []
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._second = 0
+        self._stamp = ""
+
+    @property
+    def enabled(self) -> bool:
+        return self._descriptor >= 0
+
+    def write(self, event: dict[str, object]) -> None:
+        """`event` are strings and numbers; time, level, process and logger are added."""
+        if self._descriptor < 0:
+            return
+        line = f'{{"time":"{self._time()}",{self._constant},{_encode(event)[1:]}\n'
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= _FLUSH_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        data = "".join(self._lines).encode()
+        self._lines.clear()
+        self._size = 0
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            self.flush()
+        if self._owned:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _time(self) -> str:
+        """ISO 8601 to the millisecond; the part down to the second is formatted once a second."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._stamp}.{int((now - second) * 1000):03d}+00:00"

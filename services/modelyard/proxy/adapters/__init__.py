@@ -1,0 +1,1 @@
+"""What the proxy needs from elsewhere: the route table, revocations, a way to a model server."""

@@ -1,0 +1,128 @@
+"""The prediction path beside Envoy: the same functions on `grpc.aio`, and REST on uvicorn, on two unix sockets."""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvicorn
+
+from modelyard.foundation.auth.identity import Identity
+from modelyard.foundation.errors import ModelyardError
+from modelyard.foundation.rpc import edge
+from modelyard.foundation.rpc.binding import abort
+from modelyard.foundation.rpc.server import Limits, server_options
+from modelyard.foundation.rpc.shapes import Context, GenericHandler, MethodHandler
+from modelyard.foundation.rpc.status import DETAILS_KEY
+from modelyard.proxy.adapters.grpc_upstream import GrpcUpstream
+from modelyard.proxy.adapters.upstream import Upstream
+from modelyard.proxy.domain import Backend
+from modelyard.proxy.envoy.clusters import FRONT_GRPC, FRONT_REST, front_socket
+from modelyard.proxy.errors import RequestTooLarge
+from modelyard.proxy.methods import METHODS, Method, Shape, not_offered
+from modelyard.proxy.observed import observed
+from modelyard.proxy.payload import Payload
+from modelyard.proxy.rest import RestOverAsgi
+from modelyard.proxy.runtime import Runtime, retire_s
+from modelyard.proxy.service import OK, Call, Outcome, Predictions
+from modelyard.proxy.settings import ProxySettings
+from modelyard.proxy.spec import read_model_spec, read_task_specs
+
+log = logging.getLogger(__name__)
+
+_FRAME_SPARE_BYTES = 1024
+
+
+class Beside:
+    """Start it before Envoy and stop it after."""
+
+    def __init__(self, settings: ProxySettings) -> None:
+        limits = settings.predictions
+        upstream = GrpcUpstream(settings.backends, limits.max_message_bytes, retire_s(settings))
+        self._settings = settings
+        self._runtime = Runtime(settings, upstream)
+        options = server_options(
+            Limits(
+                # One more than is accepted, so that it is us who refuse, in our words.
+                max_message_bytes=limits.max_message_bytes + _FRAME_SPARE_BYTES,
+                max_metadata_bytes=2 * 1024 * settings.connections.max_header_kib,
+                max_streams_per_connection=limits.max_in_flight,
+            )
+        )
+        self._grpc = grpc.aio.server(options=options)
+        self._grpc.add_generic_rpc_handlers((GrpcBeside(self._runtime.predictions, upstream),))
+        rest = RestOverAsgi(self._runtime.predictions, upstream, limits.max_json_bytes)
+        self._rest = _Uvicorn(rest, front_socket(settings.run_dir, FRONT_REST))
+
+    async def start(self) -> None:
+        self._settings.run_dir.mkdir(parents=True, exist_ok=True)
+        self._settings.run_dir.chmod(0o700)
+        self._grpc.add_insecure_port(f"unix:{front_socket(self._settings.run_dir, FRONT_GRPC)}")
+        await self._runtime.start()
+        await self._grpc.start()
+        await self._rest.start()
+
+    async def stop(self, grace_s: float) -> None:
+        await self._grpc.stop(grace_s)
+        await self._rest.stop()
+        await self._runtime.stop()
+
+
+class GrpcBeside(GenericHandler):
+    def __init__(self, predictions: Predictions, upstream: Upstream) -> None:
+        self._predictions = predictions
+        self._upstream = upstream
+        self._handlers = {
+            path: grpc.unary_unary_rpc_method_handler(self._bound(method)) for path, method in METHODS.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> MethodHandler:
+        path = handler_call_details.method
+        return self._handlers.get(path) or grpc.unary_unary_rpc_method_handler(_refusing(path))
+
+    def _bound(self, method: Method) -> Any:
+        async def serve(message: bytes, context: Context) -> bytes:
+            try:
+                outcome = await self._answer(method, message, context)
+            except ModelyardError as error:
+                await abort(context, error)
+                raise
+            if outcome.code == OK:
+                return outcome.payload.message
+            details = ((DETAILS_KEY, outcome.details),) if outcome.details else ()
+            await context.abort(_CODES.get(outcome.code, grpc.StatusCode.UNKNOWN), outcome.message, details)
+            raise AssertionError("abort raises")
+
+        return serve
+
+    async def _answer(self, method: Method, message: bytes, context: Context) -> Outcome:
+        metadata = context.invocation_metadata() or ()
+        request_id = next((str(value) for key, value in metadata if key == "x-request-id"), "")
+        predictions = self._predictions
+        call = predictions.open(
+            method, edge.bearer_token(metadata), context.time_remaining(), request_id, _peer(metadata, context)
+        )
+        with observed(predictions, call) as seen:
+            outcome = await self._serve(call, method, message)
+            seen.answered(outcome)
+            call.bytes_out = len(outcome.payload)
+            return outcome
+
+    async def _serve(self, call: Call, method: Method, message: bytes) -> Outcome:
+        predictions = self._predictions
+        limit = predictions.max_message_bytes
+        if len(message) > limit:
+            raise too_large(len(message), limit)
+        predictions.hold(call, len(message))
+        spec = read_task_specs(message) if method.shape is Shape.TASKS else read_model_spec(message)
+        predictions.admit(call, spec)
+        payload = Payload(message, framed=False)
+
+        async def send(backend: Backend, timeout_s: float) -> Outcome:
+            return await self._upstream.unary(backend, method.path, payload, timeout_s, call.request_id)
+
+        if method.shape is Shape.EACH_VERSION:
+            return await predictions.gather(call, spec, send)
+        return await predictions.forward(call, spec, send)

@@ -1,0 +1,1 @@
+"""Envoy: what it is told to do, and the process itself."""

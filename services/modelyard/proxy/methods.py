@@ -1,0 +1,65 @@
+"""Which prediction methods there are, and who may call them: one table."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from modelyard.foundation.errors import ModelyardError
+from modelyard.proxy.errors import ConfigIsManaged, UnknownMethod
+
+PREDICTORS = frozenset({"predictor", "editor", "admin"})
+READERS = PREDICTORS | {"viewer"}
+
+
+class Shape(Enum):
+    """Where a request says which model it means, and how many model servers answer."""
+
+    ONE = auto()
+    """`model_spec` is field 1; one model server answers."""
+    TASKS = auto()
+    """Field 1 are tasks with a `model_spec` each; one model server answers."""
+    EACH_VERSION = auto()
+    """`model_spec` is field 1; one model server of each version answers, and the answers are merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    path: str
+    shape: Shape
+    roles: frozenset[str]
+    """Held in the deployment's project."""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+_PREDICTION = "/tensorflow.serving.PredictionService/"
+_MODEL = "/tensorflow.serving.ModelService/"
+
+PREDICT = Method(_PREDICTION + "Predict", Shape.ONE, PREDICTORS)
+GET_MODEL_METADATA = Method(_PREDICTION + "GetModelMetadata", Shape.ONE, READERS)
+GET_MODEL_STATUS = Method(_MODEL + "GetModelStatus", Shape.EACH_VERSION, READERS)
+
+METHODS = {
+    method.path: method
+    for method in (
+        PREDICT,
+        Method(_PREDICTION + "Classify", Shape.ONE, PREDICTORS),
+        Method(_PREDICTION + "Regress", Shape.ONE, PREDICTORS),
+        Method(_PREDICTION + "MultiInference", Shape.TASKS, PREDICTORS),
+        GET_MODEL_METADATA,
+        GET_MODEL_STATUS,
+    )
+}
+
+_RELOAD = _MODEL + "HandleReloadConfigRequest"
+
+
+def not_offered(path: str) -> ModelyardError:
+    """Why a method that is not in the table is refused."""
+    if path == _RELOAD:
+        return ConfigIsManaged(
+            "which models are served is decided by deployments, not by the model server's own configuration; "
+            "use DeploymentService or `modelyard deploy`"
+        )
+    return UnknownMethod(f"{path[:200]!a} is not served here; the services and methods are listed by reflection")

@@ -1,0 +1,1 @@
+"""The database and the catalog, behind the ports of `service`."""

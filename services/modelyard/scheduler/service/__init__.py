@@ -1,0 +1,1 @@
+"""The scheduler's use cases, and the ports that they need."""

@@ -1,0 +1,1 @@
+"""Translation between the protocol and the use cases."""

@@ -1,0 +1,142 @@
+"""One channel to an installation: token, deadline and errors on every call."""
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from modelyard.sdk.discovery import Access
+from modelyard.sdk.errors import from_rpc_error
+
+Response = TypeVar("Response")
+
+MAX_MESSAGE_BYTES = 64 << 20
+CALL_TIMEOUT_S = 60.0
+
+_RETRIES = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
+"""Safe for every call: those that create carry a request_id."""
+
+
+class _Details(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _Edge(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Puts the token on every call and tells whoever watches what is called."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+        self.watch: Callable[[str, Message], None] | None = None
+
+    def _dress(self, details: Any, request: Any) -> _Details:
+        if self.watch is not None:
+            self.watch(details.method, request)
+        metadata = list(details.metadata or ())
+        token = self._token()
+        if token:
+            metadata.append(("authorization", f"Bearer {token}"))
+        return _Details(details.method, details.timeout, metadata, details.credentials, details.wait_for_ready, None)
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return continuation(self._dress(client_call_details, request), request)
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return continuation(self._dress(client_call_details, request), request)
+
+
+class Connection:
+    """A channel; thread-safe. Close it, or use it in a `with`."""
+
+    def __init__(self, access: Access, token: Callable[[], str] | None = None) -> None:
+        """`token` answers the token at every call, for those whose token is renewed."""
+        self.access = access
+        self._edge = _Edge(token or (lambda: access.token))
+        self._bare = _open_channel(access)
+        self.channel = grpc.intercept_channel(self._bare, self._edge)
+
+    def watch_calls(self, watch: Callable[[str, Message], None]) -> None:
+        """Call `watch(full method, request)` before every call."""
+        self._edge.watch = watch
+
+    def call(
+        self, method: Callable[..., Response], request: Message, *, timeout: float | None = CALL_TIMEOUT_S
+    ) -> Response:
+        """A unary call; raises ModelyardError's subclasses. `timeout` in seconds."""
+        try:
+            return method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+
+    def stream(
+        self, method: Callable[..., Iterable[Response]], request: Message, *, timeout: float | None = None
+    ) -> Iterator[Response]:
+        """A server stream; raises ModelyardError's subclasses from the iterator. Closing the iterator ends the call."""
+        call = method(request, timeout=timeout)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End every call and close the channel."""
+        self._bare.close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def is_local(server: str) -> bool:
+    """Whether `server` is a unix socket or a loopback address, where plaintext is allowed."""
+    if server.startswith("unix:"):
+        return True
+    host = server.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _open_channel(access: Access) -> grpc.Channel:
+    options = [
+        ("grpc.enable_http_proxy", 0 if is_local(access.server) else 1),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.service_config", _RETRIES),
+        ("grpc.enable_retries", 1),
+        ("grpc.keepalive_time_ms", 30_000),
+    ]
+    if is_local(access.server):
+        return grpc.insecure_channel(access.server, options=options)
+    roots = Path(access.ca_file).read_bytes() if access.ca_file else None
+    return grpc.secure_channel(access.server, grpc.ssl_channel_credentials(root_certificates=roots), options=options)

@@ -1,0 +1,112 @@
+"""Datasets."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from modelyard.api.catalog.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from modelyard.sdk.connection import Connection
+from modelyard.sdk.download import fetch_files
+from modelyard.sdk.folder import Sources, scan
+from modelyard.sdk.layouts import DESCRIPTION_FILE, Layout, describe
+from modelyard.sdk.names import in_project, version_in_project
+from modelyard.sdk.pages import every, lister
+from modelyard.sdk.progress import Progress, silent
+from modelyard.sdk.upload import Pushed, push
+
+
+class Datasets:
+    """A project's datasets and their versions."""
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._project = project
+        self._stub = dataset_service_pb2_grpc.DatasetServiceStub(connection.channel)
+
+    def push(
+        self,
+        name: str,
+        folder: Path | str,
+        *,
+        layout: Layout = "auto",
+        labels: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> Pushed:
+        """Make a folder the next version of a dataset; only what its latest version lacks is sent."""
+        return self.push_sources(name, scan(Path(folder)), layout=layout, labels=labels, progress=progress)
+
+    def push_sources(
+        self,
+        name: str,
+        sources: Sources,
+        *,
+        layout: Layout = "auto",
+        labels: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> Pushed:
+        """The same for files that need not lie in one folder."""
+        target = in_project(self._project, "datasets", name)
+        described = {**sources, DESCRIPTION_FILE: describe(sources, layout)}
+        base = f"{target}/versions/latest"
+        return push(self._connection, target, described, base=base, labels=labels, progress=progress)
+
+    def pull(self, version: str, folder: Path | str, *, progress: Progress = silent) -> None:
+        """Write a version's files into a new folder, verified."""
+        name = version_in_project(self._project, "datasets", version)
+        fetch_files(self._connection, name, Path(folder), progress=progress)
+
+    def get(self, name: str) -> dataset_pb2.Dataset:
+        """A dataset by its name."""
+        full = in_project(self._project, "datasets", name)
+        return self._connection.call(self._stub.GetDataset, dataset_service_pb2.GetDatasetRequest(name=full))
+
+    def version(self, name: str) -> dataset_pb2.DatasetVersion:
+        """A version: `mnist@3`, `mnist@latest`, `mnist`."""
+        full = version_in_project(self._project, "datasets", name)
+        return self._connection.call(
+            self._stub.GetDatasetVersion, dataset_service_pb2.GetDatasetVersionRequest(name=full)
+        )
+
+    def input_spec(self, name: str) -> dataset_pb2.InputSpec:
+        """What an example of a version looks like."""
+        full = version_in_project(self._project, "datasets", name)
+        return self._connection.call(self._stub.GetInputSpec, dataset_service_pb2.GetInputSpecRequest(name=full))
+
+    def list(self) -> Iterator[dataset_pb2.Dataset]:
+        """Every dataset of the project."""
+        request = dataset_service_pb2.ListDatasetsRequest(parent=f"projects/{self._project}")
+        return every(lister(self._connection.call, self._stub.ListDatasets, request, "datasets"))
+
+    def versions(self, name: str) -> Iterator[dataset_pb2.DatasetVersion]:
+        """Every version of a dataset, newest first."""
+        request = dataset_service_pb2.ListDatasetVersionsRequest(parent=in_project(self._project, "datasets", name))
+        return every(lister(self._connection.call, self._stub.ListDatasetVersions, request, "dataset_versions"))
+
+    def create(self, name: str, dataset: dataset_pb2.Dataset | None = None) -> dataset_pb2.Dataset:
+        """An empty dataset."""
+        request = dataset_service_pb2.CreateDatasetRequest(
+            parent=f"projects/{self._project}", dataset_id=name, dataset=dataset, request_id=str(uuid.uuid4())
+        )
+        return self._connection.call(self._stub.CreateDataset, request)
+
+    def set_alias(
+        self, name: str, alias: str, version: int, expected_version: int | None = None
+    ) -> dataset_pb2.Dataset:
+        """Point an alias to a version, if it still points to `expected_version`."""
+        request = dataset_service_pb2.SetDatasetAliasRequest(
+            name=in_project(self._project, "datasets", name),
+            alias=alias,
+            version=version,
+            expected_version=expected_version,
+        )
+        return self._connection.call(self._stub.SetDatasetAlias, request)
+
+    def delete(self, name: str) -> None:
+        """Delete a dataset with all versions, or with `name@3` that version."""
+        if "@" in name or "/versions/" in name:
+            full = version_in_project(self._project, "datasets", name)
+            version_request = dataset_service_pb2.DeleteDatasetVersionRequest(name=full)
+            self._connection.call(self._stub.DeleteDatasetVersion, version_request)
+        else:
+            request = dataset_service_pb2.DeleteDatasetRequest(name=in_project(self._project, "datasets", name))
+            self._connection.call(self._stub.DeleteDataset, request)

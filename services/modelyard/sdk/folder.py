@@ -1,0 +1,109 @@
+"""A local folder as a tree's files: what is where, and its hashes."""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.progress import Progress, silent
+from modelyard.tree import Entry, File, PathInvalid, validate_path
+
+JUNK = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".modelyard", "__pycache__", "__MACOSX"})
+"""Left by desktops and tools; never content."""
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one file's bytes come from: a file on disk, or bytes made on the fly."""
+
+    size: int
+    location: Path | None = None
+    content: bytes = b""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes [offset, offset + length); fewer if the file became shorter."""
+        if self.location is None:
+            return self.content[offset : offset + length]
+        with self.location.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+
+Sources = Mapping[str, Source]
+"""Path in the tree -> where its bytes are."""
+
+
+def scan(folder: Path) -> dict[str, Source]:
+    """Every regular file below `folder`, by its path in the tree. A link or a device is an error, not a surprise."""
+    if not folder.is_dir():
+        raise InvalidArgument(f"{folder} is not a folder; give the folder that holds the files", reason="NOT_A_FOLDER")
+    sources: dict[str, Source] = {}
+    for path, entry in _walk(folder, ""):
+        path = unicodedata.normalize("NFC", path)
+        try:
+            validate_path(path)
+        except PathInvalid as error:
+            raise InvalidArgument(f"{error}; rename {entry.path}", reason=error.reason) from error
+        sources[path] = Source(entry.stat(follow_symlinks=False).st_size, Path(entry.path))
+    return sources
+
+
+def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name in JUNK:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{prefix}{entry.name}", entry
+            else:
+                raise InvalidArgument(
+                    f"{entry.path} is a link or a device; only regular files can be pushed: copy what it points to",
+                    reason="NOT_A_REGULAR_FILE",
+                )
+
+
+def hash_files(sources: Sources, progress: Progress = silent) -> list[File]:
+    """Size and SHA-256 of every source, sorted by path."""
+    files = []
+    total = sum(source.size for source in sources.values())
+    done = 0
+    for path in sorted(sources):
+        source = sources[path]
+        whole = hashlib.sha256()
+        size = 0
+        for chunk in _chunks(source):
+            whole.update(chunk)
+            size += len(chunk)
+        files.append(File(path, size, whole.hexdigest()))
+        done += size
+        progress("hashing", done, total)
+    return files
+
+
+def _chunks(source: Source) -> Iterator[bytes]:
+    if source.location is None:
+        yield source.content
+        return
+    with source.location.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def read_pack(files: Sequence[Entry], sources: Sources, offset: int, length: int) -> bytes:
+    """Bytes [offset, offset + length) of the pack that `files` make one behind the other, `files` sorted by offset."""
+    parts = []
+    end = offset + length
+    for entry in files:
+        start, stop = max(offset, entry.offset), min(end, entry.offset + entry.size)
+        if start < stop:
+            parts.append(sources[entry.path].read(start - entry.offset, stop - start))
+    data = b"".join(parts)
+    if len(data) != length:
+        raise InvalidArgument("a file became shorter while it was being pushed; push again", reason="FILE_CHANGED")
+    return data

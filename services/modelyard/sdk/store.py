@@ -1,0 +1,71 @@
+"""HTTP to the object store, by signed URLs only."""
+
+import time
+from collections.abc import Iterator
+
+import urllib3
+
+from modelyard.sdk.errors import DataLoss, PermissionDenied, Unavailable
+
+_RETRIES = urllib3.Retry(total=6, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+_CHUNK_BYTES = 1 << 20
+_RESUMES = 6
+
+
+class Store:
+    """A pool of connections to wherever signed URLs point."""
+
+    def __init__(self, ca_file: str = "") -> None:
+        self._pool = urllib3.PoolManager(
+            maxsize=16,
+            retries=_RETRIES,
+            timeout=urllib3.Timeout(connect=10, read=120),
+            ca_certs=ca_file or None,
+        )
+
+    def put(self, url: str, data: bytes) -> None:
+        """PUT one part. Raises PermissionDenied (URL_EXPIRED) when the URL is no longer valid, else Unavailable."""
+        try:
+            answer = self._pool.request("PUT", url, body=data, headers={"Content-Type": ""})
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"the object store can't be reached: {error}", reason="STORE_UNREACHABLE") from error
+        _check(answer.status, "a part")
+
+    def get(self, url: str) -> bytes:
+        """GET a whole object that fits into memory."""
+        return b"".join(self.read(url, None))
+
+    def read(self, url: str, size: int | None) -> Iterator[bytes]:
+        """GET an object in chunks, going on where a broken connection left off; `size` in bytes if it is known."""
+        done = 0
+        for attempt in range(_RESUMES):
+            try:
+                answer = self._pool.request(
+                    "GET", url, headers={"Range": f"bytes={done}-"} if done else {}, preload_content=False
+                )
+                try:
+                    _check(answer.status, "an object")
+                    for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
+                        done += len(chunk)
+                        yield chunk
+                finally:
+                    answer.release_conn()
+                if size is None or done == size:
+                    return
+                if done > size:
+                    raise DataLoss(f"the store sent {done} bytes of a pack of {size}", reason="PACK_DAMAGED")
+            except urllib3.exceptions.HTTPError as error:
+                if attempt == _RESUMES - 1 or size is None:
+                    raise Unavailable(f"the object store broke off: {error}", reason="STORE_UNREACHABLE") from error
+            time.sleep(0.2 * 2**attempt)  # back-off between tries, not a wait for a condition
+        raise DataLoss(f"the store sent {done} bytes of a pack of {size}", reason="PACK_DAMAGED")
+
+
+def _check(status: int, what: str) -> None:
+    if status in (200, 206):
+        return
+    if status == 403:
+        raise PermissionDenied(f"the URL for {what} is no longer valid", reason="URL_EXPIRED")
+    raise Unavailable(
+        f"the object store answered {status} for {what}", reason="STORE_FAILED", facts={"status": str(status)}
+    )

@@ -1,0 +1,183 @@
+"""The scheduler, as a worker dials it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from modelyard.api.scheduler.v1 import (
+    device_pb2,
+    job_pb2,
+    worker_sync_service_pb2,
+    worker_sync_service_pb2_grpc,
+)
+from modelyard.trainer.domain import (
+    AttemptStopped,
+    Device,
+    Failed,
+    FailureClass,
+    Found,
+    Outcome,
+    Progress,
+    StopReason,
+    Succeeded,
+)
+from modelyard.trainer.orders import Assignment, Orders, Seen, StopOrder
+from modelyard.trainer.reporter import Report, Unavailable
+
+T = TypeVar("T")
+
+_SYNC_WAIT_S = 10
+_SYNC_TIMEOUT_S = 20.0
+_CALL_TIMEOUT_S = 15.0
+_TRANSIENT = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+)
+_KINDS = {"cpu": device_pb2.DEVICE_KIND_CPU, "gpu": device_pb2.DEVICE_KIND_GPU, "tpu": device_pb2.DEVICE_KIND_TPU}
+_KIND_NAMES = {number: name for name, number in _KINDS.items()}
+_STOP_REASONS = {
+    worker_sync_service_pb2.StopCommand.REASON_CANCELLED: StopReason.CANCELLED,
+    worker_sync_service_pb2.StopCommand.REASON_PREEMPTED: StopReason.PREEMPTED,
+    worker_sync_service_pb2.StopCommand.REASON_STALE: StopReason.STALE,
+    worker_sync_service_pb2.StopCommand.REASON_TIMEOUT: StopReason.TIMEOUT,
+}
+
+
+class Scheduler:
+    """One worker's calls."""
+
+    def __init__(self, channel: grpc.aio.Channel, worker: str, instance_id: str, hostname: str, version: str) -> None:
+        self._stub = worker_sync_service_pb2_grpc.WorkerSyncServiceStub(channel)
+        self._worker = worker
+        self._instance_id = instance_id
+        self._hostname = hostname
+        self._version = version
+        self._cursor = ""
+
+    async def sync(self, found: Found, seen: Sequence[Seen], *, draining: bool, wait: bool) -> Orders:
+        """What I see, what I should do; with `wait` the answer may take 10 s. Raises Unavailable."""
+        request = worker_sync_service_pb2.SyncRequest(
+            worker=f"workers/{self._worker}",
+            instance_id=self._instance_id,
+            devices=[to_device(device) for device in found.devices],
+            draining=draining,
+            hostname=self._hostname,
+            version=self._version,
+            tensorflow_version=found.tensorflow_version,
+            cursor=self._cursor if wait else "",
+        )
+        request.max_wait.seconds = _SYNC_WAIT_S if wait else 0
+        for one in seen:
+            state = job_pb2.Attempt.STATE_RUNNING if one.running else job_pb2.Attempt.STATE_PREPARING
+            request.attempts.add(name=one.attempt, state=state)
+        answer = await self._call(self._stub.Sync, request, _SYNC_TIMEOUT_S)
+        self._cursor = answer.cursor
+        return Orders(
+            tuple(_assignment(each) for each in answer.assignments),
+            tuple(
+                StopOrder(each.attempt, _STOP_REASONS[each.reason], each.grace.ToTimedelta().total_seconds())
+                for each in answer.stops
+            ),
+            answer.lease.ToTimedelta().total_seconds(),
+            answer.drain,
+        )
+
+    async def report(self, report: Report) -> None:
+        """Deliver logs, metrics and progress."""
+        request = worker_sync_service_pb2.ReportRequest(
+            attempt=report.attempt,
+            sequence=report.sequence,
+            progress=to_progress(report.progress),
+            state=job_pb2.Attempt.STATE_RUNNING if report.running else job_pb2.Attempt.STATE_PREPARING,
+            start_step=report.start_step,
+        )
+        for line in report.lines:
+            request.logs.add(time=_timestamp(line.time), text=line.text)
+        for point in report.points:
+            request.metrics.add(time=_timestamp(point.time), step=point.step, metric=point.metric, value=point.value)
+        await self._call(self._stub.Report, request, _CALL_TIMEOUT_S)
+
+    async def complete(self, attempt: str, outcome: Outcome) -> None:
+        """Say how it ended; the same again is fine."""
+        request = worker_sync_service_pb2.CompleteAttemptRequest(attempt=attempt)
+        match outcome:
+            case Succeeded():
+                request.outcome = job_pb2.Attempt.STATE_SUCCEEDED
+                request.model_version = outcome.model_version
+            case Failed():
+                request.outcome = job_pb2.Attempt.STATE_FAILED
+                request.failure_class = failure_class(outcome.failure_class)
+                request.message, request.detail = outcome.message, outcome.detail
+            case _:
+                request.outcome = job_pb2.Attempt.STATE_STOPPED
+        await self._call(self._stub.CompleteAttempt, request, _CALL_TIMEOUT_S)
+
+    async def _call(self, method: Callable[..., Awaitable[T]], request: Message, timeout: float) -> T:
+        try:
+            return await method(request, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _TRANSIENT:
+                raise Unavailable(f"{error.code().name}: {error.details()}") from error
+            if error.code() is grpc.StatusCode.ABORTED:
+                raise AttemptStopped from error
+            raise
+
+
+def failure_class(value: FailureClass) -> job_pb2.Job.FailureClass.ValueType:
+    """The API's word for it."""
+    return job_pb2.Job.FailureClass.Value(f"FAILURE_CLASS_{value}")
+
+
+def to_device(device: Device) -> device_pb2.Device:
+    """The API's message."""
+    return device_pb2.Device(
+        kind=_KINDS[device.kind],
+        index=device.index,
+        model=device.model,
+        memory_bytes=device.memory_bytes,
+        problem=device.problem,
+    )
+
+
+def to_progress(progress: Progress) -> job_pb2.Progress:
+    """The API's message."""
+    return job_pb2.Progress(
+        stage=progress.stage,
+        step=progress.step,
+        total_steps=progress.total_steps,
+        epoch=progress.epoch,
+        epochs=progress.epochs,
+        examples_per_second=progress.examples_per_second,
+        metrics=progress.metrics,
+        done_bytes=progress.done_bytes,
+        total_bytes=progress.total_bytes,
+        checkpoint_step=progress.checkpoint_step,
+    )
+
+
+def _assignment(each: worker_sync_service_pb2.Assignment) -> Assignment:
+    return Assignment(
+        each.attempt,
+        each.spec.template,
+        json_format.MessageToDict(each.spec.parameters),
+        each.spec.dataset_version,
+        each.spec.dataset_digest,
+        each.spec.model,
+        tuple(Device(_KIND_NAMES[d.kind], d.index, d.model, d.memory_bytes, d.problem) for d in each.devices),
+        each.token,
+    )
+
+
+def _timestamp(seconds: float) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(datetime.fromtimestamp(seconds, UTC))
+    return stamp

@@ -1,0 +1,270 @@
+"""One attempt, from its assignment to its outcome."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelyard.job.messages import (
+    Checkpoint,
+    Checkpointed,
+    ChildMessage,
+    Exported,
+    Hello,
+    JobSpec,
+    Metric,
+    Prepared,
+    Stop,
+)
+from modelyard.job.messages import Failed as ChildFailed
+from modelyard.job.messages import Progress as ChildProgress
+from modelyard.job.messages import Stopped as ChildStopped
+from modelyard.trainer.checkpoints import CheckpointPublisher, Published
+from modelyard.trainer.child import TrainingProcess
+from modelyard.trainer.domain import (
+    AttemptFailed,
+    AttemptStopped,
+    Device,
+    Failed,
+    FailureClass,
+    Outcome,
+    Stopped,
+    StopReason,
+    Succeeded,
+    died,
+)
+from modelyard.trainer.reporter import Reporter
+from modelyard.trainer.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an attempt shall do."""
+
+    attempt: str
+    code: Path
+    """The template's folder."""
+    entry: str
+    """What to run in it."""
+    parameters: Mapping[str, Any]
+    dataset_version: str
+    dataset_digest: str
+    model: str
+    devices: tuple[Device, ...]
+    cpu_threads: int
+    checkpoint_every_s: float
+
+    @property
+    def number(self) -> int:
+        """Which attempt of its job."""
+        return int(self.attempt.rpartition("/")[2])
+
+    @property
+    def job(self) -> str:
+        """The job's resource name."""
+        return self.attempt.rpartition("/attempts/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A checkpoint to go on from."""
+
+    name: str
+    step: int
+
+
+class Inputs(Protocol):
+    """Where an attempt's inputs come from."""
+
+    async def begin(self) -> Resume | None:
+        """Tell the catalog that the attempt has begun; answers the newest checkpoint."""
+
+    def dataset(self, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
+        """A verified, indexed copy of the dataset that stays while the context is open."""
+
+    async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
+        """Put a checkpoint's files into a new folder."""
+
+
+class Outputs(Protocol):
+    """Where an attempt's outputs go."""
+
+    async def store_checkpoint(self, step: int, folder: Path) -> None:
+        """Publish a checkpoint."""
+
+    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
+        """Check the exported model and make it a version of the job's model; answers the version's name."""
+
+
+class AttemptRun:
+    """Runs one attempt. `run` answers its outcome; `stop` asks it to end early."""
+
+    def __init__(self, work: Work, workspace: Workspace, inputs: Inputs, outputs: Outputs, reporter: Reporter) -> None:
+        self.work = work
+        self._workspace = workspace
+        self._inputs = inputs
+        self._outputs = outputs
+        self._reporter = reporter
+        self._process: TrainingProcess | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+        self._stopping: StopReason | None = None
+        self._exported: Exported | None = None
+        self._failed: ChildFailed | None = None
+        self._stopped = False
+
+    @property
+    def running(self) -> bool:
+        """Whether its first training step has begun."""
+        return self._reporter.running
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why it was told to stop, if it was."""
+        return self._stopping
+
+    async def run(self) -> Outcome:
+        """Never raises but when cancelled; whatever happens, no process and no folder is left."""
+        self._task = asyncio.create_task(self._run(), name=f"attempt {self.work.attempt}")
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            if not self._task.cancelled():
+                self._task.cancel()
+                await asyncio.wait([self._task])
+                raise
+            return Stopped()
+
+    def stop(self, reason: StopReason, grace_s: float) -> None:
+        """End early. One that saves gets `grace_s` to checkpoint; the others end at once."""
+        if self._stopping is not None and (self._stopping is reason or not self._stopping.saves):
+            return
+        self._stopping = reason
+        if self._task is None:
+            return
+        if reason.saves and self._process is not None:
+            self._process.say(Stop())
+            asyncio.get_running_loop().call_later(grace_s, self._task.cancel)
+        else:
+            self._task.cancel()
+
+    async def _run(self) -> Outcome:
+        try:
+            async with self._inputs_ready() as resume:
+                await self._train(resume)
+            assert self._exported is not None
+            version = await self._outputs.register(
+                self._workspace.folder / self._exported.path, self._exported.metrics, self._reporter
+            )
+            return Succeeded(version)
+        except AttemptStopped:
+            return Stopped()
+        except AttemptFailed as error:
+            return Failed(error.failure_class, error.message, error.detail)
+        except OSError as error:
+            return Failed(FailureClass.STORAGE, f"this worker's disk can't be used: {error}")
+        finally:
+            self._workspace.remove()
+
+    @contextlib.asynccontextmanager
+    async def _inputs_ready(self) -> AsyncIterator[Resume | None]:
+        self._workspace.create()
+        resume = await self._inputs.begin()
+        async with self._inputs.dataset(self._reporter) as dataset:
+            self._workspace.dataset.symlink_to(dataset, target_is_directory=True)
+            if resume is not None:
+                await self._inputs.checkpoint(resume, self._workspace.resume, self._reporter)
+                self._reporter.start_step = resume.step
+                self._reporter.progress.step = self._reporter.progress.checkpoint_step = resume.step
+            yield resume
+
+    async def _train(self, resume: Resume | None) -> None:
+        """Run the job's process until it has exported its model."""
+        ours, theirs = socket.socketpair()
+        self._workspace.job_file.write_text(self._spec(resume, theirs.fileno()).to_json())
+        self._reporter.progress.stage = "preparing"
+        self._reporter.changed(urgent=True)
+        process = self._process = await TrainingProcess.start(
+            self._workspace.job_file, ours, theirs, self._reporter.line
+        )
+        try:
+            async with CheckpointPublisher(self._outputs.store_checkpoint) as publisher:
+                if self._stopping is not None:
+                    process.say(Stop())
+                async for message in process.messages():
+                    self._take(message, process, publisher)
+                status = await process.wait()
+                await publisher.finish()
+            self._judge(status, process)
+        finally:
+            await process.close()
+            self._process = None
+
+    def _spec(self, resume: Resume | None, fd: int) -> JobSpec:
+        return JobSpec(
+            job=self.work.job,
+            attempt=self.work.number,
+            code=str(self.work.code),
+            entry=self.work.entry,
+            fd=fd,
+            parameters=self.work.parameters,
+            seed=int(self.work.parameters.get("seed", 0)),
+            devices=tuple(device.tensorflow_name for device in self.work.devices),
+            cpu_threads=self.work.cpu_threads,
+            checkpoint_every_s=self.work.checkpoint_every_s,
+            resume="resume" if resume else "",
+            resume_step=resume.step if resume else 0,
+        )
+
+    def _take(self, message: ChildMessage, process: TrainingProcess, publisher: CheckpointPublisher) -> None:
+        progress = self._reporter.progress
+        match message:
+            case Hello():
+                self._reporter.line(
+                    f"TensorFlow {message.tensorflow}, Keras {message.keras}: {', '.join(message.devices)}"
+                )
+            case Prepared():
+                progress.total_steps = message.total_steps
+                progress.stage = "training"
+                self._reporter.running = True
+                self._reporter.changed(urgent=True)
+            case ChildProgress():
+                progress.step, progress.total_steps = message.step, message.total_steps
+                progress.epoch, progress.epochs = message.epoch, message.epochs
+                progress.examples_per_second = message.examples_per_s
+                progress.metrics.update(message.metrics)
+                self._reporter.changed()
+            case Metric():
+                self._reporter.point(message.step, message.name, message.value)
+                progress.metrics[message.name] = message.value
+                self._reporter.changed()
+            case Checkpoint():
+                publisher.add(message.step, self._workspace.folder / message.path, self._published(process))
+            case Exported():
+                self._exported = message
+            case ChildFailed():
+                self._failed = message
+            case ChildStopped():
+                self._stopped = True
+
+    def _published(self, process: TrainingProcess) -> Published:
+        def published(step: int) -> None:
+            process.say(Checkpointed(step))
+            self._reporter.progress.checkpoint_step = step
+            self._reporter.changed()
+
+        return published
+
+    def _judge(self, status: int, process: TrainingProcess) -> None:
+        """Raise what the end of the process means; return if it has exported a model."""
+        if self._failed is not None:
+            failed = self._failed
+            raise AttemptFailed(
+                FailureClass(failed.failure_class), failed.message, failed.traceback or process.last_lines
+            )
+        if self._stopped and self._stopping is not None:
+            raise AttemptStopped
+        if status != 0 or self._exported is None:
+            raise died(status, process.last_lines)

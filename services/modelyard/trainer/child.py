@@ -1,0 +1,106 @@
+"""A job's process: an inherited socket to talk over, pipes for what it prints, no credentials."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from modelyard.foundation.sync.children import Child
+from modelyard.job.messages import (
+    MAX_LINE_BYTES,
+    Checkpointed,
+    ChildMessage,
+    ProtocolError,
+    Stop,
+    decode_child,
+    encode,
+)
+from modelyard.trainer.domain import AttemptFailed, FailureClass
+
+LAST_LINES = 40
+_STOP_GRACE_S = 3.0
+
+
+class TrainingProcess:
+    """Runs `python -m modelyard.job job.json` in a workspace. Close it whatever happens."""
+
+    def __init__(
+        self, child: Child, last: deque[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._child = child
+        self._last = last
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(
+        cls, job_file: Path, ours: socket.socket, theirs: socket.socket, printed: Callable[[str], None]
+    ) -> "TrainingProcess":
+        """Start the process with `theirs`, whose number job.json names; every line that it prints goes to `printed`."""
+        last = deque[str](maxlen=LAST_LINES)
+
+        def keep(stream: str, line: str) -> None:
+            last.append(line)
+            printed(line)
+
+        child = await Child.start(
+            [sys.executable, "-m", "modelyard.job", str(job_file)],
+            environment=_environment(job_file.parent),
+            cwd=job_file.parent,
+            pass_fds=(theirs.fileno(),),
+            on_line=keep,
+        )
+        theirs.close()
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
+        return cls(child, last, reader, writer)
+
+    @property
+    def last_lines(self) -> str:
+        """The end of what it printed."""
+        return "\n".join(self._last)
+
+    async def messages(self) -> AsyncIterator[ChildMessage]:
+        """What it says, until it closes the socket. Raises AttemptFailed for words that are none."""
+        while True:
+            try:
+                line = await self._reader.readuntil(b"\n")
+            except (asyncio.IncompleteReadError, ConnectionResetError):
+                return
+            except asyncio.LimitOverrunError:
+                raise AttemptFailed(FailureClass.USER_CODE, "the job sent a message that is too long") from None
+            try:
+                yield decode_child(line)
+            except ProtocolError as error:
+                raise AttemptFailed(FailureClass.USER_CODE, f"the job sent {error}", self.last_lines) from error
+
+    def say(self, message: Stop | Checkpointed) -> None:
+        """Tell it something; a process that is gone hears nothing."""
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    async def wait(self) -> int:
+        """Its exit status, once everything that it printed has been taken; negative for a signal."""
+        ended = await self._child.wait()
+        return -ended.signal if ended.signal is not None else ended.code or 0
+
+    async def close(self) -> None:
+        """Make sure that it and everything that it started is gone."""
+        self._writer.close()
+        await self._child.stop(_STOP_GRACE_S)
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    """Nothing of the worker's own; what TensorFlow needs to find its libraries and a home that is the job's."""
+    kept = ("PATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "HOME": str(workspace / "scratch"),
+        "TMPDIR": str(workspace / "scratch"),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }

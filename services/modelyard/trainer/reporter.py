@@ -1,0 +1,139 @@
+"""Collects what an attempt prints and measures, and sends it in batches."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from modelyard.trainer.domain import Progress
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 0.5
+MAX_LINES = 5_000
+MAX_POINTS = 20_000
+MAX_BATCH = 1_000
+MAX_LINE_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that the job printed; `time` in seconds since 1970."""
+
+    time: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A metric's value; `time` in seconds since 1970."""
+
+    time: float
+    step: int
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One batch, numbered from 1."""
+
+    attempt: str
+    sequence: int
+    lines: tuple[LogLine, ...]
+    points: tuple[Point, ...]
+    progress: Progress
+    running: bool
+    """The first training step has begun."""
+    start_step: int
+
+
+class Reports(Protocol):
+    """Where reports go."""
+
+    async def report(self, report: Report) -> None:
+        """Deliver it. Raises Unavailable when it should be tried again, AttemptFailed or AttemptStopped to end."""
+
+
+class Unavailable(Exception):
+    """The scheduler can't be reached now; the same report is sent again later."""
+
+
+class Reporter:
+    """One attempt's reports: never blocks the job, never loses the newest, sends each exactly once."""
+
+    def __init__(self, attempt: str, reports: Reports) -> None:
+        self._attempt = attempt
+        self._reports = reports
+        self._lines: deque[LogLine] = deque()
+        self._points: deque[Point] = deque()
+        self._dropped = 0
+        self._dirty = False
+        self._sequence = 0
+        self._unsent: Report | None = None
+        self._urgent = asyncio.Event()
+        self.progress = Progress()
+        self.running = False
+        self.start_step = 0
+
+    def line(self, text: str) -> None:
+        """A line of the job's output; when nobody takes them the oldest are left out, and the log says so."""
+        if len(self._lines) >= MAX_LINES:
+            self._lines.popleft()
+            self._dropped += 1
+        self._lines.append(LogLine(time.time(), text[:MAX_LINE_CHARACTERS]))
+
+    def point(self, step: int, metric: str, value: float) -> None:
+        """A metric's value."""
+        if len(self._points) >= MAX_POINTS:
+            self._points.popleft()
+        self._points.append(Point(time.time(), step, metric, value))
+
+    def changed(self, *, urgent: bool = False) -> None:
+        """`progress` has changed; `urgent`: somebody waits for it."""
+        self._dirty = True
+        if urgent:
+            self._urgent.set()
+
+    async def run(self) -> None:
+        """Send what there is, twice a second at most, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(PERIOD_S):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._urgent.clear()
+            await self._flush_once()
+
+    async def flush(self) -> None:
+        """Send everything; raises Unavailable if that can't be done now."""
+        while self._unsent or self._lines or self._points or self._dirty:
+            await self._send()
+
+    async def _flush_once(self) -> None:
+        try:
+            await self.flush()
+        except Unavailable as error:
+            log.warning("a report was not delivered", extra={"attempt": self._attempt, "error": str(error)})
+
+    async def _send(self) -> None:
+        if self._unsent is None:
+            self._sequence += 1
+            self._unsent = self._take()
+        await self._reports.report(self._unsent)
+        self._unsent = None
+
+    def _take(self) -> Report:
+        lines = [self._lines.popleft() for _ in range(min(len(self._lines), MAX_BATCH))]
+        points = [self._points.popleft() for _ in range(min(len(self._points), MAX_BATCH))]
+        if self._dropped:
+            lines.insert(0, LogLine(time.time(), f"… {self._dropped} lines were left out"))
+            self._dropped = 0
+        self._dirty = False
+        progress = replace(self.progress, metrics=dict(self.progress.metrics))
+        return Report(
+            self._attempt, self._sequence, tuple(lines), tuple(points), progress, self.running, self.start_step
+        )

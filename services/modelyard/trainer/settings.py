@@ -1,0 +1,33 @@
+"""Settings of a worker."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from modelyard.foundation.config import ChannelSettings, IdentitySettings, ListenSettings, ProcessSettings
+
+
+class TrainerSettings(ProcessSettings):
+    """`python -m modelyard.trainer --config trainer.toml`."""
+
+    worker: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """The worker's id; its token must be `workers/{worker}`'s."""
+    server: ChannelSettings
+    """The installation's one address: the proxy."""
+    identity: IdentitySettings
+    """token_file: this worker's token; trust_file: whom the local service believes."""
+    listen: ListenSettings
+    """Where the local TrainerService answers."""
+    work_folder: Path
+    """Attempts' folders and verified copies of datasets; only this worker writes there."""
+    cache_max_bytes: int = Field(default=50 << 30, ge=1 << 20)
+    """Copies of datasets above this are dropped, the longest unused first."""
+    use_devices: Literal["auto", "cpu"] = "auto"
+    """`auto`: GPUs and TPUs where TensorFlow can use them, and the CPU; `cpu`: the CPU only."""
+    cpu_threads: int = Field(default=0, ge=0)
+    """Threads of a job on the CPU; 0 means as many as TensorFlow likes."""
+    checkpoint_every_s: float = Field(default=30.0, gt=0)
+    """Time between checkpoints within an epoch; each epoch's end is one as well."""
+    stop_grace_s: float = Field(default=60.0, gt=0)
+    """How long a job may take to checkpoint when the worker is told to stop."""

@@ -1,0 +1,147 @@
+"""A worker's side of the job protocol, for tests: prepare a dataset, start a child, talk to it."""
+
+import gzip
+import hashlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.job.description import parse_description
+from modelyard.job.examples import build_index, pack_path
+from modelyard.job.messages import (
+    Checkpoint,
+    Checkpointed,
+    ChildMessage,
+    JobSpec,
+    Stop,
+    WorkerMessage,
+    decode_child,
+    encode,
+)
+from modelyard.templates.specs import SHIPPED
+from modelyard.tree import File, plan_packs
+
+Images = NDArray[np.uint8]
+
+
+def idx_bytes(values: Images) -> bytes:
+    """An IDX file of uint8."""
+    return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
+
+
+def strokes(count: int, seed: int = 0) -> tuple[Images, Images]:
+    """Pictures that a small network learns in an epoch: class k has a bright bar in row band k of four."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 4, count).astype(np.uint8)
+    images = random.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[label * 7 : label * 7 + 4] += 150
+    return images, labels
+
+
+def prepare(folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> dict[str, int]:
+    """A prepared dataset as a worker leaves it: packs and index."""
+    contents = {**files, "modelyard.dataset.json": json.dumps(description).encode()}
+    plan = plan_packs(File(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in contents.items())
+    (folder / "packs").mkdir(parents=True)
+    for pack in plan.packs:
+        pack_path(folder, pack.pack).write_bytes(b"".join(contents[entry.path] for entry in pack.files))
+    parsed = parse_description(contents["modelyard.dataset.json"])
+    return build_index(parsed, plan.entries, folder)
+
+
+def idx_description(train: int, test: int, classes: int, shape: tuple[int, int, int] = (28, 28, 1)) -> dict[str, Any]:
+    """The description of an MNIST-like set."""
+    return {
+        "format": 1,
+        "layout": "idx",
+        "modality": "image",
+        "features": {
+            "image": {"dtype": "uint8", "shape": list(shape), "encoding": "raw"},
+            "label": {"dtype": "int64", "classes": [str(n) for n in range(classes)]},
+        },
+        "splits": {
+            "train": {"examples": train, "images": "train-images", "labels": "train-labels.gz"},
+            "test": {"examples": test, "images": "test-images", "labels": "test-labels"},
+        },
+    }
+
+
+def prepare_idx(folder: Path, train: tuple[Images, Images], test: tuple[Images, Images], classes: int) -> None:
+    """Images and labels as IDX files, one of them gzipped."""
+    files = {
+        "train-images": idx_bytes(train[0]),
+        "train-labels.gz": gzip.compress(idx_bytes(train[1])),
+        "test-images": idx_bytes(test[0]),
+        "test-labels": idx_bytes(test[1]),
+    }
+    prepare(folder, files, idx_description(len(train[0]), len(test[0]), classes))
+
+
+class Child:
+    """A job's process, seen from the worker. It is killed when the block ends."""
+
+    def __init__(self, folder: Path, **spec: Any) -> None:
+        """Defaults: the shipped template on `folder/inputs/dataset`."""
+        ours, theirs = socket.socketpair()
+        values = {
+            "job": "projects/p/jobs/j",
+            "attempt": 1,
+            "code": str(SHIPPED / "image-classification"),
+            "entry": "train:main",
+            "deterministic": True,
+            "fd": theirs.fileno(),
+        }
+        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        (folder / "job.json").write_text(JobSpec(**{**values, **spec}).to_json())
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "modelyard.job", str(folder / "job.json")],
+                env={"PATH": os.environ["PATH"], "HOME": str(folder / "scratch")},
+                pass_fds=(theirs.fileno(),),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        theirs.close()
+        self.socket = ours
+        self._lines = ours.makefile("rb")
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._lines.close()
+        self.socket.close()
+
+    def say(self, message: WorkerMessage) -> None:
+        """Tell the child something."""
+        self.socket.sendall(encode(message))
+
+    def messages(self) -> Iterator[ChildMessage]:
+        """Until the child closes its end; every checkpoint is published at once."""
+        for line in self._lines:
+            message = decode_child(line)
+            if isinstance(message, Checkpoint):
+                self.say(Checkpointed(message.step))
+            yield message
+
+    def finish(self, stop_when: Callable[[ChildMessage], bool] = lambda _: False) -> tuple[int, list[ChildMessage]]:
+        """Run to the end, saying stop once a message asks for it; exit status and all messages."""
+        heard = []
+        for message in self.messages():
+            heard.append(message)
+            if stop_when(message):
+                self.say(Stop())
+        return self.process.wait(), heard
