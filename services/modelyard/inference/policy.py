@@ -1,16 +1,7 @@
 """Who may call what."""
 
-from modelyard.foundation.auth.policy import (
-    ADMINS,
-    EDITORS,
-    HOSTS,
-    INSTALLATION,
-    PUBLIC,
-    READERS,
-    SERVICES,
-    Rule,
-    service_rules,
-)
+from modelyard.foundation.auth.policy import INSTALLATION, PUBLIC, Rule, service_rules
+from modelyard.foundation.auth.roles import ADMINS, EDITORS, HOSTS, READERS, SERVICES
 from modelyard.foundation.rpc.server import REFLECTION_V1, REFLECTION_V1ALPHA
 
 RULES = {

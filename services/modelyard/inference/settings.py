@@ -1,5 +1,7 @@
 """Settings of this service."""
 
+from pydantic import Field
+
 from modelyard.foundation.config import (
     ChannelSettings,
     IdentitySettings,
@@ -20,3 +22,5 @@ class InferenceSettings(ProcessSettings):
     """Model versions, and the executions that hold them."""
     scheduler: ChannelSettings
     """For the installation's health only."""
+    health_period_s: float = Field(default=1.0, gt=0)
+    """How often the neighbours are asked how they are."""

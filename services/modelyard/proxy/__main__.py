@@ -7,6 +7,7 @@ import sys
 
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.telemetry import logs
+from modelyard.proxy.beside import Beside
 from modelyard.proxy.envoy.process import Envoy
 from modelyard.proxy.front import embedded_environment
 from modelyard.proxy.settings import ProxySettings
@@ -25,22 +26,33 @@ def main() -> int:
 
 
 async def serve(settings: ProxySettings) -> int:
-    """Runs until it is told to stop (0) or Envoy ends (its status)."""
+    """Runs until it is told to stop (0) or Envoy ends by itself (1)."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     environment = embedded_environment(settings)
+    beside = None if environment else Beside(settings)
     envoy = Envoy(settings, environment)
-    await envoy.start()
-    log.info("serving", extra={"address": envoy.address, "front": "pyvoy" if environment else "aio"})
+    if beside is not None:
+        await beside.start()
+    try:
+        await envoy.start()
+        log.info("serving", extra={"address": envoy.address, "front": "aio" if beside else "pyvoy"})
+        return await _until_ended(envoy, stopped, settings.grace_s)
+    finally:
+        if beside is not None:
+            await beside.stop(0)
+
+
+async def _until_ended(envoy: Envoy, stopped: asyncio.Event, grace_s: float) -> int:
     asked, ended = asyncio.create_task(stopped.wait()), asyncio.create_task(envoy.wait())
     await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     if ended.done():
-        log.critical("Envoy ended by itself", extra={"status": ended.result()})
-        return ended.result() or 1
-    log.info("stopping", extra={"grace_s": settings.grace_s})
-    await envoy.stop(settings.grace_s)
+        log.critical("Envoy ended by itself", extra={"how": str(ended.result())})
+        return 1
+    log.info("stopping", extra={"grace_s": grace_s})
+    await envoy.stop(grace_s)
     await ended
     return 0
 

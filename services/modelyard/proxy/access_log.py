@@ -6,9 +6,10 @@ Not by `logging`: that would cost more than all the rest of a prediction. Lines 
 import asyncio
 import json
 import os
-import sys
 import time
 from datetime import UTC, datetime
+
+from modelyard.proxy.embedding import STDERR_VARIABLE
 
 _FLUSH_S = 0.1
 _FLUSH_BYTES = 64 * 1024
@@ -21,7 +22,7 @@ class AccessLog:
         self._descriptor = -1
         self._owned = False
         if where == "stderr":
-            self._descriptor = sys.stderr.fileno()
+            self._descriptor = int(os.environ.get(STDERR_VARIABLE, "2"))
         elif where:
             self._descriptor = os.open(where, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._owned = True

@@ -2,35 +2,32 @@
 
 import asyncio
 import contextlib
-import logging
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import uvicorn
 
-from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.rpc import edge
 from modelyard.foundation.rpc.binding import abort
 from modelyard.foundation.rpc.server import Limits, server_options
-from modelyard.foundation.rpc.shapes import Context, GenericHandler, MethodHandler
-from modelyard.foundation.rpc.status import DETAILS_KEY
+from modelyard.foundation.rpc.shapes import Context, MethodHandler
+from modelyard.foundation.rpc.status import DETAILS_KEY, code_number
 from modelyard.proxy.adapters.grpc_upstream import GrpcUpstream
 from modelyard.proxy.adapters.upstream import Upstream
 from modelyard.proxy.domain import Backend
 from modelyard.proxy.envoy.clusters import FRONT_GRPC, FRONT_REST, front_socket
-from modelyard.proxy.errors import RequestTooLarge
 from modelyard.proxy.methods import METHODS, Method, Shape, not_offered
 from modelyard.proxy.observed import observed
-from modelyard.proxy.payload import Payload
+from modelyard.proxy.payload import Payload, too_large
 from modelyard.proxy.rest import RestOverAsgi
 from modelyard.proxy.runtime import Runtime, retire_s
 from modelyard.proxy.service import OK, Call, Outcome, Predictions
 from modelyard.proxy.settings import ProxySettings
 from modelyard.proxy.spec import read_model_spec, read_task_specs
-
-log = logging.getLogger(__name__)
 
 _FRAME_SPARE_BYTES = 1024
 
@@ -70,11 +67,11 @@ class Beside:
         await self._runtime.stop()
 
 
-class GrpcBeside(GenericHandler):
+class GrpcBeside(grpc.GenericRpcHandler):
     def __init__(self, predictions: Predictions, upstream: Upstream) -> None:
         self._predictions = predictions
         self._upstream = upstream
-        self._handlers = {
+        self._handlers: dict[str, MethodHandler] = {
             path: grpc.unary_unary_rpc_method_handler(self._bound(method)) for path, method in METHODS.items()
         }
 
@@ -126,3 +123,45 @@ class GrpcBeside(GenericHandler):
         if method.shape is Shape.EACH_VERSION:
             return await predictions.gather(call, spec, send)
         return await predictions.forward(call, spec, send)
+
+
+def _refusing(path: str) -> Any:
+    async def serve(message: bytes, context: Context) -> bytes:
+        error = not_offered(path)
+        await abort(context, error)
+        raise error
+
+    return serve
+
+
+def _peer(metadata: Any, context: Context) -> str:
+    """Envoy is who connects; it says for whom."""
+    return next((str(value) for key, value in metadata if key == "x-forwarded-for"), context.peer())
+
+
+class _Uvicorn(uvicorn.Server):
+    """On a unix socket; signals are the process's own business."""
+
+    def __init__(self, app: RestOverAsgi, path: Path) -> None:
+        super().__init__(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, http="h11", ws="none"))
+        self._path = path
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self._path))
+        listener.listen(128)
+        self._task = asyncio.create_task(self.serve([listener]))
+
+    async def stop(self) -> None:
+        self.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+_CODES = {code_number(code): code for code in grpc.StatusCode}

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from modelyard.foundation.auth.roles import PREDICTORS, READERS
 from modelyard.foundation.errors import ModelyardError
 from modelyard.proxy.errors import ConfigIsManaged, UnknownMethod
 
-PREDICTORS = frozenset({"predictor", "editor", "admin"})
-READERS = PREDICTORS | {"viewer"}
+_LOOKERS = PREDICTORS | READERS
 
 
 class Shape(Enum):
@@ -37,8 +37,8 @@ _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
 
 PREDICT = Method(_PREDICTION + "Predict", Shape.ONE, PREDICTORS)
-GET_MODEL_METADATA = Method(_PREDICTION + "GetModelMetadata", Shape.ONE, READERS)
-GET_MODEL_STATUS = Method(_MODEL + "GetModelStatus", Shape.EACH_VERSION, READERS)
+GET_MODEL_METADATA = Method(_PREDICTION + "GetModelMetadata", Shape.ONE, _LOOKERS)
+GET_MODEL_STATUS = Method(_MODEL + "GetModelStatus", Shape.EACH_VERSION, _LOOKERS)
 
 METHODS = {
     method.path: method

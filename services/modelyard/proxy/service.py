@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from modelyard.foundation.auth.identity import Identity
+from modelyard.foundation.auth.roles import may
 from modelyard.foundation.errors import Kind, ModelyardError
-from modelyard.foundation.ids import project_of
 from modelyard.proxy.access_log import AccessLog
 from modelyard.proxy.domain import (
     Backend,
@@ -152,10 +152,7 @@ class Predictions:
         route = self._table.routes.get(spec.name)
         deployment = route.deployment if route else deployment_of(spec.name)
         identity = call.identity
-        if identity is None or not (
-            identity.is_installation_admin
-            or not identity.roles_in(project_of(deployment)).isdisjoint(call.method.roles)
-        ):
+        if identity is None or not may(identity, call.method.roles, deployment):
             raise _not_allowed(call.method, spec)
         route = find(self._table, spec)
         call.route = route

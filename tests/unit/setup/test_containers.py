@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from deploy import credentials
 from deploy.prepare.subset import roots, subset
 from modelyard.foundation.auth.tokens import Verifier
+from modelyard.foundation.config import ProcessSettings
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 PROCESSES = {"catalog", "inference", "modelhost", "proxy", "scheduler", "trainer"}
@@ -65,7 +66,23 @@ def test_volumes_are_declared_and_settings_are_mounted(compose: dict[str, Any]) 
     for name, service in compose["services"].items():
         sources = [volume.split(":")[0] for volume in service["volumes"]]
         assert {source for source in sources if not source.startswith("./")} <= set(compose["volumes"])
-        assert name == "minio" or f"./config/{name}.toml" in sources
+        assert name == "minio" or f"./compose/{name}.toml" in sources
+
+
+@pytest.mark.parametrize("process", sorted(PROCESSES))
+@pytest.mark.parametrize("folder", ["compose", "config"])
+def test_settings_that_we_ship_are_understood(folder: str, process: str) -> None:
+    settings = pytest.importorskip(f"modelyard.{process}.settings")
+    loader = next(
+        value
+        for value in vars(settings).values()
+        if isinstance(value, type) and issubclass(value, ProcessSettings) and value is not ProcessSettings
+    )
+    secrets = {"MODELYARD_CATALOG__S3__ACCESS_KEY": "key", "MODELYARD_CATALOG__S3__SECRET_KEY": "secret"}
+    environ = {**secrets, "MODELYARD_CATALOG__PUBLIC_ENDPOINT": "https://localhost:8470"} if folder == "compose" else {}
+    with pytest.raises(SystemExit) as ended:
+        loader.load(process, ["--config", str(DEPLOY / folder / f"{process}.toml"), "--check-config"], environ)
+    assert ended.value.code == 0
 
 
 def test_the_secrets_are_private_and_a_second_run_changes_none(made: Path) -> None:

@@ -122,7 +122,7 @@ def validate_labels(labels: Mapping[str, str], field: str) -> dict[str, str]:
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key):
             raise InvalidArgument(
-                f"{field} has the key {ascii(key[:80])}; a key is 1 to 63 of a-z 0-9 _ . / -, starting with a letter",
+                f"{field} has the key {key[:80]!a}; a key is 1 to 63 of a-z 0-9 _ . / -, starting with a letter",
                 field=field,
             )
         if len(value) > MAX_LABEL_VALUE:
@@ -148,7 +148,7 @@ def updated_profile(old: Profile, new: Profile, paths: list[str], field: str) ->
     for path in paths:
         if path not in UPDATABLE:
             raise InvalidArgument(
-                f"update_mask lists {ascii(path[:80])}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
+                f"update_mask lists {path[:80]!a}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
             )
     changes = {path: getattr(new, path) for path in paths}
     return validate_profile(replace(old, **changes), field)
@@ -165,7 +165,7 @@ def validate_model_info(info: ModelInfo, field: str) -> ModelInfo:
         raise InvalidArgument(f"{field} holds more than 256 metrics, 32 gates or 32 frameworks", field=field)
     for name, value in info.metrics.items():
         if not math.isfinite(value):
-            raise InvalidArgument(f"{field}.metrics[{ascii(name[:80])}] is not a finite number", field=f"{field}.metrics")
+            raise InvalidArgument(f"{field}.metrics[{name[:80]!a}] is not a finite number", field=f"{field}.metrics")
     texts = [*info.metrics, *info.frameworks, *info.frameworks.values(), *(g.kind + g.detail for g in info.gates)]
     if any(len(text) > 2000 for text in texts):
         raise InvalidArgument(f"{field} holds a text longer than 2000", field=field)

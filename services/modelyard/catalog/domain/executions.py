@@ -74,7 +74,7 @@ class Attempt:
 def attempt_of(subject: str) -> Attempt:
     """The attempt that a token with the role `attempt` speaks for."""
     if not matches("projects/{project}/jobs/{job}/attempts/{attempt:int}", subject):
-        raise OnlyAttempts(f"the token speaks for {ascii(subject[:200])}, not for an attempt of a job")
+        raise OnlyAttempts(f"the token speaks for {subject[:200]!a}, not for an attempt of a job")
     _, project, _, job, _, number = subject.split("/")
     return Attempt(JobName(project, job), int(number))
 

@@ -58,7 +58,7 @@ class VersionName:
         parent, separator, reference = name.rpartition("/versions/")
         if not separator or not re.fullmatch(r"[1-9][0-9]{0,17}|[a-z]([a-z0-9-]{0,61}[a-z0-9])?", reference, re.ASCII):
             wanted = f"projects/{{project}}/{collection}/{{{collection.singular}}}/versions/{{version}}"
-            raise InvalidArgument(f"{field} must look like {wanted}; got {ascii(name[:200])}", field=field)
+            raise InvalidArgument(f"{field} must look like {wanted}; got {name[:200]!a}", field=field)
         return cls(ArtifactName.parse(collection, parent, field), reference)
 
 
@@ -110,7 +110,7 @@ def parse_target(name: str, field: str) -> Target:
             return ArtifactName.parse(collection, name, field)
     raise InvalidArgument(
         f"{field} must be a dataset (projects/{{project}}/datasets/{{dataset}}), a model or a checkpoint of a job; "
-        f"got {ascii(name[:200])}",
+        f"got {name[:200]!a}",
         field=field,
     )
 
@@ -137,7 +137,7 @@ def parse_consumer(name: str, field: str = "consumer") -> str:
     """A job or a deployment, as it is."""
     if not any(matches(f"projects/{{project}}/{kind}/{{id}}", name) for kind in ("jobs", "deployments")):
         raise InvalidArgument(
-            f"{field} must be a job (projects/{{project}}/jobs/{{job}}) or a deployment; got {ascii(name[:200])}",
+            f"{field} must be a job (projects/{{project}}/jobs/{{job}}) or a deployment; got {name[:200]!a}",
             field=field,
         )
     return name

@@ -44,7 +44,7 @@ def validate_request(subject: str, projects: Mapping[str, str], ttl: timedelta |
     if collection not in ("users", *MACHINES.values()):
         raise InvalidArgument(
             f"token.subject must look like users/{{name}}, workers/{{w}}, hosts/{{h}} or services/{{s}}; "
-            f"got {ascii(subject[:120])}",
+            f"got {subject[:120]!a}",
             field="token.subject",
         )
     validate_id(last, "token.subject")
@@ -60,7 +60,7 @@ def validate_request(subject: str, projects: Mapping[str, str], ttl: timedelta |
         elif role not in PEOPLE or collection != "users":
             known = ", ".join([*sorted(PEOPLE), *MACHINES])
             raise InvalidArgument(
-                f"{ascii(role[:40])} is not a role that {ascii(subject[:120])} can have; the roles are {known}",
+                f"{role[:40]!a} is not a role that {subject[:120]!a} can have; the roles are {known}",
                 field="token.projects",
             )
     ttl = DEFAULT_TTL if ttl is None else ttl
@@ -91,5 +91,5 @@ def token_id(name: str) -> str:
     """The ID in `tokens/{token}`: the `jti` of any token, also one this catalog has not made."""
     collection, _, last = name.partition("/")
     if collection != "tokens" or not _TOKEN_ID.fullmatch(last):
-        raise InvalidArgument(f"name must look like tokens/{{token}}; got {ascii(name[:200])}", field="name")
+        raise InvalidArgument(f"name must look like tokens/{{token}}; got {name[:200]!a}", field="name")
     return last

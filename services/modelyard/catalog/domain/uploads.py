@@ -1,7 +1,8 @@
 """Uploads: packs that were declared, and whether a manifest fits them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,7 +64,7 @@ class UploadError:
     reason: str
     message: str
     field: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Upload:
     base_tree: str = ""
     """The uid of the base's tree."""
     inline: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = dataclass_field(default_factory=dict)
     info: ModelInfo | None = None
     verified_bytes: int = 0
     version: str = ""
@@ -127,7 +128,8 @@ def validate_packs(packs: Sequence[Pack], *, max_packs: int, max_bytes: int, max
         numbers.add(pack.number)
         if not 0 < pack.size <= MAX_PACK_BYTES:
             raise InvalidArgument(
-                f"{at}[{index}].size_bytes is {pack.size}; a pack has 1 byte to 5 TiB", field=f"{at}[{index}].size_bytes"
+                f"{at}[{index}].size_bytes is {pack.size}; a pack has 1 byte to 5 TiB",
+                field=f"{at}[{index}].size_bytes",
             )
     manifests = [pack for pack in packs if pack.manifest]
     if len(manifests) != 1:

@@ -70,7 +70,7 @@ class ArtifactService:
     async def get(self, name: ArtifactName) -> Artifact:
         return await self._catalog.read(lambda tx: existing_artifact(tx, name))
 
-    async def list(self, project: str, after: str, limit: int) -> list[Artifact]:
+    async def page(self, project: str, after: str, limit: int) -> list[Artifact]:
         def work(tx: Transaction) -> list[Artifact]:
             return tx.artifacts.page(existing_project(tx, project).uid, self._collection, after, limit)
 
@@ -105,7 +105,7 @@ class ArtifactService:
     async def get_version(self, name: VersionName) -> Version:
         return await self._catalog.read(lambda tx: existing_version(tx, name))
 
-    async def list_versions(self, name: ArtifactName, before: int | None, limit: int) -> list[Version]:
+    async def page_versions(self, name: ArtifactName, before: int | None, limit: int) -> list[Version]:
         return await self._catalog.read(lambda tx: tx.versions.page(existing_artifact(tx, name), before, limit))
 
     async def delete_version(self, caller: Identity, name: VersionName) -> None:
@@ -180,5 +180,7 @@ def _refuse_held(name: str, holders: list[str]) -> None:
     if holders:
         shown = ", ".join(holders[:10]) + (", …" if len(holders) > 10 else "")
         raise StillNeeded(
-            f"{name} is still needed by {shown}; end or change them first", resource=name, holders=", ".join(holders[:100])
+            f"{name} is still needed by {shown}; end or change them first",
+            resource=name,
+            holders=", ".join(holders[:100]),
         )

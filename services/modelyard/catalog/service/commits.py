@@ -17,6 +17,7 @@ from modelyard.catalog.domain.uploads import (
     Pack,
     Span,
     Upload,
+    UploadError,
     UploadState,
     canonical_entries,
     check_stored,
@@ -35,7 +36,13 @@ from modelyard.catalog.service.uploads import existing_upload, few_at_once
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import Kind, ModelyardError
 from modelyard.foundation.ids import new_uid
-from modelyard.foundation.objectstore.store import ObjectMissing, ObjectStore, PartsDoNotFit, StoreRefused, UploadMissing
+from modelyard.foundation.objectstore.store import (
+    ObjectMissing,
+    ObjectStore,
+    PartsDoNotFit,
+    StoreRefused,
+    UploadMissing,
+)
 from modelyard.tree import Entry, Manifest, TreeError, encode_manifest
 
 log = logging.getLogger(__name__)
@@ -107,7 +114,8 @@ class Committer:
             if error.kind not in _FINAL:
                 raise
             log.info("upload failed", extra={"upload": upload.name, "reason": error.reason, "error": error.message})
-            await self._catalog.run(lambda tx: self._fail(tx, upload, error))
+            failed = failure(error)
+            await self._catalog.run(lambda tx: _fail(tx, upload, failed))
         finally:
             self._verified.pop(upload.id, None)
             self._told.pop(upload.id, None)
@@ -180,10 +188,11 @@ class Committer:
             self._told[upload.id] = now
             await self._catalog.run(lambda tx: tx.uploads.progress(upload, verified))
 
-    def _fail(self, tx: Transaction, upload: Upload, error: ModelyardError) -> None:
-        current = existing_upload(tx, upload.project, upload.id, lock=True)
-        if current.state is UploadState.COMMITTING:
-            tx.uploads.close(replace(current, state=UploadState.FAILED, error=failure(error)))
+
+def _fail(tx: Transaction, upload: Upload, error: UploadError) -> None:
+    current = existing_upload(tx, upload.project, upload.id, lock=True)
+    if current.state is UploadState.COMMITTING:
+        tx.uploads.close(replace(current, state=UploadState.FAILED, error=error))
 
 
 def _planned(upload: Upload, data: bytes, base: bytes) -> Plan:
@@ -211,5 +220,3 @@ def _tree(upload: Upload, entries: Sequence[Entry], manifest: bytes) -> Tree:
         size_bytes=sum(entry.size for entry in entries),
         file_count=len(entries),
     )
-
-

@@ -22,7 +22,6 @@ from modelyard.foundation.clock import Clock
 from modelyard.foundation.objectstore.store import ObjectMissing, ObjectStore
 from modelyard.tree import Entry, Manifest, TreeError
 
-
 T = TypeVar("T")
 
 
@@ -101,7 +100,7 @@ class FileService:
         self._clock = clock
         self._read_ttl = read_ttl
 
-    async def list(
+    async def page(
         self, caller: Identity, name: VersionName | CheckpointName, after: str, limit: int
     ) -> tuple[list[Entry], Tree]:
         """Files in the order of their paths, from the first behind `after`."""

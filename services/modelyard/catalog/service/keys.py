@@ -1,7 +1,7 @@
 """Where things lie in the store's one bucket; nothing is shared between projects.
 
-    projects/{project uid}/packs/{upload}-{number}
-    projects/{project uid}/trees/{sha256 of the manifest}/manifest
+projects/{project uid}/packs/{upload}-{number}
+projects/{project uid}/trees/{sha256 of the manifest}/manifest
 """
 
 

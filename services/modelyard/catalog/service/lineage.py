@@ -31,9 +31,7 @@ class LineageService:
         self._catalog = catalog
         self._clock = clock
 
-    async def begin(
-        self, caller: Identity, project: str, consumer: str, attempt: int, inputs: list[str]
-    ) -> Execution:
+    async def begin(self, caller: Identity, project: str, consumer: str, attempt: int, inputs: list[str]) -> Execution:
         names = self._checked(caller, project, consumer, attempt, inputs)
 
         def work(tx: Transaction) -> Execution:
@@ -121,7 +119,7 @@ class LineageService:
     def _checked(
         self, caller: Identity, project: str, consumer: str, attempt: int, inputs: list[str]
     ) -> list[VersionName]:
-        """The inputs' names, once it is clear that the request is well-formed and the caller speaks for the consumer."""
+        """The inputs' names, once the request is well-formed and its caller speaks for the consumer."""
         parse_consumer(consumer)
         check_same_project(project, project_of(consumer), "consumer")
         if attempt < 0:
@@ -172,8 +170,9 @@ def _current(tx: Transaction, project_uid: str, consumer: str) -> Execution:
 
 
 def _resolved(tx: Transaction, names: list[VersionName]) -> list[Ref]:
-    versions = [existing_version(tx, name, lock=True) for name in names]
-    return [Ref(str(version.name), version.tree.digest, version.uid) for version in versions]
+    """What the names mean now; two names of one version are one input."""
+    versions = {version.uid: version for version in (existing_version(tx, name, lock=True) for name in names)}
+    return [Ref(str(version.name), version.tree.digest, version.uid) for version in versions.values()]
 
 
 def _starting_points(tx: Transaction, project_uid: str, name: VersionName) -> list[str]:

@@ -4,7 +4,8 @@
 run again. The object store's port is `foundation.objectstore.store.ObjectStore`.
 """
 
-from collections.abc import Callable, Collection as Items, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Collection as Items
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar

@@ -53,7 +53,7 @@ class ProjectService:
     async def get(self, project: str) -> Project:
         return await self._catalog.read(lambda tx: existing_project(tx, project))
 
-    async def list(self, caller: Identity, after: str, limit: int) -> list[Project]:
+    async def page(self, caller: Identity, after: str, limit: int) -> list[Project]:
         """Those in which the caller has a role; all for whoever has one in the installation."""
         only = None if INSTALLATION_PROJECT in caller.projects else frozenset(caller.projects)
         return await self._catalog.read(lambda tx: tx.projects.page(after, limit, only))

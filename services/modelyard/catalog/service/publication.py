@@ -42,9 +42,7 @@ def publish(tx: Transaction, upload: Upload, tree: Tree, *, now: datetime, keep_
     tx.audit(AuditRow(now, upload.creator, "", "CreateVersion", name))
 
 
-def _checkpoint(
-    tx: Transaction, upload: Upload, name: CheckpointName, tree: Tree, now: datetime, keep: int
-) -> str:
+def _checkpoint(tx: Transaction, upload: Upload, name: CheckpointName, tree: Tree, now: datetime, keep: int) -> str:
     attempt = attempt_of(upload.creator)
     tx.checkpoints.put(upload.project_uid, Checkpoint(name, tree, attempt.number, now))
     tx.checkpoints.prune(upload.project_uid, name.job, keep)

@@ -51,7 +51,7 @@ class TokenService:
         token = await self._catalog.run(work)
         return token, self._minter.mint(token)
 
-    async def list(self, caller: Identity, before: str, limit: int) -> list[Token]:
+    async def page(self, caller: Identity, before: str, limit: int) -> list[Token]:
         """The caller's own, and those of whatever it administers; newest first. `before` is a token's ID."""
 
         def work(tx: Transaction) -> list[Token]:

@@ -115,9 +115,7 @@ class UploadService:
         for index, ref in enumerate(parts):
             pack = packs.get(ref.pack)
             if pack is None:
-                raise InvalidArgument(
-                    f"{name} has no pack {ref.pack}", field=f"parts[{index}].pack"
-                )
+                raise InvalidArgument(f"{name} has no pack {ref.pack}", field=f"parts[{index}].pack")
             if not 1 <= ref.part <= pack.part_count:
                 raise InvalidArgument(
                     f"pack {ref.pack} has the parts 1 to {pack.part_count}; {ref.part} is none of them",
@@ -189,7 +187,13 @@ class UploadService:
         return aborted
 
     async def insert_inline(
-        self, caller: Identity, project: str, target: ArtifactName, packs: Sequence[Pack], labels: Mapping[str, str], key: RequestKey
+        self,
+        caller: Identity,
+        project: str,
+        target: ArtifactName,
+        packs: Sequence[Pack],
+        labels: Mapping[str, str],
+        key: RequestKey,
     ) -> Upload:
         """An open upload whose packs the catalog itself stores."""
         check_same_project(project, target.project, "target")

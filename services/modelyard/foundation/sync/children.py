@@ -132,9 +132,10 @@ class Child:
         self._kill_group()
 
     async def _watch(self) -> Exit:
-        code = await self._process.wait()
-        # What it left behind holds its pipes open, and would outlive it.
+        await _exited(self._process.pid)
+        # What it left behind would outlive it, and holds its pipes open, whose end asyncio waits for.
         self._kill_group()
+        code = await self._process.wait()
         if self._readers:
             await asyncio.wait(self._readers)
         if code < 0:
@@ -144,6 +145,21 @@ class Child:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+async def _exited(pid: int) -> None:
+    """Returns when the process has ended, whoever still holds its pipes."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _find(name: str) -> str:

@@ -48,8 +48,3 @@ class InstallationHealth:
         if self._last != now:
             await self._server.set_serving(all(now.values()))
         self._last = now
-
-
-def services_of(package: str, names: Sequence[str]) -> list[str]:
-    """Those of the services `names` that are in a proto package."""
-    return [name for name in names if name.startswith(f"{package}.")]

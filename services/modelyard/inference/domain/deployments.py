@@ -101,7 +101,7 @@ class Deployment:
 class Hold:
     """What the catalog keeps for a deployment: an execution with its inputs.
 
-    The row outlives the deployment, so that one of the same name goes on counting attempts.
+    The row outlives the deployment: it says whether the catalog was told to let go.
     """
 
     deployment: str

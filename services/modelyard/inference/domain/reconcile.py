@@ -168,11 +168,10 @@ class _Board:
         if self._serving(deployment, deployment.target, HostState.READY) is not None:
             inputs = [deployment.target.name]
         hold = self.holds.get(deployment.name)
-        if hold is None:
+        if hold is None or hold.closing:
             self.holds[deployment.name] = Hold(deployment.name, 0, tuple(inputs))
-        elif hold.closing or hold.inputs != tuple(inputs):
-            held = () if hold.closing else hold.held
-            self.holds[deployment.name] = Hold(deployment.name, hold.attempt + 1, tuple(inputs), held=held)
+        elif hold.inputs != tuple(inputs):
+            self.holds[deployment.name] = Hold(deployment.name, hold.attempt + 1, tuple(inputs), held=hold.held)
 
     def _bring_up(self, deployment: Deployment, version: ModelVersion) -> None:
         """Gives the version to a ready host, unless one is at it already."""

@@ -81,7 +81,7 @@ class Deployments:
         parse(DEPLOYMENT, name)
         return await self._records.get(name)
 
-    async def list(self, parent: str, page_size: int, page_token: str) -> tuple[list[Deployment], str]:
+    async def page(self, parent: str, page_size: int, page_token: str) -> tuple[list[Deployment], str]:
         project = parse("projects/{project}", parent, "parent")["project"]
         size = clamp_page_size(page_size)
         position = self._tokens.decode(page_token, parent=parent)

@@ -14,6 +14,10 @@ _LATER = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE, Kind.EXHAUSTED, Kind.INTERN
 """Answers that say nothing about the version."""
 
 
+_ENDED = "EXECUTION_ENDED"
+"""The catalog's reason: attempts go on only while an execution is open; attempt 0 opens a new one."""
+
+
 class Holds:
     """An outbox: each row is sent until the catalog has answered, also after a crash in between."""
 
@@ -53,5 +57,7 @@ class Holds:
                 # The catalog has seen more attempts than this database, which may be an older copy.
                 log.warning("attempt is older than the catalog's", extra={"deployment": hold.deployment})
                 return replace(hold, attempt=hold.attempt + 1)
+            if error.reason == _ENDED and hold.attempt:
+                return replace(hold, attempt=0)
             log.warning("the catalog refuses", extra={"deployment": hold.deployment, "error": error.message})
             return replace(hold, error=error.message)

@@ -32,7 +32,7 @@ class DeploymentServicer(DeploymentServiceServicer):
         return deployment_message(await self._deployments.get(request.name))
 
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, context: object) -> pb.ListDeploymentsResponse:
-        found, token = await self._deployments.list(request.parent, request.page_size, request.page_token)
+        found, token = await self._deployments.page(request.parent, request.page_size, request.page_token)
         return pb.ListDeploymentsResponse(deployments=map(deployment_message, found), next_page_token=token)
 
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, context: object) -> deployment_pb2.Deployment:

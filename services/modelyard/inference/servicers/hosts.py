@@ -52,7 +52,7 @@ class HostSyncServicer(HostSyncServiceServicer):
         caller = current_identity()
         if caller.subject != request.host and not caller.is_installation_admin:
             raise NotThisHost(
-                f"the token is {ascii(caller.subject[:100])}'s; {request.host} needs one of its own", field="host"
+                f"the token is {caller.subject[:100]!a}'s; {request.host} needs one of its own", field="host"
             )
         orders = await self._fleet.sync(_heartbeat(request), request.cursor, request.max_wait.ToNanoseconds() / 1e9)
         assignments = [

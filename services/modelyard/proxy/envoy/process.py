@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import ctypes
 import importlib.metadata
 import json
-import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -15,19 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelyard.foundation.addresses import TcpAddress, UnixAddress, parse_listen
+from modelyard.foundation.sync.children import Child, Exit
+from modelyard.proxy.embedding import STDERR_VARIABLE
 from modelyard.proxy.envoy.admin import ask, stat
 from modelyard.proxy.envoy.bootstrap import LISTENER, STAT_PREFIX, admin_socket, bootstrap, cluster_file
 from modelyard.proxy.envoy.clusters import write_clusters
 from modelyard.proxy.errors import CannotStart
 from modelyard.proxy.settings import ProxySettings
 
-log = logging.getLogger(__name__)
-
 _START_S = 30.0
+_END_S = 5.0
 _LOOK_S = 0.02
-_PR_SET_PDEATHSIG = 1
 _LOG_FORMAT = '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","process":"proxy","logger":"envoy.%n","event":"%j"}\n'
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Envoy:
@@ -37,7 +33,7 @@ class Envoy:
         self._settings = settings
         self._embedded = embedded
         self._admin = admin_socket(settings.run_dir)
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self.address = ""
         """Where it listens, with the port it got; set by `start`."""
 
@@ -45,37 +41,44 @@ class Envoy:
         """Returns when it takes calls."""
         _check_free(self._settings.server.listen)
         config = self._write_files()
-        self._process = await asyncio.create_subprocess_exec(
-            binary(self._settings),
+        argv = [
+            str(binary(self._settings)),
             *("--config-path", str(config), "--use-dynamic-base-id"),
             *("--concurrency", str(self._settings.worker_threads)),
             *("--drain-time-s", str(max(1, round(self._settings.grace_s))), "--drain-strategy", "immediate"),
             *("--log-level", "debug" if self._settings.log.level == "debug" else "warn", "--log-format", _LOG_FORMAT),
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", **(self._embedded or {})},
-            stdin=asyncio.subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
-        )
+        ]
+        # The access log goes to our stderr directly: line by line through here it would cost as much as a prediction.
+        stderr = os.dup(sys.stderr.fileno())
+        environment = {"PATH": os.defpath, "LANG": "C.UTF-8", STDERR_VARIABLE: str(stderr), **(self._embedded or {})}
         try:
-            await self._until_ready(self._process)
+            self._child = await Child.start(argv, environment=environment, pass_fds=[stderr], on_line=_pass_on)
+        finally:
+            os.close(stderr)
+        try:
+            await self._until_ready(self._child)
         except BaseException:
-            await self._kill()
+            await self._child.stop(_END_S)
             raise
 
-    async def wait(self) -> int:
-        """Its exit status."""
-        if self._process is None:
-            raise CannotStart("Envoy was not started")
-        return await self._process.wait()
+    async def wait(self) -> Exit:
+        return await self._started.wait()
 
     async def stop(self, grace_s: float) -> None:
         """No new connection, GOAWAY on the old ones, the end when nothing is in flight or the grace is over."""
-        if self._process is None or self._process.returncode is not None:
+        if not self._started.running:
             return
         with contextlib.suppress(OSError, TimeoutError):
             await ask(self._admin, "/healthcheck/fail", "POST")
             await ask(self._admin, "/drain_listeners", "POST")
             await self._until_idle(time.monotonic() + grace_s)
-        await self._kill()
+        await self._started.stop(_END_S)
+
+    @property
+    def _started(self) -> Child:
+        if self._child is None:
+            raise CannotStart("Envoy was not started")
+        return self._child
 
     async def _until_idle(self, end: float) -> None:
         """Returns when no request is being answered; Envoy has no event for it."""
@@ -83,17 +86,6 @@ class Envoy:
             if await stat(self._admin, f"http.{STAT_PREFIX}.downstream_rq_active") == "0":
                 return
             await asyncio.sleep(_LOOK_S)
-
-    async def _kill(self) -> None:
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), 5.0)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
     def _write_files(self) -> Path:
         run_dir = self._settings.run_dir
@@ -106,11 +98,11 @@ class Envoy:
         config.write_text(json.dumps(bootstrap(self._settings, embedded=self._embedded is not None), indent=1))
         return config
 
-    async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
+    async def _until_ready(self, child: Child) -> None:
         end = time.monotonic() + _START_S
         while time.monotonic() < end:
-            if process.returncode is not None:
-                raise CannotStart(f"Envoy ended with status {process.returncode} while it started; its log says why")
+            if not child.running:
+                raise CannotStart(f"Envoy {await child.wait()} while it started; its log says why")
             with contextlib.suppress(OSError, TimeoutError):
                 if (await ask(self._admin, "/ready")).startswith(b"HTTP/1.1 200"):
                     self.address = await self._listening()
@@ -155,7 +147,5 @@ def _check_free(listen: str) -> None:
             ) from None
 
 
-def _die_with_parent() -> None:
-    """Runs in the child: whoever kills this supervisor must not leave an Envoy behind that holds the port."""
-    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        sys.exit(1)
+def _pass_on(_: str, line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -21,6 +21,8 @@ class AttemptChanged:
 @dataclass(frozen=True, slots=True)
 class WorkerChanged:
     worker: Worker
+    news: bool
+    """More than its heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,3 +46,7 @@ class Ask:
         if self.kind is None:
             return "1 device" if self.count == 1 else f"{self.count} devices of one kind"
         return f"{self.count} {self.kind}{'' if self.count == 1 else 's'}"
+
+
+ANY = Ask()
+"""One device, whichever is best of those that are free."""

@@ -1,6 +1,6 @@
 """Why the scheduler says no; each reason is one class."""
 
-from modelyard.foundation.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
+from modelyard.foundation.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound
 
 
 def job_not_found(name: str) -> NotFound:
@@ -21,20 +21,6 @@ class JobNotEnded(FailedPrecondition):
 
 class JobExists(AlreadyExists):
     reason = "JOB_EXISTS"
-
-
-class RequestIdReused(AlreadyExists):
-    """The same request_id with another request."""
-
-    reason = "REQUEST_ID_REUSED"
-
-
-class UnknownTemplate(NotFound):
-    reason = "UNKNOWN_TEMPLATE"
-
-
-class BadParameter(InvalidArgument):
-    reason = "BAD_PARAMETER"
 
 
 class DatasetDoesNotFit(FailedPrecondition):

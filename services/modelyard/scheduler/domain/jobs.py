@@ -1,11 +1,11 @@
 """Jobs and attempts, and the moves they may make."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from modelyard.scheduler.domain.devices import Ask, Device
+from modelyard.scheduler.domain.devices import ANY, Ask, Device
 
 
 class JobState(StrEnum):
@@ -115,7 +115,7 @@ class Job:
     order: int
     """Jobs of equal priority run in this order."""
     create_time: datetime
-    ask: Ask = Ask()
+    ask: Ask = ANY
     priority: int = 0
     max_attempts: int = 3
     max_runtime: timedelta | None = None
@@ -124,7 +124,7 @@ class Job:
     state: JobState = JobState.QUEUED
     attempt_number: int = 0
     """Of the current or last attempt."""
-    attempt: Attempt | None = field(default=None, compare=True)
+    attempt: Attempt | None = None
     """The one that runs; set exactly while the job is neither QUEUED nor ended."""
     losses: int = 0
     not_before: datetime | None = None

@@ -22,9 +22,7 @@ from modelyard.scheduler.domain.workers import Worker
 def assign(turn: Turn, job: Job, worker: Worker, devices: tuple[Device, ...]) -> None:
     attempt = Attempt(job.name, job.attempt_number + 1, worker.name, worker.instance, devices, turn.now)
     turn.put_attempt(attempt)
-    turn.put_job(
-        replace(job, state=JobState.ASSIGNED, attempt=attempt, attempt_number=attempt.number, not_before=None)
-    )
+    turn.put_job(replace(job, state=JobState.ASSIGNED, attempt=attempt, attempt_number=attempt.number, not_before=None))
 
 
 def cancel(turn: Turn, job: Job) -> None:
@@ -74,7 +72,11 @@ def completed(turn: Turn, attempt: Attempt, event: AttemptCompleted) -> None:
     finished = replace(attempt, state=event.outcome, end_time=turn.now, failure=event.failure)
     turn.put_attempt(finished)
     if event.outcome is AttemptState.SUCCEEDED:
-        end(turn, replace(job, start_time=job.start_time or turn.now, model_version=event.model_version), JobState.SUCCEEDED)
+        end(
+            turn,
+            replace(job, start_time=job.start_time or turn.now, model_version=event.model_version),
+            JobState.SUCCEEDED,
+        )
     elif event.outcome is AttemptState.STOPPED:
         _stopped(turn, job, attempt)
     else:
@@ -86,12 +88,10 @@ def lose(turn: Turn, attempt: Attempt, why: str, *, held: bool, at_once: bool = 
     """Its worker has it no longer, or may not have it. `at_once`: the next attempt need not wait."""
     job = turn.jobs[attempt.job]
     failure = Failure(FailureClass.WORKER_LOST, why)
-    turn.put_attempt(
-        replace(attempt, state=AttemptState.LOST, end_time=turn.now, failure=failure, held=held)
-    )
+    turn.put_attempt(replace(attempt, state=AttemptState.LOST, end_time=turn.now, failure=failure, held=held))
     if attempt.stop is StopReason.PREEMPTED and job.state is JobState.PREEMPTING:
         requeue(turn, job)
-    elif not _stop_decides(turn, job, attempt):
+    elif not stop_decides(turn, job, attempt):
         _retry(turn, job, failure, at_once=at_once)
 
 
@@ -102,7 +102,9 @@ def end_overdue(turn: Turn) -> None:
             lose(turn, job.attempt, "it was asked to stop and did not", held=True)
         elif _passed(turn, job.prepare_time, job.max_runtime):
             _time_out(turn, job)
-        elif job.prepare_time is None and job.attempt is None and _passed(turn, job.create_time, job.max_queue_duration):
+        elif (
+            job.prepare_time is None and job.attempt is None and _passed(turn, job.create_time, job.max_queue_duration)
+        ):
             end(turn, job, JobState.EXPIRED)
 
 
@@ -118,7 +120,7 @@ def requeue(turn: Turn, job: Job, wait: timedelta | None = None) -> None:
 
 def _stopped(turn: Turn, job: Job, attempt: Attempt) -> None:
     worker = turn.workers.get(attempt.worker)
-    if _stop_decides(turn, job, attempt):
+    if stop_decides(turn, job, attempt):
         return
     if attempt.stop is StopReason.PREEMPTED or (worker is not None and (worker.leaving or worker.drained)):
         requeue(turn, job)
@@ -127,7 +129,7 @@ def _stopped(turn: Turn, job: Job, attempt: Attempt) -> None:
 
 
 def _failed(turn: Turn, job: Job, attempt: Attempt, failure: Failure) -> None:
-    if _stop_decides(turn, job, attempt):
+    if stop_decides(turn, job, attempt):
         return
     if failure.kind not in RETRIED:
         end(turn, job, JobState.FAILED, failure)
@@ -137,7 +139,7 @@ def _failed(turn: Turn, job: Job, attempt: Attempt, failure: Failure) -> None:
         _retry(turn, job, failure)
 
 
-def _stop_decides(turn: Turn, job: Job, attempt: Attempt) -> bool:
+def stop_decides(turn: Turn, job: Job, attempt: Attempt) -> bool:
     """An attempt that was told to end for good has ended: however it ended, that is why."""
     if job.state is JobState.CANCELLING:
         end(turn, job, JobState.CANCELLED)

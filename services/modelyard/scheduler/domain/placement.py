@@ -146,7 +146,9 @@ def _wanted(ask: Ask, could: list[_Room]) -> Iterator[tuple[_Room, DeviceKind]]:
 def _backoff(job: Job) -> str:
     assert job.not_before is not None
     at = job.not_before.strftime("%H:%M:%S")
-    return f"attempt {job.attempt_number} was lost ({job.losses} of {job.max_attempts} times); the next starts at {at} UTC"
+    return (
+        f"attempt {job.attempt_number} was lost ({job.losses} of {job.max_attempts} times); the next starts at {at} UTC"
+    )
 
 
 def _no_match(job: Job, rooms: dict[str, _Room]) -> str:

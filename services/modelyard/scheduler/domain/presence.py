@@ -5,7 +5,7 @@ from dataclasses import replace
 from modelyard.scheduler.domain import lifecycle
 from modelyard.scheduler.domain.errors import WorkerReplaced, worker_not_found
 from modelyard.scheduler.domain.events import WorkerAway, WorkerHeard, WorkerSynced
-from modelyard.scheduler.domain.jobs import Attempt, AttemptState, JobState
+from modelyard.scheduler.domain.jobs import Attempt, AttemptState
 from modelyard.scheduler.domain.turn import Turn
 from modelyard.scheduler.domain.workers import Worker, older
 
@@ -24,7 +24,7 @@ def synced(turn: Turn, event: WorkerSynced) -> None:
             acknowledged = attempt.state is not AttemptState.ASSIGNED
             lifecycle.lose(turn, attempt, "its worker was started again", held=False, at_once=not acknowledged)
         elif attempt.state is AttemptState.ASSIGNED and (attempt.stop is not None or not worker.takes_jobs):
-            _never_started(turn, attempt, worker)
+            _never_started(turn, attempt)
 
 
 def heard(turn: Turn, event: WorkerHeard) -> None:
@@ -106,13 +106,11 @@ def _still_there(turn: Turn, attempt: Attempt, instance: str, state: AttemptStat
 _RANK = [AttemptState.ASSIGNED, AttemptState.PREPARING, AttemptState.RUNNING]
 
 
-def _never_started(turn: Turn, attempt: Attempt, worker: Worker) -> None:
+def _never_started(turn: Turn, attempt: Attempt) -> None:
     """Its worker was to stop it, or takes nothing new, and does not have it: there is nothing to stop."""
     job = turn.jobs[attempt.job]
     turn.put_attempt(replace(attempt, state=AttemptState.STOPPED, end_time=turn.now))
-    if job.state is JobState.CANCELLING:
-        lifecycle.end(turn, job, JobState.CANCELLED)
-    else:
+    if not lifecycle.stop_decides(turn, job, attempt):
         lifecycle.requeue(turn, job)
 
 

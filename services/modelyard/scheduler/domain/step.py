@@ -1,6 +1,5 @@
-"""`step(state, event) -> (state, decisions)`: the whole of scheduling. Pure: cold start, replay and tests call it too."""
+"""`step(state, event) -> (state, decisions)`: the whole of scheduling. Pure: tests and replay call it too."""
 
-from collections.abc import Sequence
 
 from modelyard.scheduler.domain import lifecycle, presence
 from modelyard.scheduler.domain.decisions import Decision
@@ -25,7 +24,7 @@ from modelyard.scheduler.domain.state import State
 from modelyard.scheduler.domain.turn import Turn
 
 
-def step(state: State, event: Event) -> tuple[State, Sequence[Decision]]:
+def step(state: State, event: Event) -> tuple[State, tuple[Decision, ...]]:
     """The state after `event`, and what is to be stored. An event that is refused raises and changes nothing."""
     turn = Turn(state, event)
     _apply(turn, event)
@@ -78,4 +77,3 @@ def _assign(turn: Turn) -> None:
     for placement in survey(state, turn.now).placements:
         job = turn.jobs[placement.job]
         lifecycle.assign(turn, job, turn.workers[placement.worker], placement.devices)
-

@@ -1,6 +1,6 @@
 """One step in the making: the state being changed, and the decisions taken so far."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, ExecutionEnded, JobChanged, WorkerChanged
 from modelyard.scheduler.domain.events import Event
@@ -25,7 +25,7 @@ class Turn:
     def state(self) -> State:
         return State(self.rules, self.jobs, self.workers, self.held)
 
-    def result(self) -> tuple[State, Sequence[Decision]]:
+    def result(self) -> tuple[State, tuple[Decision, ...]]:
         return self.state(), tuple(self._decisions)
 
     def find_attempt(self, name: str) -> Attempt | None:
@@ -59,6 +59,12 @@ class Turn:
         self._decisions.append(AttemptChanged(attempt))
 
     def put_worker(self, worker: Worker, *, durable: bool = True) -> None:
+        before = self.workers.get(worker.name)
         self.workers[worker.name] = worker
         if durable:
-            self._decisions.append(WorkerChanged(worker))
+            self._decisions.append(WorkerChanged(worker, news=before is None or _differ(before, worker)))
+
+
+def _differ(before: Worker, after: Worker) -> bool:
+    """Whether more than the time has changed."""
+    return replace(before, heartbeat_time=after.heartbeat_time, lease_end=after.lease_end) != after

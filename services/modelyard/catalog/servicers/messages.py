@@ -1,0 +1,237 @@
+"""Domain objects as messages, and back."""
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import status_pb2
+
+from modelyard.api.catalog.v1 import (
+    dataset_pb2,
+    execution_pb2,
+    model_pb2,
+    project_pb2,
+    token_service_pb2,
+    upload_pb2,
+)
+from modelyard.catalog.domain.artifacts import Artifact, Gate, ModelInfo, Profile, Project, Version
+from modelyard.catalog.domain.descriptions import Description
+from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Ref
+from modelyard.catalog.domain.tokens import Token
+from modelyard.catalog.domain.uploads import Pack, Upload, UploadError
+from modelyard.foundation.errors import Kind
+from modelyard.foundation.rpc.status import CODES, Failure, to_error, to_status
+
+_ExecutionState = execution_pb2.Execution.State
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def project_message(project: Project) -> project_pb2.Project:
+    return project_pb2.Project(
+        name=project.name,
+        uid=project.uid,
+        etag=project.etag,
+        display_name=project.display_name,
+        labels=project.labels,
+        create_time=timestamp(project.create_time),
+        update_time=timestamp(project.update_time),
+    )
+
+
+def profile_of(message: dataset_pb2.Dataset | model_pb2.Model) -> Profile:
+    return Profile(message.display_name, message.description, dict(message.labels))
+
+
+def dataset_message(artifact: Artifact) -> dataset_pb2.Dataset:
+    return dataset_pb2.Dataset(
+        name=str(artifact.name),
+        uid=artifact.uid,
+        etag=artifact.etag,
+        display_name=artifact.profile.display_name,
+        description=artifact.profile.description,
+        labels=artifact.profile.labels,
+        create_time=timestamp(artifact.create_time),
+        update_time=timestamp(artifact.update_time),
+        latest_version=artifact.latest_version,
+        aliases=artifact.aliases,
+    )
+
+
+def model_message(artifact: Artifact) -> model_pb2.Model:
+    return model_pb2.Model(
+        name=str(artifact.name),
+        uid=artifact.uid,
+        etag=artifact.etag,
+        display_name=artifact.profile.display_name,
+        description=artifact.profile.description,
+        labels=artifact.profile.labels,
+        create_time=timestamp(artifact.create_time),
+        update_time=timestamp(artifact.update_time),
+        latest_version=artifact.latest_version,
+        aliases=artifact.aliases,
+    )
+
+
+def dataset_version_message(version: Version) -> dataset_pb2.DatasetVersion:
+    return dataset_pb2.DatasetVersion(
+        name=str(version.name),
+        uid=version.uid,
+        digest=version.tree.digest,
+        size_bytes=version.tree.size_bytes,
+        file_count=version.tree.file_count,
+        create_time=timestamp(version.create_time),
+        labels=version.labels,
+        creator=version.creator,
+    )
+
+
+def model_version_message(version: Version) -> model_pb2.ModelVersion:
+    info = version.info or ModelInfo()
+    state = model_pb2.ModelVersion.STATE_REJECTED if info.rejected else model_pb2.ModelVersion.STATE_READY
+    return model_pb2.ModelVersion(
+        name=str(version.name),
+        uid=version.uid,
+        digest=version.tree.digest,
+        size_bytes=version.tree.size_bytes,
+        file_count=version.tree.file_count,
+        create_time=timestamp(version.create_time),
+        labels=version.labels,
+        creator=version.creator,
+        state=state,
+        info=_model_info_message(info),
+    )
+
+
+def _model_info_message(info: ModelInfo) -> model_pb2.ModelInfo:
+    states = {True: model_pb2.Gate.STATE_PASSED, False: model_pb2.Gate.STATE_FAILED}
+    return model_pb2.ModelInfo(
+        metrics=info.metrics,
+        gates=[model_pb2.Gate(kind=gate.kind, state=states[gate.passed], detail=gate.detail) for gate in info.gates],
+        row_wise=info.row_wise,
+        frameworks=info.frameworks,
+    )
+
+
+def model_info_of(message: model_pb2.ModelInfo) -> ModelInfo:
+    """A gate without a state has not been passed."""
+    return ModelInfo(
+        dict(message.metrics),
+        tuple(Gate(gate.kind, gate.state == model_pb2.Gate.STATE_PASSED, gate.detail) for gate in message.gates),
+        message.row_wise,
+        dict(message.frameworks),
+    )
+
+
+def input_spec_message(version: str, description: Description) -> dataset_pb2.InputSpec:
+    return dataset_pb2.InputSpec(
+        layout=description.layout,
+        modality=description.modality,
+        features=[
+            dataset_pb2.Feature(
+                name=feature.name,
+                dtype=feature.dtype,
+                shape=feature.shape,
+                encoding=feature.encoding,
+                classes=feature.classes,
+            )
+            for feature in description.features
+        ],
+        splits=[dataset_pb2.Split(name=split.name, example_count=split.example_count) for split in description.splits],
+        dataset_version=version,
+    )
+
+
+def token_message(token: Token) -> token_service_pb2.Token:
+    return token_service_pb2.Token(
+        name=token.name,
+        subject=token.subject,
+        projects=token.projects,
+        create_time=timestamp(token.create_time),
+        expire_time=timestamp(token.expire_time),
+        revoke_time=timestamp(token.revoke_time),
+    )
+
+
+def pack_of(message: upload_pb2.Pack) -> Pack:
+    return Pack(message.number, message.size_bytes, message.manifest)
+
+
+def upload_message(upload: Upload) -> upload_pb2.Upload:
+    return upload_pb2.Upload(
+        name=upload.name,
+        target=str(upload.target),
+        base_version=upload.base_version,
+        state=upload_pb2.Upload.State.Value(f"STATE_{upload.state}"),
+        packs=[_pack_message(pack) for pack in upload.packs],
+        create_time=timestamp(upload.create_time),
+        expire_time=timestamp(upload.expire_time),
+        verified_bytes=upload.verified_bytes,
+        total_bytes=upload.total_bytes,
+        version=upload.version,
+        error=_status(upload.error) if upload.error else None,
+        labels=upload.labels,
+        unchanged=upload.unchanged,
+    )
+
+
+def _status(error: UploadError) -> status_pb2.Status:
+    """As the call would have answered, had it waited."""
+    fields = {error.field: error.message} if error.field else {}
+    return to_status(to_error(Failure(CODES[Kind(error.kind)], error.message, error.reason, error.facts, fields)))
+
+
+def _pack_message(pack: Pack) -> upload_pb2.Pack:
+    return upload_pb2.Pack(
+        number=pack.number,
+        size_bytes=pack.size,
+        manifest=pack.manifest,
+        part_size_bytes=pack.part_bytes,
+        received_parts=[
+            upload_pb2.Part(number=part.number, etag=part.etag, size_bytes=part.size) for part in pack.received
+        ],
+    )
+
+
+def execution_message(execution: Execution) -> execution_pb2.Execution:
+    last = execution.last_checkpoint
+    return execution_pb2.Execution(
+        name=execution.name,
+        consumer=execution.consumer,
+        attempt=execution.attempt,
+        inputs=[_ref_message(ref) for ref in execution.inputs],
+        outputs=[_ref_message(ref) for ref in execution.outputs],
+        state=_ExecutionState.Value(f"STATE_{execution.state}"),
+        last_checkpoint=checkpoint_message(last) if last else None,
+        create_time=timestamp(execution.create_time),
+        end_time=timestamp(execution.end_time),
+    )
+
+
+def outcome_of(state: int) -> ExecutionState | None:
+    known = {
+        _ExecutionState.STATE_SUCCEEDED: ExecutionState.SUCCEEDED,
+        _ExecutionState.STATE_FAILED: ExecutionState.FAILED,
+        _ExecutionState.STATE_CANCELLED: ExecutionState.CANCELLED,
+    }
+    return next((outcome for value, outcome in known.items() if value == state), None)
+
+
+def checkpoint_message(checkpoint: Checkpoint) -> execution_pb2.Checkpoint:
+    return execution_pb2.Checkpoint(
+        name=str(checkpoint.name),
+        step=checkpoint.name.step,
+        digest=checkpoint.tree.digest,
+        size_bytes=checkpoint.tree.size_bytes,
+        attempt=checkpoint.attempt,
+        create_time=timestamp(checkpoint.create_time),
+    )
+
+
+def _ref_message(ref: Ref) -> execution_pb2.VersionRef:
+    return execution_pb2.VersionRef(name=ref.name, digest=ref.digest)

@@ -1,0 +1,1 @@
+"""The command line: `modelyard`. Everything that it does goes through the SDK."""

@@ -1,0 +1,50 @@
+"""Progress bars on a terminal; a line now and then elsewhere is up to the caller."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from modelyard.sdk.progress import Progress as Callback
+from modelyard.sdk.progress import silent
+
+_STAGES = {
+    "downloading": "downloading",
+    "hashing": "reading",
+    "sending": "sending",
+    "verifying": "verifying",
+    "fetching": "fetching",
+}
+
+
+@contextmanager
+def byte_bars(*, quiet: bool) -> Iterator[Callback]:
+    """A bar for each stage: bytes, speed, time left. Silent where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield silent
+        return
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, object] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(_STAGES.get(stage, stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield show

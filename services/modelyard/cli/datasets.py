@@ -1,0 +1,176 @@
+"""`modelyard datasets …`"""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from modelyard.api.catalog.v1 import dataset_pb2
+from modelyard.cli.bars import byte_bars
+from modelyard.cli.globals import settings
+from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, show_table, to_json
+from modelyard.cli.suggest import suggesting
+from modelyard.sdk import Client, gallery
+from modelyard.sdk.layouts import Layout
+from modelyard.sdk.names import short
+from modelyard.sdk.upload import Pushed
+
+app = typer.Typer(help="Datasets: push, import, list, show, pull, delete.", no_args_is_help=True)
+
+
+@app.command()
+def push(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The dataset's name, such as `digits`.")],
+    folder: Annotated[Path, typer.Argument(help="class/image.png, train/class/image.png, or MNIST's IDX files.")],
+    layout: Annotated[str, typer.Option(help="auto, class_folders or idx.")] = "auto",
+    label: Annotated[list[str] | None, typer.Option(help="key=value, kept with the version.")] = None,
+) -> None:
+    """Make a folder the next version of a dataset; only what is new is sent."""
+    if layout not in ("auto", "class_folders", "idx"):
+        raise typer.BadParameter(f"{layout!r} is none of auto, class_folders, idx", param_hint="--layout")
+    with settings(context).client() as client, byte_bars(quiet=settings(context).json) as progress:
+        labels = dict(_pair(each) for each in label or ())
+        pushed = client.datasets.push(name, folder, layout=cast("Layout", layout), labels=labels, progress=progress)
+    _show_pushed(pushed, as_json=settings(context).json)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A set of the gallery, such as `mnist`; `list` shows them.")],
+    dataset: Annotated[str, typer.Option("--as", help="The dataset's name; by default the set's.")] = "",
+) -> None:
+    """Bring a set from the gallery: licence shown, digest pinned, split fixed."""
+    if name == "list":
+        show_table(
+            ("NAME", "WHAT", "LICENCE"), [(each.name, each.title, each.licence) for each in gallery.SETS.values()]
+        )
+        return
+    chosen = gallery.find(name)
+    as_json = settings(context).json
+    if not as_json:
+        console().print(f"{chosen.title}\nlicence: {chosen.licence}")
+    with settings(context).client() as client, byte_bars(quiet=as_json) as progress:
+        pushed = chosen.bring(client, dataset or chosen.name, progress)
+    _show_pushed(pushed, as_json=as_json)
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """The project's datasets."""
+    with settings(context).client() as client:
+        show_all(
+            client.datasets.list(),
+            ("NAME", "LATEST", "ALIASES", "UPDATED"),
+            lambda each: (
+                short(each.name),
+                str(each.latest_version or "–"),
+                " ".join(f"{alias}={version}" for alias, version in sorted(each.aliases.items())),
+                age(each.update_time),
+            ),
+            as_json=settings(context).json,
+            empty="there is no dataset yet; bring one: modelyard datasets import mnist",
+        )
+
+
+@app.command()
+def show(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="`mnist`, `mnist@3`, `mnist@latest`.")]
+) -> None:
+    """A version: what an example looks like, splits, classes, size."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        version = client.datasets.version(name)
+        spec = client.datasets.input_spec(version.name)
+    if settings(context).json:
+        print_json({"version": to_json(version), "input_spec": to_json(spec)})
+        return
+    _show_version(version, spec)
+
+
+@app.command()
+def versions(context: typer.Context, name: str) -> None:
+    """A dataset's versions, newest first."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        show_all(
+            client.datasets.versions(name),
+            ("VERSION", "FILES", "SIZE", "DIGEST", "CREATED"),
+            lambda each: (
+                short(each.name),
+                str(each.file_count),
+                bytes_text(each.size_bytes),
+                each.digest[:19],
+                age(each.create_time),
+            ),
+            as_json=settings(context).json,
+            empty="it has no version yet",
+        )
+
+
+@app.command()
+def pull(context: typer.Context, name: str, folder: Path) -> None:
+    """Write a version's files into a new folder, verified."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        with byte_bars(quiet=settings(context).json) as progress:
+            client.datasets.pull(name, folder, progress=progress)
+
+
+@app.command()
+def alias(context: typer.Context, name: str, alias: str, version: int) -> None:
+    """Point an alias to a version: `modelyard datasets alias mnist stable 3`."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        client.datasets.set_alias(name, alias, version)
+
+
+@app.command()
+def delete(context: typer.Context, name: str) -> None:
+    """Delete a dataset with all versions, or with `name@3` that version."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        client.datasets.delete(name)
+
+
+def names(client: Client) -> list[str]:
+    """Short names of all datasets."""
+    return [short(each.name) for each in client.datasets.list()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"{text!r} is not key=value", param_hint="--label")
+    return key, value
+
+
+def _show_pushed(pushed: Pushed, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "version": pushed.version,
+                "digest": pushed.digest,
+                "unchanged": pushed.unchanged,
+                "file_count": pushed.file_count,
+                "sent_bytes": pushed.sent_bytes,
+            }
+        )
+    elif pushed.unchanged:
+        console().print(f"{short(pushed.version)} has this content already; nothing was sent")
+    else:
+        console().print(f"{short(pushed.version)}: {pushed.file_count:,} files, {bytes_text(pushed.sent_bytes)} sent")
+
+
+def _show_version(version: dataset_pb2.DatasetVersion, spec: dataset_pb2.InputSpec) -> None:
+    facts = [
+        ("name", short(version.name)),
+        ("digest", version.digest),
+        ("files", f"{version.file_count:,}, {bytes_text(version.size_bytes)}"),
+        ("layout", spec.layout),
+        ("splits", ", ".join(f"{split.name} {split.example_count:,}" for split in spec.splits)),
+    ]
+    for feature in spec.features:
+        shape = " × ".join("any" if size < 0 else str(size) for size in feature.shape)
+        kind = " ".join(filter(None, (feature.dtype, shape, feature.encoding)))
+        classes = ", ".join(feature.classes[:12]) + (" …" if len(feature.classes) > 12 else "")
+        facts.append((feature.name, f"{kind}{f'; {len(feature.classes)} classes: {classes}' if classes else ''}"))
+    facts += [(key, value) for key, value in sorted(version.labels.items())]
+    facts.append(("created", f"{age(version.create_time)} by {version.creator}"))
+    show_facts(facts)

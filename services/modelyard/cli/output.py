@@ -1,0 +1,100 @@
+"""Tables for people, JSON for scripts."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Console
+from rich.table import Table
+
+_MISSING = "–"
+
+
+def console() -> Console:
+    """Where people look."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def to_json(message: Message) -> dict[str, Any]:
+    """A message with the field names of the .proto."""
+    fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return fields
+
+
+def show_all(messages: Iterable[Message], columns: Sequence[str], rows: Any, *, as_json: bool, empty: str) -> None:
+    """A list: `rows(message)` are the cells under `columns`; `empty` is said where there is nothing."""
+    listed = list(messages)
+    if as_json:
+        print_json([to_json(message) for message in listed])
+        return
+    if not listed:
+        console().print(empty)
+        return
+    show_table(columns, [rows(message) for message in listed])
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def show_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Name and value, a line each; empty values are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        if value:
+            table.add_row(name, value)
+    console().print(table)
+
+
+def bytes_text(size: int) -> str:
+    """`12.3 MB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def age(stamp: Timestamp) -> str:
+    """`5m ago`."""
+    if not stamp.seconds:
+        return _MISSING
+    seconds = (datetime.now(UTC) - stamp.ToDatetime(UTC)).total_seconds()
+    return f"{duration_text(max(seconds, 0))} ago"
+
+
+def duration_text(seconds: float) -> str:
+    """`42s`, `5m`, `3h`, `2d`."""
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "m"), (129_600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds / 86_400:.0f}d"
+
+
+def state_text(name: str) -> str:
+    """`STATE_RUNNING` -> `running`."""
+    return name.removeprefix("STATE_").lower()
+
+
+def metrics_text(metrics: Iterable[tuple[str, float]]) -> str:
+    """`accuracy 0.989  loss 0.034`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in sorted(metrics))

@@ -1,0 +1,34 @@
+"""`dataset `minst` not found; did you mean `mnist`?`"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from modelyard.sdk.errors import ModelyardError, NotFound
+
+
+@contextmanager
+def suggesting(noun: str, name: str, names: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Turn a NotFound inside the block into one that names the nearest thing there is.
+
+    `names` lists the short names of all `noun`s that the caller can see.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(_sentence(noun, name, names, error), reason=error.reason, facts=error.facts) from error
+
+
+def _sentence(noun: str, name: str, names: Callable[[], Iterable[str]], error: NotFound) -> str:
+    short = name.partition("@")[0].rpartition("/")[2]
+    try:
+        known = list(names())
+    except ModelyardError:
+        return error.message
+    if short in known:
+        return error.message
+    near = get_close_matches(short, known, 1)
+    if near:
+        return f"{noun} `{short}` not found; did you mean `{near[0]}`?"
+    there = f"there is {', '.join(f'`{one}`' for one in sorted(known)[:8])}" if known else f"there is no {noun} yet"
+    return f"{noun} `{short}` not found; {there}"

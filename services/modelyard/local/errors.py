@@ -1,0 +1,67 @@
+"""What can keep an installation from starting here.
+
+FailedPrecondition
+├── FolderInUse        another `modelyard up` runs on the data folder
+├── FolderTooNew       a newer modelyard wrote it
+├── FolderNotOurs      the folder holds something else
+├── PortTaken          somebody listens on the address
+├── StoreChanged       another object store was asked for than the recorded one
+├── NotRunning         there is nothing to stop or to ask
+└── ProcessDidNotStart one of the processes ended before it was ready
+"""
+
+from modelyard.foundation.errors import FailedPrecondition
+from modelyard.foundation.errors import ModelyardError as LocalError
+
+__all__ = [
+    "FolderInUse",
+    "FolderNotOurs",
+    "FolderTooNew",
+    "LocalError",
+    "NotRunning",
+    "PortTaken",
+    "ProcessDidNotStart",
+    "StoreChanged",
+]
+
+
+class FolderInUse(FailedPrecondition):
+    """Another `modelyard up` runs on the data folder."""
+
+    reason = "FOLDER_IN_USE"
+
+
+class FolderTooNew(FailedPrecondition):
+    """A newer modelyard wrote the data folder."""
+
+    reason = "FOLDER_TOO_NEW"
+
+
+class FolderNotOurs(FailedPrecondition):
+    """The folder holds something else."""
+
+    reason = "FOLDER_NOT_OURS"
+
+
+class PortTaken(FailedPrecondition):
+    """Somebody listens on the address."""
+
+    reason = "PORT_TAKEN"
+
+
+class StoreChanged(FailedPrecondition):
+    """Another object store was asked for than the one the data is in."""
+
+    reason = "STORE_CHANGED"
+
+
+class NotRunning(FailedPrecondition):
+    """There is nothing to stop or to ask."""
+
+    reason = "NOT_RUNNING"
+
+
+class ProcessDidNotStart(FailedPrecondition):
+    """One of the processes ended before it was ready."""
+
+    reason = "PROCESS_DID_NOT_START"

@@ -1,0 +1,52 @@
+"""Keys, the trust list and the tokens of an installation on one machine."""
+
+import os
+from pathlib import Path
+
+from modelyard.foundation.auth.keys import create_key, load_key
+from modelyard.foundation.auth.roles import MACHINE_ROLES, PEOPLE_ROLES
+from modelyard.foundation.auth.tokens import Signer
+from modelyard.foundation.auth.trust import issuer, write_trust
+from modelyard.local.folder import DataFolder
+
+ADMIN_TTL_S = 366 * 86_400
+MACHINE_TTL_S = 30 * 86_400
+WORKER, HOST = "local", "local"
+_MACHINES = {
+    "scheduler": ("services/scheduler", "service"),
+    "inference": ("services/inference", "service"),
+    "proxy": ("services/proxy", "service"),
+    "worker": (f"workers/{WORKER}", "worker"),
+    "host": (f"hosts/{HOST}", "host"),
+}
+
+
+def ensure_identities(folder: DataFolder) -> None:
+    """Make what is missing: both authorities' keys, the trust list, the administrator's token; renew the machines'."""
+    keys = folder.part("keys")
+    catalog, scheduler = (
+        load_key(path) if path.exists() else create_key(path) for path in (keys / "catalog.key", keys / "scheduler.key")
+    )
+    write_trust(
+        keys / "trust.json",
+        {
+            "catalog": issuer([catalog.public_key()], [*PEOPLE_ROLES, *(r for r in MACHINE_ROLES if r != "attempt")]),
+            "scheduler": issuer([scheduler.public_key()], ["attempt"]),
+        },
+    )
+    signer = Signer("catalog", catalog)
+    if not folder.token.exists():
+        write_secret(folder.token, signer.sign("users/admin", {"*": "admin"}, ADMIN_TTL_S).token)
+    for name, (subject, role) in _MACHINES.items():
+        write_secret(keys / f"{name}.token", signer.sign(subject, {"*": role}, MACHINE_TTL_S).token)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Replace the file at once; only its owner can read it."""
+    partial = path.with_name(path.name + ".new")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

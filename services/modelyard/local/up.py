@@ -1,0 +1,179 @@
+"""`modelyard up`: the whole installation on this machine, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from modelyard.foundation.addresses import TcpAddress, parse_listen
+from modelyard.foundation.telemetry import logs
+from modelyard.local.errors import NotRunning, PortTaken, ProcessDidNotStart
+from modelyard.local.folder import DataFolder
+from modelyard.local.identities import ensure_identities
+from modelyard.local.processes import plan
+from modelyard.local.store import Store, choose_store
+from modelyard.local.supervisor import Supervisor
+
+log = logging.getLogger("modelyard.up")
+
+STOP_TIMEOUT_S = 180.0
+_RENEW_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for."""
+
+    folder: Path
+    port: int = 8470
+    s3_endpoint: str = ""
+
+    @property
+    def address(self) -> str:
+        """The one address."""
+        return f"127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whoever shows what happens."""
+
+    store: Callable[[Store], None]
+    process: Callable[[str, str], None]
+    """A process's name and `starting`, `ready`, `restarting` or `stopped`."""
+    up: Callable[[str], None]
+    """Everything is ready at this address."""
+
+
+async def run(wanted: Wanted, listener: Listener) -> None:
+    """Start everything, keep it running, drain on SIGTERM or SIGINT.
+
+    Raises FailedPrecondition's subclasses with a sentence, and has left nothing running then.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = DataFolder(wanted.folder)
+    with folder.claimed():
+        check_port(wanted.address)
+        _log_to(folder.part("logs") / "up.log")
+        ensure_identities(folder)
+        store = choose_store(folder, wanted.s3_endpoint)
+        listener.store(store)
+        supervisor = Supervisor(plan(folder, wanted.address, store), store, folder.part("logs"), listener.process)
+        try:
+            await _until(stop, supervisor.start())
+            if not stop.is_set():
+                folder.write_up(_facts(wanted, store, supervisor))
+                listener.up(wanted.address)
+                await _until(stop, _renew_tokens(folder))
+        finally:
+            await supervisor.stop()
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it ends or `stop` is set; raises what it raises."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.wait((task, stopped))
+
+
+async def _renew_tokens(folder: DataFolder) -> None:
+    """Machines' tokens outlive many of these."""
+    while True:
+        await asyncio.sleep(_RENEW_S)
+        ensure_identities(folder)
+
+
+def _facts(wanted: Wanted, store: Store, supervisor: Supervisor) -> dict[str, object]:
+    return {
+        "version": version("modelyard"),
+        "pid": os.getpid(),
+        "address": wanted.address,
+        "start_time": time.time(),
+        "store": {"kind": store.kind, "title": store.title, "endpoint": store.settings.endpoint},
+        "processes": supervisor.pids(),
+    }
+
+
+def check_port(address: str) -> None:
+    """Raise PortTaken if somebody listens there."""
+    where = parse_listen(address)
+    assert isinstance(where, TcpAddress)
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((where.host, where.port))
+    except OSError as error:
+        raise PortTaken(
+            f"{address} can't be used: {error.strerror}; stop what listens there, or choose another with --port",
+            address=address,
+        ) from None
+
+
+def _log_to(path: Path) -> None:
+    logs.configure("up", stream=path.open("a", buffering=1))
+
+
+def start_detached(wanted: Wanted) -> str:
+    """Start `modelyard up` in the background; answers the address once it is up.
+
+    Raises ProcessDidNotStart with what it said.
+    """
+    folder = DataFolder(wanted.folder)
+    command = [sys.executable, "-m", "modelyard.cli", "up", "--dir", str(wanted.folder), "--port", str(wanted.port)]
+    if wanted.s3_endpoint:
+        command += ["--s3-endpoint", wanted.s3_endpoint]
+    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    output = folder.root.with_name(folder.root.name + ".starting")
+    try:
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        while True:
+            facts = folder.read_up()
+            if facts is not None and facts["pid"] == process.pid:
+                return str(facts["address"])
+            if process.poll() is not None:
+                raise ProcessDidNotStart(output.read_text().strip() or f"`up` ended with status {process.returncode}")
+            time.sleep(0.1)  # the file appears once everything is ready
+    except KeyboardInterrupt:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        process.wait(STOP_TIMEOUT_S)
+        raise
+    finally:
+        output.unlink(missing_ok=True)
+
+
+def stop(folder_path: Path) -> None:
+    """Stop the installation of a data folder and wait until it is gone. Raises NotRunning."""
+    folder = DataFolder(folder_path)
+    pid = folder.supervisor()
+    if not pid:
+        raise NotRunning(f"nothing runs on {folder.root}", folder=str(folder.root))
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while folder.supervisor() == pid:
+        if time.monotonic() > deadline:
+            raise NotRunning(
+                f"process {pid} has not stopped within {STOP_TIMEOUT_S:.0f} s; see {folder.root}/logs/up.log"
+            )
+        time.sleep(0.05)  # the lock is freed when it is gone

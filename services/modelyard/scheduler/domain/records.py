@@ -1,0 +1,95 @@
+"""Jobs as people see them, and what jobs say while they run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from modelyard.scheduler.domain.devices import ANY, Ask
+from modelyard.scheduler.domain.jobs import Failure, Job, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What a job runs; complete and resolved once the job is stored."""
+
+    template: str
+    dataset_version: str
+    dataset_digest: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    model: str = ""
+    ask: Ask = ANY
+    priority: int = 0
+    max_attempts: int = 3
+    max_runtime: timedelta | None = None
+    max_queue_duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    stage: str = ""
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    examples_per_second: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    done_bytes: int = 0
+    total_bytes: int = 0
+    checkpoint_step: int = 0
+    remaining_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job's row."""
+
+    name: str
+    uid: str
+    order: int
+    spec: JobSpec
+    state: JobState
+    creator: str
+    create_time: datetime
+    update_time: datetime
+    revision: int = 1
+    display_name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    attempt_number: int = 0
+    model_version: str = ""
+    failure: Failure | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+    def fresh(self) -> Job:
+        """The job as it enters the queue."""
+        spec = self.spec
+        return Job(
+            self.name,
+            self.order,
+            self.create_time,
+            spec.ask,
+            spec.priority,
+            spec.max_attempts,
+            spec.max_runtime,
+            spec.max_queue_duration,
+            spec.model,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    time: datetime
+    text: str
+    attempt: int = 0
+    cursor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    time: datetime
+    step: int
+    metric: str
+    value: float
+    attempt: int = 0
+    cursor: int = 0

@@ -1,0 +1,86 @@
+"""Brings a job from its row to the queue, or undoes it: a crash in between loses nothing and leaks nothing.
+
+The row comes first, not admitted and seen by nobody; then the catalog holds the inputs; then the job is in the queue
+and the caller hears of it. What a crash or an unreachable catalog leaves half-way is undone by `undo_left_over`.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from modelyard.foundation.errors import ModelyardError, Unavailable
+from modelyard.scheduler.domain.events import Event, JobSubmitted
+from modelyard.scheduler.domain.jobs import JobState
+from modelyard.scheduler.domain.records import JobRecord
+from modelyard.scheduler.service.engine import Engine
+from modelyard.scheduler.service.ports import Admitted, Catalog, Jobs, Unsettled
+
+log = logging.getLogger(__name__)
+
+SETTLED_AFTER = timedelta(seconds=15)
+"""No call to the catalog takes longer: what it has not begun by then it will not begin."""
+
+
+class Admission:
+    def __init__(self, engine: Engine, jobs: Jobs, catalog: Catalog) -> None:
+        self._engine = engine
+        self._jobs = jobs
+        self._catalog = catalog
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[JobRecord]] = set()
+
+    async def admit(self, record: JobRecord) -> JobRecord:
+        """Goes on to its end also when the caller is gone."""
+        if record.name in self._busy:
+            raise Unavailable(f"{record.name} is being created; call again in a moment")
+        self._busy.add(record.name)
+        task = asyncio.create_task(self._admit(record), name=f"admit {record.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    async def undo_left_over(self) -> None:
+        """Ends what nobody works on any more; its name is free again unless the catalog has seen it."""
+        for record in await self._jobs.unadmitted(SETTLED_AFTER):
+            if record.name in self._busy:
+                continue
+            self._busy.add(record.name)
+            try:
+                known = await self._catalog.end(record.name, 0, JobState.CANCELLED)
+                await self._jobs.discard(record.name, burn=known)
+                log.warning("the creation of a job was undone", extra={"job": record.name})
+            finally:
+                self._busy.discard(record.name)
+
+    async def _admit(self, record: JobRecord) -> JobRecord:
+        try:
+            return await self._enqueue(await self._hold_inputs(record))
+        finally:
+            self._busy.discard(record.name)
+
+    async def _hold_inputs(self, record: JobRecord) -> JobRecord:
+        try:
+            version, digest = await self._catalog.begin(record.name, record.spec.dataset_version)
+        except Unsettled as error:
+            raise Unavailable("the catalog cannot be reached, so the job was not created; try again") from error
+        except ModelyardError as error:
+            await self._jobs.discard(record.name, burn=False)
+            error.field = "job.spec.dataset_version"
+            raise
+        return replace(record, spec=replace(record.spec, dataset_version=version, dataset_digest=digest))
+
+    async def _enqueue(self, record: JobRecord) -> JobRecord:
+        job = record.fresh()
+
+        def submitted(now: datetime, jitter: float) -> Event:
+            return JobSubmitted(now=now, jitter=jitter, job=job)
+
+        await self._engine.happen(submitted, Admitted(record.name, record.spec))
+        return record
+
+    def _done(self, task: "asyncio.Task[JobRecord]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its caller may be gone: the exception is looked at here, so that asyncio does not complain.
+            log.info("a job was not admitted", extra={"error": str(error)})

@@ -1,0 +1,219 @@
+"""What the use cases need of the world."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+from modelyard.foundation.auth.identity import Identity
+from modelyard.scheduler.domain.decisions import Decision
+from modelyard.scheduler.domain.jobs import Attempt, JobState
+from modelyard.scheduler.domain.records import JobRecord, JobSpec, LogLine, MetricValue, Progress
+from modelyard.scheduler.domain.state import Rules, State
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Who did what; stored in the same transaction as what was done."""
+
+    subject: str
+    token_id: str
+    action: str
+    resource: str
+    request_id: str = ""
+
+    @staticmethod
+    def of(caller: Identity, action: str, resource: str, request_id: str = "") -> "Audit":
+        return Audit(caller.subject, caller.token_id, action, resource, request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A job's inputs are held: it enters the queue with its spec resolved."""
+
+    job: str
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressSaved:
+    job: str
+    progress: Progress
+
+
+Record = Audit | Admitted | ProgressSaved
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[T]):
+    """What a transaction stores, and what it answers once that is durable."""
+
+    answer: T
+    decisions: Sequence[Decision] = ()
+    records: Sequence[Record] = ()
+
+
+class TakenOver(Exception):
+    """Another scheduler has opened the database: this one must stop."""
+
+
+class Journal(Protocol):
+    """The durable side of scheduling. One process writes at a time: a newer one takes over for good."""
+
+    async def take_over(self) -> None:
+        """From here on no older process can write."""
+
+    async def load(self, rules: Rules) -> State:
+        """The state as it is stored."""
+
+    async def now(self) -> datetime:
+        """The database's clock."""
+
+    async def commit(self, work: Callable[[datetime], Written[T]]) -> T:
+        """Stores what `work(now)` says, all of it or nothing. `work` may be called again: it must be pure.
+
+        Raises TakenOver.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    request_id: str
+    caller: str
+    method: str
+    body: bytes = field(repr=False)
+    """The request in a canonical form: the same ID with another body is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A job that is about to be created."""
+
+    name: str
+    uid: str
+    spec: JobSpec
+    creator: str
+    display_name: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job whose row is there, but whose inputs are perhaps not held yet."""
+
+    record: JobRecord
+    admitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndedExecution:
+    """The catalog must hear of it."""
+
+    id: int
+    job: str
+    attempt: int
+    outcome: JobState
+
+
+class Jobs(Protocol):
+    """The rows of jobs."""
+
+    async def open(self, draft: Draft, key: RequestKey, audit: Audit) -> Opened:
+        """Claims the name; a request that was done before gets the job that it made. JobExists otherwise."""
+
+    async def find_request(self, key: RequestKey) -> JobRecord | None: ...
+
+    async def discard(self, name: str, *, burn: bool) -> None:
+        """Undoes `open`. `burn`: the name is known to the catalog and is never used again."""
+
+    async def unadmitted(self, age: timedelta) -> Sequence[JobRecord]:
+        """Those that were opened at least `age` ago and have not entered the queue."""
+
+    async def get(self, name: str) -> JobRecord | None: ...
+
+    async def page(
+        self, project: str, states: Collection[JobState], before: int | None, limit: int
+    ) -> Sequence[JobRecord]: ...
+
+    async def attempts(self, job: str, before: int | None, limit: int) -> Sequence[tuple[Attempt, int]]:
+        """Newest first; each with the step that it started from."""
+
+    async def attempt(self, job: str, number: int) -> tuple[Attempt, int] | None: ...
+
+    async def delete(self, name: str, audit: Audit) -> bool:
+        """False if it has not ended. Its name stays taken."""
+
+    async def ended_executions(self, limit: int) -> Sequence[EndedExecution]: ...
+
+    async def told(self, id: int) -> None:
+        """The catalog has heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of what is kept for a job; the oldest goes first."""
+
+    log_lines: int = 10_000
+    log_bytes: int = 1024 * 1024
+    line_characters: int = 4096
+    metric_points: int = 100_000
+
+
+class Telemetry(Protocol):
+    """The rows of logs and metrics."""
+
+    async def append(
+        self,
+        attempt: Attempt,
+        sequence: int,
+        start_step: int,
+        logs: Sequence[LogLine],
+        metrics: Sequence[MetricValue],
+        progress: Progress | None,
+    ) -> bool:
+        """False, and nothing stored, if a report with this or a later sequence was stored before."""
+
+    async def logs(self, job: str, after: int, limit: int) -> Sequence[LogLine]: ...
+
+    async def metrics(self, job: str, after: int, limit: int) -> Sequence[MetricValue]: ...
+
+    async def save_progress(self, progress: Sequence[ProgressSaved]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a template must know of a dataset version; `version` is resolved."""
+
+    version: str
+    modality: str
+    layout: str
+    splits: tuple[str, ...]
+
+
+class Unsettled(Exception):
+    """Whether the catalog did it is not known: it could not be reached, or did not answer in time."""
+
+
+class Catalog(Protocol):
+    """The neighbour that holds data and executions. Its refusals are passed on."""
+
+    async def dataset(self, version: str) -> Dataset: ...
+
+    async def begin(self, job: str, dataset_version: str) -> tuple[str, str]:
+        """Holds the input of attempt 0; answers its resolved name and its digest. Raises Unsettled."""
+
+    async def end(self, job: str, attempt: int, outcome: JobState) -> bool:
+        """False if the catalog knows no such execution. Raises Unsettled."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptToken:
+    token: str
+    expire_time: datetime
+
+
+class Tokens(Protocol):
+    def sign(self, attempt: str) -> AttemptToken:
+        """A token that speaks for an attempt, and for nothing else."""

@@ -1,0 +1,150 @@
+"""What a prediction costs on its way through the proxy: `python -m tests.bench.proxy`.
+
+    CPU        of the proxy's processes per plain 3 KB request, everything on, against a bare grpc.aio pass-through of
+               the same bytes to the same echo (from /proc; 32 in flight)
+    added p50  open loop at 200 requests/s, through the proxy and straight to the echo, in pairs
+    control    p99 of a control call through the same address, with and without 1,000 predictions/s beside it
+
+Seven interleaved pairs each; medians, with the smallest and the largest in brackets.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.bench.proxy_peers import PREDICT
+from tests.contract.proxy.stack import Stack, route, running_proxy
+
+CPU_TARGET = 0.55
+CONTROL_TARGET = 2.0
+IN_FLIGHT, CLOSED_CALLS = 32, 4_000
+ADDED_RATE, CONTROL_RATE, LOAD_RATE, OPEN_S = 200, 50, 1_000, 5.0
+CONTROL = "/modelyard.api.catalog.v1.DatasetService/GetDataset"
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(pairs: int, front: str) -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        echo, bare = f"unix:{folder}/echo.sock", f"unix:{folder}/bare.sock"
+        async with (
+            running_proxy(folder, front, access_log=f"{folder}/access.log", metrics={}) as stack,
+            peer("echo", echo),
+            peer("bare", bare, echo) as bare_pid,
+        ):
+            assert stack.child is not None
+            token = stack.issuers.token("predictor", "default")
+            await stack.on_loop(stack.inference.publish(route(backends=[(1, echo, 100)])))
+            await until_answered(stack, token)
+            front = "pyvoy" if any('"front": "pyvoy"' in line for line in stack.lines) else "aio"
+            print(f"proxy, front {front}, {os.cpu_count()} cores, {pairs} pairs")
+            cpu = await cpu_per_request(stack, token, bare, bare_pid, pairs)
+            await added_latency(stack, token, echo, pairs)
+            control = await control_latency(stack, token, pairs)
+    return 0 if cpu <= CPU_TARGET and control <= CONTROL_TARGET else 1
+
+
+async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pairs: int) -> float:
+    """The median ratio."""
+    assert stack.child is not None
+    ours, theirs = [], []
+    for _ in range(pairs):
+        for spent, address, pid in ((ours, stack.address, stack.child.pid), (theirs, bare, bare_pid)):
+            before = cpu_s(pid)
+            calls = len(await latencies("closed", address, token, IN_FLIGHT, CLOSED_CALLS))
+            spent.append((cpu_s(pid) - before) / calls * 1e6)
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    print(f"  CPU per request      proxy {shown(ours, 'us')}   bare grpc.aio {shown(theirs, 'us')}")
+    print(f"    ratio              {shown(ratios, '')}   at most {CPU_TARGET}")
+    return statistics.median(ratios)
+
+
+async def added_latency(stack: Stack, token: str, echo: str, pairs: int) -> None:
+    through, straight = [], []
+    for _ in range(pairs):
+        for found, address in ((through, stack.address), (straight, echo)):
+            found.append(statistics.median(await latencies("open", address, token, ADDED_RATE, OPEN_S, PREDICT)) * 1e3)
+    added = [a - b for a, b in zip(through, straight, strict=True)]
+    print(f"  p50 at {ADDED_RATE}/s         proxy {shown(through, 'ms')}   straight {shown(straight, 'ms')}")
+    print(f"    added              {shown(added, 'ms')}")
+
+
+async def control_latency(stack: Stack, token: str, pairs: int) -> float:
+    """The median ratio of the 99th percentiles."""
+    alone, beside, reached = [], [], []
+    for _ in range(pairs):
+        alone.append(p99(await latencies("open", stack.address, token, CONTROL_RATE, OPEN_S, CONTROL)) * 1e3)
+        load = asyncio.create_task(latencies("open", stack.address, token, LOAD_RATE, OPEN_S + 3, PREDICT))
+        await asyncio.sleep(1.5)
+        beside.append(p99(await latencies("open", stack.address, token, CONTROL_RATE, OPEN_S, CONTROL)) * 1e3)
+        reached.append(len(await load))
+    ratios = [b / a for a, b in zip(alone, beside, strict=True)]
+    print(f"  control call's p99   alone {shown(alone, 'ms')}   beside {LOAD_RATE} predictions/s {shown(beside, 'ms')}")
+    print(f"    ratio              {shown(ratios, '')}   at most {CONTROL_TARGET}")
+    return statistics.median(ratios)
+
+
+async def until_answered(stack: Stack, token: str) -> None:
+    for _ in range(100):
+        if len(await latencies("closed", stack.address, token, 8, 64)) > 8:
+            return
+    raise RuntimeError("the proxy does not answer:\n" + "\n".join(stack.lines))
+
+
+async def latencies(role: str, address: str, token: str, *arguments: object) -> list[float]:
+    process = await asyncio.create_subprocess_exec(
+        *_command(role, address, token, *map(str, arguments)), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    found: list[float] = json.loads(output or b"[]")
+    return found
+
+
+@asynccontextmanager
+async def peer(role: str, address: str, *arguments: str) -> AsyncIterator[int]:
+    """A peer that takes calls; its process ID."""
+    process = await asyncio.create_subprocess_exec(
+        *_command(role, address, *arguments), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process and its children that live."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S + sum(cpu_s(int(child)) for child in children)
+
+
+def p99(values: Sequence[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+def shown(values: Sequence[float], unit: str) -> str:
+    return f"{statistics.median(values):.3g}{unit} [{min(values):.3g} {max(values):.3g}]"
+
+
+def _command(role: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tests.bench.proxy_peers", role, *arguments]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--front", choices=["auto", "pyvoy", "aio"], default="auto")
+    arguments = parser.parse_args()
+    sys.exit(asyncio.run(measure(arguments.pairs, arguments.front)))

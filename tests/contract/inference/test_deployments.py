@@ -1,0 +1,331 @@
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from modelyard.api.inference.v1 import deployment_pb2, deployment_service_pb2_grpc, route_service_pb2
+from modelyard.api.inference.v1 import deployment_service_pb2 as pb
+from modelyard.foundation.config import SqlSettings
+from modelyard.foundation.rpc.status import failure_of
+from tests.contract.inference.stack import NAME, PARENT, Installation, TalkingHost, create, installed
+from tests.support.eventually import eventually
+from tests.support.fake_catalog import FakeCatalog
+from tests.support.servers import Issuers
+
+V1, V2, V3 = (f"{PARENT}/models/m/versions/{number}" for number in (1, 2, 3))
+State = deployment_pb2.Deployment
+Code = grpc.StatusCode
+
+
+def update(version: str = "", *paths: str, **fields: object) -> pb.UpdateDeploymentRequest:
+    deployment = deployment_pb2.Deployment(name=NAME, model_version=version, **fields)  # type: ignore[arg-type]
+    return pb.UpdateDeploymentRequest(deployment=deployment, update_mask=FieldMask(paths=paths or ["model_version"]))
+
+
+async def refused(call: object) -> tuple[Code, str, str]:
+    """Code, reason and field at fault."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    failure = failure_of(caught.value)
+    return failure.code, failure.reason, next(iter(failure.fields), "")
+
+
+class TestDeployments:
+    @pytest.fixture(autouse=True)
+    def clients(
+        self,
+        installation: Installation,
+        deployments: "deployment_service_pb2_grpc.DeploymentServiceAsyncStub",
+        host: TalkingHost,
+        catalog: FakeCatalog,
+    ) -> None:
+        self.installation, self.stub, self.host, self.catalog = installation, deployments, host, catalog
+
+    async def get(self) -> deployment_pb2.Deployment:
+        return await self.stub.GetDeployment(pb.GetDeploymentRequest(name=NAME))
+
+    async def becomes(self, state: int, version: str = "", *, hosts: bool = True) -> deployment_pb2.Deployment:
+        async def there() -> deployment_pb2.Deployment | None:
+            if hosts:
+                await self.host.sync()
+            found = await self.get()
+            return found if found.state == state and found.serving_version == version else None
+
+        found = await eventually(there, interval_s=0.05, timeout_s=15)
+        assert found is not None
+        return found
+
+    async def test_a_deployment_is_created_and_comes_up(self) -> None:
+        created = await self.stub.CreateDeployment(create(V1))
+        assert (created.name, created.state, created.serving_name) == (NAME, State.STATE_PENDING, "digits")
+        assert (created.model_version, created.creator) == (V1, "tokens/test")
+        assert len(created.uid) == 32
+        assert created.etag
+        served = await self.becomes(State.STATE_SERVING, V1)
+        assert served.message == ""
+        assert served.create_time == created.create_time
+
+    async def test_an_alias_is_stored_as_the_version_it_means(self) -> None:
+        created = await self.stub.CreateDeployment(create(f"{PARENT}/models/m/versions/latest"))
+        assert created.model_version == V3
+
+    async def test_the_catalog_holds_the_version_until_the_deployment_is_gone(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        await eventually(lambda: self.catalog.inputs(NAME) == [V1])
+        await self.becomes(State.STATE_SERVING, V1)
+        await self.stub.UpdateDeployment(update(V2))
+        await eventually(lambda: self.catalog.inputs(NAME) == [V2, V1])
+        await self.becomes(State.STATE_SERVING, V2)
+        await eventually(lambda: self.catalog.inputs(NAME) == [V2])
+        await self.stub.DeleteDeployment(pb.DeleteDeploymentRequest(name=NAME))
+
+        async def let_go() -> bool:
+            await self.host.sync()
+            return self.catalog.inputs(NAME) == []
+
+        await eventually(let_go, interval_s=0.05)
+        execution = self.catalog.execution(NAME)
+        assert execution is not None
+        assert (execution.attempt, execution.state) == (2, 2)
+
+    async def test_a_deleted_name_can_be_used_again(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        await self.becomes(State.STATE_SERVING, V1)
+        await self.stub.DeleteDeployment(pb.DeleteDeploymentRequest(name=NAME))
+        assert (await self.get()).state == State.STATE_DELETING
+        code, reason, _ = await refused(self.stub.CreateDeployment(create(V2)))
+        assert (code, reason) == (Code.UNAVAILABLE, "DEPLOYMENT_DELETING")
+
+        async def gone() -> bool:
+            await self.host.sync()
+            listed = await self.stub.ListDeployments(pb.ListDeploymentsRequest(parent=PARENT))
+            return not listed.deployments
+
+        await eventually(gone, interval_s=0.05)
+        await self.stub.CreateDeployment(create(V2))
+        await self.becomes(State.STATE_SERVING, V2)
+        assert self.catalog.inputs(NAME) == [V2]
+
+    async def test_a_version_that_is_not_ready_is_refused(self) -> None:
+        rejected = self.catalog.add(7, "REJECTED")
+        assert await refused(self.stub.CreateDeployment(create(rejected))) == (
+            Code.FAILED_PRECONDITION,
+            "MODEL_VERSION_NOT_READY",
+            "deployment.model_version",
+        )
+        assert self.catalog.executions == {}
+
+    @pytest.mark.parametrize(
+        ("request_", "expected"),
+        [
+            (
+                create(f"{PARENT}/models/m/versions/9"),
+                (Code.NOT_FOUND, "MODEL_VERSION_NOT_FOUND", "deployment.model_version"),
+            ),
+            (
+                create("projects/other/models/m/versions/1"),
+                (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "deployment.model_version"),
+            ),
+            (create("m@1"), (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "deployment.model_version")),
+            (create(""), (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "deployment.model_version")),
+            (create(V1, "No"), (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "deployment_id")),
+            (create(V1, ""), (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "deployment_id")),
+            (create(V1, request_id="no spaces"), (Code.INVALID_ARGUMENT, "INVALID_ARGUMENT", "request_id")),
+        ],
+    )
+    async def test_what_is_wrong_is_named_and_nothing_is_made(
+        self, request_: pb.CreateDeploymentRequest, expected: tuple[Code, str, str]
+    ) -> None:
+        assert await refused(self.stub.CreateDeployment(request_)) == expected
+        assert not (await self.stub.ListDeployments(pb.ListDeploymentsRequest(parent=PARENT))).deployments
+
+    async def test_a_second_deployment_of_a_name_is_refused(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        assert await refused(self.stub.CreateDeployment(create(V2))) == (
+            Code.ALREADY_EXISTS,
+            "DEPLOYMENT_EXISTS",
+            "deployment_id",
+        )
+        assert await refused(self.stub.CreateDeployment(create(V2, validate_only=True))) == (
+            Code.ALREADY_EXISTS,
+            "DEPLOYMENT_EXISTS",
+            "deployment_id",
+        )
+
+    async def test_a_retry_with_the_same_request_id_gets_the_first_answer(self) -> None:
+        first = await self.stub.CreateDeployment(create(V1, request_id="r-1"))
+        again = await self.stub.CreateDeployment(create(V1, request_id="r-1"))
+        assert again == first
+        code, reason, field = await refused(self.stub.CreateDeployment(create(V2, request_id="r-1")))
+        assert (code, reason, field) == (Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "request_id")
+
+    async def test_validate_only_makes_nothing(self) -> None:
+        answer = await self.stub.CreateDeployment(create(V1, validate_only=True))
+        assert answer.model_version == V1
+        assert not (await self.stub.ListDeployments(pb.ListDeploymentsRequest(parent=PARENT))).deployments
+
+    async def test_an_update_with_an_old_etag_is_refused(self) -> None:
+        first = await self.stub.CreateDeployment(create(V1))
+        changed = await self.stub.UpdateDeployment(update("", "display_name", display_name="Digits", etag=first.etag))
+        assert (changed.display_name, changed.model_version) == ("Digits", V1)
+        assert changed.etag != first.etag
+        assert await refused(self.stub.UpdateDeployment(update("", "labels", etag=first.etag))) == (
+            Code.ABORTED,
+            "DEPLOYMENT_CHANGED",
+            "deployment.etag",
+        )
+        assert (await refused(self.stub.DeleteDeployment(pb.DeleteDeploymentRequest(name=NAME, etag=first.etag))))[
+            0
+        ] is Code.ABORTED
+
+    @pytest.mark.parametrize("paths", [["state"], ["model_version", "name"]])
+    async def test_only_some_fields_can_be_changed(self, paths: list[str]) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        assert await refused(self.stub.UpdateDeployment(update(V2, *paths))) == (
+            Code.INVALID_ARGUMENT,
+            "INVALID_ARGUMENT",
+            "update_mask",
+        )
+        assert (await self.get()).model_version == V1
+
+    async def test_lists_are_paged_in_the_order_of_names(self) -> None:
+        for name in ("c", "a", "b"):
+            await self.stub.CreateDeployment(create(V1, name))
+        first = await self.stub.ListDeployments(pb.ListDeploymentsRequest(parent=PARENT, page_size=2))
+        rest = await self.stub.ListDeployments(
+            pb.ListDeploymentsRequest(parent=PARENT, page_size=2, page_token=first.next_page_token)
+        )
+        names = [each.name.rpartition("/")[2] for each in (*first.deployments, *rest.deployments)]
+        assert (names, rest.next_page_token) == (["a", "b", "c"], "")
+        assert (await refused(self.stub.ListDeployments(pb.ListDeploymentsRequest(parent=PARENT, page_token="x")))) == (
+            Code.INVALID_ARGUMENT,
+            "INVALID_ARGUMENT",
+            "page_token",
+        )
+
+    async def test_a_watch_shows_every_step_and_ends_with_the_deployment(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        seen: list[deployment_pb2.Deployment] = []
+
+        async def watch() -> None:
+            async for deployment in self.stub.WatchDeployment(pb.WatchDeploymentRequest(name=NAME)):
+                seen.append(deployment)
+
+        watching = asyncio.create_task(watch())
+        await self.becomes(State.STATE_SERVING, V1)
+        await eventually(lambda: seen and seen[-1].state == State.STATE_SERVING)
+        await self.stub.DeleteDeployment(pb.DeleteDeploymentRequest(name=NAME))
+
+        async def ended() -> bool:
+            await self.host.sync()
+            return watching.done()
+
+        await eventually(ended, interval_s=0.05)
+        await watching
+        assert seen[0].state == State.STATE_PENDING
+        assert seen[-1].state == State.STATE_DELETING
+
+    async def test_the_serving_config_says_what_runs_where(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        await self.becomes(State.STATE_SERVING, V1)
+        config = await self.stub.GetServingConfig(pb.GetServingConfigRequest(name=NAME))
+        (served,) = config.served_versions
+        assert (served.model_version, served.host, served.endpoint) == (V1, "hosts/a", "unix:/run/1.sock")
+        assert (served.batching, served.memory_bytes) == (True, 1 << 20)
+
+    async def test_a_version_that_fails_says_why_while_the_old_one_answers(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        await self.becomes(State.STATE_SERVING, V1)
+        await self.stub.UpdateDeployment(update(V2))
+        await eventually(self._told_two)
+        self.host.orders, orders = (), self.host.orders
+        self.host.state = pb.ServedVersion.STATE_SERVING
+        self.host.orders = tuple(each for each in orders if each.model_version == V1)
+        failing = next(each for each in orders if each.model_version == V2)
+        await self._report_failed(failing)
+        found = await self.becomes(State.STATE_FAILED, V1, hosts=False)
+        assert found.message == "version 1 answers; version 2: no memory"
+
+    async def _told_two(self) -> bool:
+        await self.host.sync()
+        return len(self.host.orders) == 2
+
+    async def _report_failed(self, failing: object) -> None:
+        served = [self.host._served(each) for each in self.host.orders]
+        self.host.state = pb.ServedVersion.STATE_FAILED
+        failed = self.host._served(failing)  # type: ignore[arg-type]
+        from modelyard.api.inference.v1 import host_sync_service_pb2
+
+        await self.host.stub.Sync(
+            host_sync_service_pb2.SyncRequest(host="hosts/a", instance_id="one", served=[*served, failed])
+        )
+
+    @pytest.mark.parametrize("method", ["GetDeployment", "DeleteDeployment", "GetServingConfig"])
+    async def test_what_does_not_exist_is_not_found(self, method: str) -> None:
+        request = getattr(pb, f"{method}Request")(name=NAME)
+        code, reason, _ = await refused(getattr(self.stub, method)(request))
+        assert (code, reason) == (Code.NOT_FOUND, "DEPLOYMENT_NOT_FOUND")
+
+    @pytest.mark.parametrize(
+        ("role", "project", "code"),
+        [
+            ("", "default", Code.UNAUTHENTICATED),
+            ("viewer", "default", Code.PERMISSION_DENIED),
+            ("editor", "other", Code.PERMISSION_DENIED),
+            ("host", "*", Code.PERMISSION_DENIED),
+        ],
+    )
+    async def test_who_may_not_deploy(self, role: str, project: str, code: Code) -> None:
+        async with self.installation.channel(role, project) as channel:
+            stub = deployment_service_pb2_grpc.DeploymentServiceStub(channel)
+            assert (await refused(stub.CreateDeployment(create(V1))))[0] is code
+
+
+async def test_what_the_catalog_did_not_hear_is_sent_again(
+    catalog: FakeCatalog, deployments: "deployment_service_pb2_grpc.DeploymentServiceAsyncStub"
+) -> None:
+    catalog.refuse = [Code.INTERNAL, Code.ABORTED, Code.ABORTED]
+    await deployments.CreateDeployment(create(V1))
+    await eventually(lambda: len(catalog.refuse) < 3)
+    found = await deployments.GetDeployment(pb.GetDeploymentRequest(name=NAME))
+    assert found.state == State.STATE_PENDING
+
+
+@pytest.mark.timeout(120)
+async def test_a_restart_forgets_nothing_on_either_database(
+    tmp_path: Path, sql_settings: SqlSettings, catalog: FakeCatalog, issuers: Issuers
+) -> None:
+    from modelyard.api.inference.v1 import host_sync_service_pb2_grpc, route_service_pb2_grpc
+
+    for life in range(2):
+        async with (
+            installed(tmp_path, sql_settings, catalog, issuers) as there, there.channel() as people,
+            there.channel("host", "*", "hosts/a") as machine,
+            there.channel("service", "*", "services/proxy") as proxy,
+        ):
+            stub = deployment_service_pb2_grpc.DeploymentServiceStub(people)
+            if life == 0:
+                await stub.CreateDeployment(create(V1, request_id="once"))
+                host = TalkingHost("hosts/a", host_sync_service_pb2_grpc.HostSyncServiceStub(machine))
+
+                async def serves(host: TalkingHost = host, stub: object = stub) -> bool:
+                    await host.sync()
+                    found = await stub.GetDeployment(pb.GetDeploymentRequest(name=NAME))  # type: ignore[attr-defined]
+                    return bool(found.state == State.STATE_SERVING)
+
+                await eventually(serves, interval_s=0.05)
+            else:
+                again = await stub.CreateDeployment(create(V1, request_id="once"))
+                assert again.name == NAME
+            # The proxy gets the route at once, before any host has called again.
+            watch = route_service_pb2_grpc.RouteServiceStub(proxy).WatchRoutes(
+                route_service_pb2.WatchRoutesRequest()
+            )
+            async for table in watch:
+                if table.routes and table.routes[0].backends:
+                    assert table.routes[0].backends[0].endpoint == "unix:/run/1.sock"
+                    assert table.revision > 1
+                    break
+            watch.cancel()
