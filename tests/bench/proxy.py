@@ -28,8 +28,6 @@ IN_FLIGHT, CLOSED_CALLS = 32, 4_000
 ADDED_RATE, CONTROL_RATE, LOAD_RATE, OPEN_S = 200, 50, 1_000, 5.0
 CONTROL = "/modelyard.api.catalog.v1.DatasetService/GetDataset"
 
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-
 
 async def measure(pairs: int, front: str) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -124,10 +122,11 @@ async def peer(role: str, address: str, *arguments: str) -> AsyncIterator[int]:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its children that live."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_S + sum(cpu_s(int(child)) for child in children)
+    """CPU seconds of a process, to the nanosecond, and of its children that live."""
+    threads = [Path(f"/proc/{pid}/task/{name}") for name in os.listdir(f"/proc/{pid}/task")]
+    spent = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    return spent + sum(cpu_s(int(child)) for child in children)
 
 
 def p99(values: Sequence[float]) -> float:

@@ -139,9 +139,7 @@ class Client:
     async def execute(self, consumer: str, attempt: int = 0, *inputs: str) -> execution_pb2.Execution:
         parent = "/".join(consumer.split("/")[:2])
         return await self.lineage.BeginExecution(
-            lineage_service_pb2.BeginExecutionRequest(
-                parent=parent, consumer=consumer, attempt=attempt, inputs=inputs
-            )
+            lineage_service_pb2.BeginExecutionRequest(parent=parent, consumer=consumer, attempt=attempt, inputs=inputs)
         )
 
     async def end(

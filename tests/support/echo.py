@@ -88,6 +88,11 @@ class EchoClient:
         call = rpc(iter([request]) if client else request, **options)
         return [answer async for answer in call] if server else [await call]
 
+    async def raw(self, method: str, data: bytes = b"", **options: Any) -> bytes:
+        """Any method, bytes for bytes."""
+        rpc: Any = self._channel.unary_unary(method)
+        return bytes(await rpc(data, **options))
+
 
 def _encode(request: Any) -> bytes:
     return request if isinstance(request, bytes) else bytes(request.SerializeToString())

@@ -1,6 +1,6 @@
 """Real grpc.aio servers on a socket, and callers with tokens."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,7 @@ class Served:
 @asynccontextmanager
 async def serving(
     folder: Path,
-    services: Mapping[AddToServer, object] | list[tuple[AddToServer, object]],
+    services: Mapping[AddToServer, object] | Sequence[tuple[AddToServer, object]],
     rules: Rules,
     *,
     issuers: Issuers | None = None,

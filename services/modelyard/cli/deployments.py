@@ -119,8 +119,8 @@ def names(client: Client) -> list[str]:
 
 def _wait(client: Client, deployment: deployment_pb2.Deployment, *, quiet: bool) -> deployment_pb2.Deployment:
     """Follow it until it answers or can't."""
-    said = ""
-    for deployment in client.deployments.watch(deployment.name):
+    said, name = "", deployment.name
+    for deployment in client.deployments.watch(name):
         state = state_text(State.Name(deployment.state))
         line = f"{state}: {deployment.message}" if deployment.message else state
         if not quiet and line != said:

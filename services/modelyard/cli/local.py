@@ -48,11 +48,11 @@ def up(
 def down(context: typer.Context) -> None:
     """Stop the installation of the data folder; jobs checkpoint first."""
     with installed():
-        from modelyard.foundation.errors import ModelyardError
+        from modelyard.local.errors import LocalError
         from modelyard.local.up import stop
     try:
         stop(settings(context).folder)
-    except ModelyardError as error:
+    except LocalError as error:
         print(f"error: {error.message} [{error.reason}]", file=sys.stderr)
         sys.exit(WRONG_STATE)
     print("stopped", file=sys.stderr)

@@ -84,9 +84,13 @@ def versions(context: typer.Context, name: str) -> None:
 @app.command()
 def pull(context: typer.Context, name: str, folder: Path) -> None:
     """Write a version's SavedModel into a new folder, verified."""
-    with settings(context).client() as client, suggesting("model", name, lambda: names(client)):
-        with byte_bars(quiet=settings(context).json) as progress:
-            client.models.pull(name, folder, progress=progress)
+    quiet = settings(context).json
+    with (
+        settings(context).client() as client,
+        suggesting("model", name, lambda: names(client)),
+        byte_bars(quiet=quiet) as progress,
+    ):
+        client.models.pull(name, folder, progress=progress)
 
 
 @app.command()

@@ -19,8 +19,7 @@ def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
     """Follow it to its end; answers the job as it ended."""
     job = client.jobs.get(name)
     if quiet:
-        for job in client.jobs.watch(name):
-            pass
+        *_, job = client.jobs.watch(name)
         return job
     if not sys.stdout.isatty():
         return _follow_in_lines(client, job)
@@ -54,8 +53,8 @@ def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
 
 
 def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
-    say = _once(print)
-    for job in client.jobs.watch(job.name):
+    say, name = _once(print), job.name
+    for job in client.jobs.watch(name):
         progress = job.progress
         if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.epochs:
             say(

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from modelyard.job.order import Indices, batch_count, batches, permutation
 
 
+RUN_BYTES = 1 << 20
+MAX_RUN = 64
+"""Python gathers this much at once and TensorFlow cuts it into batches: a call into Python costs half a millisecond."""
+
+
 @dataclass
 class Position:
     """Where training is; the order of the data follows it."""
@@ -54,14 +59,19 @@ def ordered(
 
     def epoch() -> Iterator[tuple[NDArray[Any], ...]]:
         order = permutation(seed, position.epoch, count) if shuffle else np.arange(count)
-        for rows in batches(order, batch_size):
-            yield gather(rows)
+        whole = count - count % batch_size
+        for rows in batches(order[:whole], run * batch_size):
+            yield tuple(part.reshape(-1, batch_size, *part.shape[1:]) for part in gather(rows))
+        if whole < count:
+            yield tuple(part[np.newaxis] for part in gather(order[whole:]))
 
     sample = gather(np.zeros(min(count, 1), np.int64))
+    run = max(1, min(MAX_RUN, RUN_BYTES // max(1, batch_size * sum(part.nbytes for part in sample))))
     signature = tuple(
-        tf.TensorSpec((None, *part.shape[1:]), tf.string if part.dtype == object else part.dtype) for part in sample
+        tf.TensorSpec((None, None, *part.shape[1:]), tf.string if part.dtype == object else part.dtype)
+        for part in sample
     )
-    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).unbatch()
     if prepare is not None:
         dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     steps = batch_count(count, batch_size)

@@ -130,6 +130,4 @@ def _tensorflow() -> Finding:
             "install the CUDA libraries: make setup EXTRAS=gpu",
             ok=False,
         )
-    return Finding(
-        "TensorFlow", f"{seen['tensorflow']}: CPU {seen['cpu']}{'; ' if accelerators else ''}{'; '.join(accelerators)}"
-    )
+    return Finding("TensorFlow", f"{seen['tensorflow']}: {'; '.join([seen['cpu'], *accelerators])}")

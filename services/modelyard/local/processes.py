@@ -25,6 +25,8 @@ class Process:
     cwd: Path
     health: str
     """Where gRPC health answers once it is ready; empty for the store."""
+    service: str = ""
+    """What to ask health about; empty: the process as a whole."""
     after: tuple[str, ...] = ()
     """Which ones must be ready before it is started."""
     grace_s: float = 15.0
@@ -54,7 +56,9 @@ def plan(folder: DataFolder, address: str, store: Store) -> list[Process]:
     for name in settings:
         argv = [sys.executable, "-m", f"modelyard.{name}", "--config", str(folder.part("config") / f"{name}.toml")]
         grace_s = 75.0 if name == "trainer" else 15.0
-        processes.append(Process(name, argv, _environment(), folder.root, health[name], after[name], grace_s))
+        # Inference as a whole answers for the installation; it is ready by itself before that.
+        service = "modelyard.api.inference.v1.DeploymentService" if name == "inference" else ""
+        processes.append(Process(name, argv, _environment(), folder.root, health[name], service, after[name], grace_s))
     return processes
 
 

@@ -55,6 +55,5 @@ def _become(process: str, work_folder: Path, values: dict[str, Any]) -> int:
     work_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = work_folder / f"{process}.toml"
     config.write_text(tomli_w.dumps(values))
-    os.execv(
-        sys.executable, [sys.executable, "-m", f"modelyard.{process}", "--config", str(config), "--log.format", "text"]
-    )
+    command = [sys.executable, "-m", f"modelyard.{process}", "--config", str(config), "--log.format", "text"]
+    return os.execv(sys.executable, command)

@@ -116,7 +116,7 @@ class Supervisor:
 
     async def _became_ready(self, process: Process, child: Child) -> bool:
         """False when it ended before, or takes too long."""
-        ready = asyncio.create_task(_until_serving(process.health) if process.health else self._store.ready())
+        ready = asyncio.create_task(_until_serving(process) if process.health else self._store.ready())
         gone = asyncio.create_task(child.wait())
         try:
             await asyncio.wait((ready, gone), timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
@@ -132,18 +132,18 @@ class Supervisor:
         return f"{name} {how}: {said} (more in {self._logs / name}.log)"
 
 
-async def _until_serving(target: str) -> None:
-    """Return once gRPC health at `target` says SERVING."""
-    channel = connect(ChannelSettings(target=target))
+async def _until_serving(process: Process) -> None:
+    """Return once the process's gRPC health says SERVING."""
+    channel = connect(ChannelSettings(target=process.health))
     try:
         stub = health_pb2_grpc.HealthStub(channel)
         while True:
             try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+                answer = await stub.Check(health_pb2.HealthCheckRequest(service=process.service), timeout=5)
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:
                     return
             except grpc.aio.AioRpcError as error:
-                log.debug("not ready yet", extra={"target": target, "code": error.code().name})
+                log.debug("not ready yet", extra={"target": process.health, "code": error.code().name})
             await asyncio.sleep(0.05)  # between looks: a process that is not up tells nobody
     finally:
         await channel.close()

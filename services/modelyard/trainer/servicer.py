@@ -11,7 +11,7 @@ from modelyard.api.trainer.v1 import trainer_service_pb2 as pb
 from modelyard.api.trainer.v1 import trainer_service_pb2_grpc as rpc
 from modelyard.foundation.auth.policy import INSTALLATION, Rule, service_rules
 from modelyard.foundation.auth.roles import ADMINS, READERS, WORKERS
-from modelyard.trainer.adapters.scheduler import to_device
+from modelyard.trainer.messages import to_device
 from modelyard.trainer.service import Running, Worker
 
 RULES = service_rules(

@@ -49,6 +49,7 @@ async def test_a_new_version_sends_only_what_changed(admin: Client) -> None:
     await admin.send(upload, objects)
     second = await admin.commit(upload.name)
 
+    assert second.state == STATE.STATE_COMMITTED, second.error
     assert sum(len(data) for number, data in objects.items() if number != max(objects)) == len(b"four")
     assert await admin.read(second.version) == {
         "a/1.png": FILES["a/1.png"],
@@ -77,7 +78,9 @@ async def test_a_large_file_goes_in_parts_and_its_upload_can_be_resumed(admin: C
     assert resumed.name == upload.name
     assert [(part.number, part.size_bytes) for part in resumed.packs[0].received_parts] == [(1, 8 << 20)]
     await admin.send(resumed, objects)
-    assert (await admin.read((await admin.commit(upload.name)).version)) == {"big.bin": data}
+    committed = await admin.commit(upload.name)
+    assert committed.state == STATE.STATE_COMMITTED, committed.error
+    assert await admin.read(committed.version) == {"big.bin": data}
 
 
 async def test_a_commit_before_all_parts_are_there_names_the_first_missing_one(admin: Client) -> None:
@@ -145,9 +148,7 @@ async def test_an_entry_of_another_projects_pack_is_refused(catalog: RunningCata
 async def test_signed_urls_are_dead_after_the_commit(admin: Client) -> None:
     upload, objects = await admin.begin(DIGITS, FILES)
     signed = await admin.uploads.SignUploadParts(
-        upload_service_pb2.SignUploadPartsRequest(
-            name=upload.name, parts=[upload_service_pb2.PartRef(pack=0, part=1)]
-        )
+        upload_service_pb2.SignUploadPartsRequest(name=upload.name, parts=[upload_service_pb2.PartRef(pack=0, part=1)])
     )
     await admin.send(upload, objects)
     committed = await admin.commit(upload.name)

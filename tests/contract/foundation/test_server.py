@@ -282,7 +282,7 @@ async def test_a_unix_socket_is_for_its_owner_only_and_goes_away(serve: Serve, t
 async def test_an_unknown_method_is_unimplemented(serve: Serve) -> None:
     async with serve() as served, served.channel() as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await channel.unary_unary(f"/{SERVICE}/Nothing")(b"")
+            await EchoClient(channel).raw(f"/{SERVICE}/Nothing")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -394,7 +394,7 @@ async def test_an_abort_of_the_handler_passes_unchanged(serve: Serve, servicer: 
     async def unary(request: Any, context: Any) -> None:
         await context.abort(grpc.StatusCode.OUT_OF_RANGE, "said so")
 
-    servicer.Unary = unary  # type: ignore[method-assign,assignment]
+    servicer.Unary = unary  # type: ignore[method-assign]
     async with serve() as served:
         failure = await refusal(served, "Unary")
         assert (failure.code, failure.message) == (grpc.StatusCode.OUT_OF_RANGE, "said so")

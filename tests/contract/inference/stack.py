@@ -52,7 +52,7 @@ class TalkingHost:
         request = host_sync_service_pb2.SyncRequest(
             host=self.name,
             instance_id=self.instance_id,
-            served=[self._served(each) for each in self.orders if not each.stopping],
+            served=[self.says(each) for each in self.orders if not each.stopping],
             hostname="box",
             version="0.1.0",
             model_server="embedded 0.1.0",
@@ -63,7 +63,7 @@ class TalkingHost:
         self.cursor, self.orders = answer.cursor, tuple(answer.assignments)
         return [(each.model_version, each.stopping) for each in self.orders]
 
-    def _served(self, order: host_sync_service_pb2.HostAssignment) -> host_sync_service_pb2.ServedAssignment:
+    def says(self, order: host_sync_service_pb2.HostAssignment) -> host_sync_service_pb2.ServedAssignment:
         version = order.model_version.rpartition("/")[2]
         return host_sync_service_pb2.ServedAssignment(
             deployment=order.deployment,

@@ -5,7 +5,14 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from modelyard.api.inference.v1 import deployment_pb2, deployment_service_pb2_grpc, route_service_pb2
+from modelyard.api.inference.v1 import (
+    deployment_pb2,
+    deployment_service_pb2_grpc,
+    host_sync_service_pb2,
+    host_sync_service_pb2_grpc,
+    route_service_pb2,
+    route_service_pb2_grpc,
+)
 from modelyard.api.inference.v1 import deployment_service_pb2 as pb
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.rpc.status import failure_of
@@ -240,27 +247,17 @@ class TestDeployments:
         await self.becomes(State.STATE_SERVING, V1)
         await self.stub.UpdateDeployment(update(V2))
         await eventually(self._told_two)
-        self.host.orders, orders = (), self.host.orders
-        self.host.state = pb.ServedVersion.STATE_SERVING
-        self.host.orders = tuple(each for each in orders if each.model_version == V1)
-        failing = next(each for each in orders if each.model_version == V2)
-        await self._report_failed(failing)
+        working, failing = sorted(self.host.orders, key=lambda order: order.model_version)
+        served = [self.host.says(working)]
+        self.host.state = pb.ServedVersion.STATE_FAILED
+        served.append(self.host.says(failing))
+        await self.host.stub.Sync(host_sync_service_pb2.SyncRequest(host="hosts/a", instance_id="one", served=served))
         found = await self.becomes(State.STATE_FAILED, V1, hosts=False)
         assert found.message == "version 1 answers; version 2: no memory"
 
     async def _told_two(self) -> bool:
         await self.host.sync()
         return len(self.host.orders) == 2
-
-    async def _report_failed(self, failing: object) -> None:
-        served = [self.host._served(each) for each in self.host.orders]
-        self.host.state = pb.ServedVersion.STATE_FAILED
-        failed = self.host._served(failing)  # type: ignore[arg-type]
-        from modelyard.api.inference.v1 import host_sync_service_pb2
-
-        await self.host.stub.Sync(
-            host_sync_service_pb2.SyncRequest(host="hosts/a", instance_id="one", served=[*served, failed])
-        )
 
     @pytest.mark.parametrize("method", ["GetDeployment", "DeleteDeployment", "GetServingConfig"])
     async def test_what_does_not_exist_is_not_found(self, method: str) -> None:
@@ -297,11 +294,10 @@ async def test_what_the_catalog_did_not_hear_is_sent_again(
 async def test_a_restart_forgets_nothing_on_either_database(
     tmp_path: Path, sql_settings: SqlSettings, catalog: FakeCatalog, issuers: Issuers
 ) -> None:
-    from modelyard.api.inference.v1 import host_sync_service_pb2_grpc, route_service_pb2_grpc
-
     for life in range(2):
         async with (
-            installed(tmp_path, sql_settings, catalog, issuers) as there, there.channel() as people,
+            installed(tmp_path, sql_settings, catalog, issuers) as there,
+            there.channel() as people,
             there.channel("host", "*", "hosts/a") as machine,
             there.channel("service", "*", "services/proxy") as proxy,
         ):
@@ -320,9 +316,7 @@ async def test_a_restart_forgets_nothing_on_either_database(
                 again = await stub.CreateDeployment(create(V1, request_id="once"))
                 assert again.name == NAME
             # The proxy gets the route at once, before any host has called again.
-            watch = route_service_pb2_grpc.RouteServiceStub(proxy).WatchRoutes(
-                route_service_pb2.WatchRoutesRequest()
-            )
+            watch = route_service_pb2_grpc.RouteServiceStub(proxy).WatchRoutes(route_service_pb2.WatchRoutesRequest())
             async for table in watch:
                 if table.routes and table.routes[0].backends:
                     assert table.routes[0].backends[0].endpoint == "unix:/run/1.sock"

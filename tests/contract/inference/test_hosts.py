@@ -3,8 +3,11 @@ import time
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from modelyard.api.inference.v1 import (
+    deployment_pb2,
+    deployment_service_pb2,
     deployment_service_pb2_grpc,
     host_pb2,
     host_service_pb2,
@@ -82,10 +85,6 @@ async def test_a_new_version_is_routed_before_the_old_one_is_told_to_stop(
     deployments: "deployment_service_pb2_grpc.DeploymentServiceAsyncStub",
     routes: "route_service_pb2_grpc.RouteServiceAsyncStub",
 ) -> None:
-    from google.protobuf.field_mask_pb2 import FieldMask
-
-    from modelyard.api.inference.v1 import deployment_pb2, deployment_service_pb2
-
     tables: list[route_service_pb2.RouteTable] = []
     times: dict[int, float] = {}
 

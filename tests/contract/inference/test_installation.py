@@ -35,6 +35,24 @@ class Reflection:
         raise AssertionError("no answer")
 
 
+def pool_of(answer: reflection_pb2.ServerReflectionResponse) -> descriptor_pool.DescriptorPool:
+    """What a client makes of an answer: each file after those it imports."""
+    pool = descriptor_pool.DescriptorPool()
+    found = map(descriptor_pb2.FileDescriptorProto.FromString, answer.file_descriptor_response.file_descriptor_proto)
+    files = {file.name: file for file in found}
+
+    def add(name: str) -> None:
+        file = files.pop(name, None)
+        if file is not None:
+            for dependency in file.dependency:
+                add(dependency)
+            pool.Add(file)
+
+    for name in list(files):
+        add(name)
+    return pool
+
+
 @pytest.mark.parametrize("version", ["v1alpha", "v1"])
 async def test_every_service_is_listed_without_a_token(installation: Installation, version: str) -> None:
     async with installation.channel(role="") as channel:
@@ -57,18 +75,14 @@ async def test_every_service_that_is_listed_is_described(installation: Installat
         listed = await reflection.ask(list_services="")
         for service in listed.list_services_response.service:
             answer = await reflection.ask(file_containing_symbol=service.name)
-            pool = descriptor_pool.DescriptorPool()
-            for data in reversed(answer.file_descriptor_response.file_descriptor_proto):
-                pool.Add(descriptor_pb2.FileDescriptorProto.FromString(data))
+            pool = pool_of(answer)
             assert pool.FindServiceByName(service.name).methods
 
 
 async def test_a_client_that_knows_only_reflection_can_write_a_predict_request(installation: Installation) -> None:
     async with installation.channel(role="") as channel:
         answer = await Reflection(channel, "v1alpha").ask(file_containing_symbol="tensorflow.serving.PredictionService")
-    pool = descriptor_pool.DescriptorPool()
-    for data in reversed(answer.file_descriptor_response.file_descriptor_proto):
-        pool.Add(descriptor_pb2.FileDescriptorProto.FromString(data))
+    pool = pool_of(answer)
     method = pool.FindServiceByName("tensorflow.serving.PredictionService").methods_by_name["Predict"]
     request = message_factory.GetMessageClass(method.input_type)()
     json_format.ParseDict(
@@ -101,6 +115,6 @@ async def test_health_is_that_of_the_whole_installation(installation: Installati
         async with running_fake_catalog(tmp_path, "scheduler"):
 
             async def well() -> bool:
-                return await status("") == SERVING and await status(scheduler) == SERVING
+                return {await status(""), await status(scheduler)} == {SERVING}
 
             await eventually(well, timeout_s=20)

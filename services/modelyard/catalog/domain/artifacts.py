@@ -141,15 +141,18 @@ def validate_profile(profile: Profile, field: str) -> Profile:
 UPDATABLE = ("display_name", "description", "labels")
 
 
-def updated_profile(old: Profile, new: Profile, paths: list[str], field: str) -> Profile:
-    """`old` with the fields that an update mask lists taken from `new`."""
+def validate_mask(paths: list[str]) -> None:
     if not paths:
         raise InvalidArgument(f"update_mask is empty; list what to change: {', '.join(UPDATABLE)}", field="update_mask")
     for path in paths:
         if path not in UPDATABLE:
             raise InvalidArgument(
-                f"update_mask lists {path[:80]!a}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
+                f"update_mask lists {ascii(path[:80])}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
             )
+
+
+def updated_profile(old: Profile, new: Profile, paths: list[str], field: str) -> Profile:
+    """`old` with the fields that a valid update mask lists taken from `new`."""
     changes = {path: getattr(new, path) for path in paths}
     return validate_profile(replace(old, **changes), field)
 

@@ -8,6 +8,7 @@ from modelyard.catalog.domain.artifacts import (
     Version,
     check_etag,
     updated_profile,
+    validate_mask,
     validate_profile,
 )
 from modelyard.catalog.domain.errors import AliasMoved, StillNeeded, not_found
@@ -79,6 +80,8 @@ class ArtifactService:
     async def update(
         self, caller: Identity, name: ArtifactName, profile: Profile, paths: list[str], etag: str
     ) -> Artifact:
+        validate_mask(paths)
+
         def work(tx: Transaction) -> Artifact:
             old = existing_artifact(tx, name, lock=True)
             check_etag(str(name), old.etag, etag)

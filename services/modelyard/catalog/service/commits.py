@@ -26,13 +26,13 @@ from modelyard.catalog.domain.uploads import (
     place,
     spans_by_pack,
 )
-from modelyard.catalog.domain.uploads import Part as ReceivedPart
+from modelyard.catalog.domain.uploads import Part as Received
 from modelyard.catalog.service.content import PackCheck
 from modelyard.catalog.service.files import TreeReader
 from modelyard.catalog.service.keys import manifest_key, pack_key
 from modelyard.catalog.service.ports import Catalog, Transaction
 from modelyard.catalog.service.publication import publish
-from modelyard.catalog.service.uploads import existing_upload, few_at_once
+from modelyard.catalog.service.uploads import existing_upload, few_at_once, one_each
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import Kind, ModelyardError
 from modelyard.foundation.ids import new_uid
@@ -137,9 +137,8 @@ class Committer:
         key = pack_key(upload.project_uid, upload.pack_id(pack.number))
         if pack.multipart_id:
             try:
-                parts = await self._store.list_parts(key, pack.multipart_id)
-                received = [ReceivedPart(part.number, part.etag, part.size) for part in parts]
-                missing = missing_part(pack, received)
+                parts = one_each(await self._store.list_parts(key, pack.multipart_id))
+                missing = missing_part(pack, [Received(part.number, part.etag, part.size) for part in parts])
                 if missing is not None:
                     raise PackWrong(
                         f"part {missing} of pack {pack.number} is not there in the size that was declared",

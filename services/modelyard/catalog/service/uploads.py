@@ -38,6 +38,7 @@ from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import InvalidArgument
 from modelyard.foundation.ids import new_uid
 from modelyard.foundation.objectstore.store import ObjectStore, UploadMissing
+from modelyard.foundation.objectstore.store import Part as StoredPart
 
 MAX_SIGNED_PARTS = 1000
 _STORE_CALLS_AT_ONCE = 8
@@ -304,7 +305,7 @@ class UploadService:
         except UploadMissing:
             # It was completed or aborted since the upload was read: then it is not open any more either.
             return []
-        return [Part(part.number, part.etag, part.size) for part in parts]
+        return [Part(part.number, part.etag, part.size) for part in one_each(parts)]
 
     def _key(self, upload: Upload, number: int) -> str:
         return pack_key(upload.project_uid, upload.pack_id(number))
@@ -315,6 +316,11 @@ def existing_upload(tx: Transaction, project: str, upload_id: str, *, lock: bool
     if found is None:
         raise not_found(f"projects/{project}/uploads/{upload_id}")
     return found
+
+
+def one_each(parts: Sequence[StoredPart]) -> list[StoredPart]:
+    """One part of each number: SeaweedFS lists a part that was sent again once more. The hashes decide in the end."""
+    return list({part.number: part for part in parts}.values())
 
 
 def needs_attempt(target: Target) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import io
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -54,7 +56,7 @@ class S3Store:
     """ObjectStore on an S3 bucket; calls run on threads of its own."""
 
     def __init__(self, settings: S3Settings, *, retries: int = 3) -> None:
-        self._settings = settings
+        self.settings = settings
         self._bucket = settings.bucket
         self._pool = urllib3.PoolManager(
             num_pools=4,
@@ -71,14 +73,15 @@ class S3Store:
         self._pool.clear()
 
     async def probe(self) -> None:
-        await self._run("", lambda: self._client.bucket_exists(self._bucket))
+        if not await self._run("", lambda: self._client.bucket_exists(self._bucket)):
+            raise StoreRefused(f"there is no bucket {self._bucket} in the object store", bucket=self._bucket)
 
     async def ensure_bucket(self) -> None:
         def ensure() -> None:
             if self._client.bucket_exists(self._bucket):
                 return
             try:
-                self._client.make_bucket(self._bucket, location=self._settings.region)
+                self._client.make_bucket(self._bucket, location=self.settings.region)
             except S3Error as error:
                 if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                     raise
@@ -117,7 +120,7 @@ class S3Store:
         objects = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
 
         def page() -> list[ObjectInfo]:
-            return [_info(found) for found, _ in zip(objects, range(1000), strict=False)]
+            return [_info(found) for found in itertools.islice(objects, 1000)]
 
         while infos := await self._run(prefix, page):
             for info in infos:
@@ -135,15 +138,18 @@ class S3Store:
 
     async def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         def list_all() -> list[Part]:
-            parts: list[Part] = []
+            newest: dict[int, MinioPart] = {}
             marker = 0
             while True:
                 page = self._client._list_parts(
                     self._bucket, key, upload_id, max_parts=1000, part_number_marker=str(marker)
                 )
-                parts += [Part(part.part_number, _etag(part.etag), part.size or 0) for part in page.parts]
+                for part in page.parts:
+                    known = newest.get(part.part_number)
+                    if known is None or _age(part) >= _age(known):
+                        newest[part.part_number] = part
                 if not page.is_truncated or not page.parts:
-                    return parts
+                    return [Part(number, _etag(part.etag), part.size or 0) for number, part in sorted(newest.items())]
                 marker = page.parts[-1].part_number
 
         return await self._run(key, list_all)
@@ -183,10 +189,10 @@ class S3Store:
             raise ValueError(f"an origin looks like http://host:port; got {origin!r}")
         return Minio(
             parts.netloc,
-            access_key=self._settings.access_key,
-            secret_key=self._settings.secret_key.get_secret_value(),
+            access_key=self.settings.access_key,
+            secret_key=self.settings.secret_key.get_secret_value(),
             secure=parts.scheme == "https",
-            region=self._settings.region,
+            region=self.settings.region,
             http_client=self._pool,
         )
 
@@ -195,7 +201,7 @@ class S3Store:
             return self._client.get_object(self._bucket, key, offset=offset, length=length or 0)
         except S3Error as error:
             if error.code == "InvalidRange":
-                return urllib3.HTTPResponse(b"", status=206)
+                return urllib3.HTTPResponse(io.BytesIO(), status=206, preload_content=False)
             raise
 
     @contextlib.contextmanager
@@ -227,6 +233,10 @@ def _translated(error: S3Error, key: str) -> ModelyardError:
     if code in _REFUSED:
         return StoreRefused(f"the object store refused: {code}; check its endpoint, keys and bucket", code=code)
     return StoreUnavailable(f"the object store answered {code}; try again", code=code)
+
+
+def _age(part: MinioPart) -> datetime:
+    return part.last_modified or datetime.min.replace(tzinfo=UTC)
 
 
 def _info(found: Any) -> ObjectInfo:

@@ -85,7 +85,11 @@ class ObjectStore(Protocol):
     async def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part: ...
 
     async def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
-        """By number."""
+        """One a number, by number.
+
+        Of a part that was sent more than once S3 keeps the last. SeaweedFS keeps all of them; the newest is given, and
+        within a second any of them: who needs to know checks the bytes.
+        """
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> str:
         """Makes the object of the parts, in the order given; its signed part URLs are dead from then on."""

@@ -81,7 +81,8 @@ def _claim(connection: Connection, table: Table, key: RequestKey, body_hash: str
         "answer": b"",
         "create_time": now,
     }
-    return connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
+    claim = insert(table).values(row).on_conflict_do_nothing().returning(table.c.request_id)
+    return connection.execute(claim).first() is not None
 
 
 def _stored(connection: Connection, table: Table, key: RequestKey, body_hash: str) -> bytes:

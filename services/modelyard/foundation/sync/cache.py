@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -42,7 +43,7 @@ class CacheFull(ResourceExhausted):
 @dataclass(slots=True)
 class _Entry:
     bytes: int
-    used: float
+    used: int
 
 
 class FolderCache:
@@ -57,6 +58,7 @@ class FolderCache:
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir()
         self._entries = _read_entries(folder)
+        self._last_use = max((entry.used for entry in self._entries.values()), default=0)
 
     def close(self) -> None:
         os.close(self._lock)
@@ -113,7 +115,7 @@ class FolderCache:
             raise
         temporary.rename(self._folder / key)
         _sync_folder(self._folder)
-        self._entries[key] = _Entry(size, 0.0)
+        self._entries[key] = _Entry(size, 0)
 
     async def _make_room(self, size_bytes: int) -> None:
         while self.total_bytes + size_bytes > self._max_bytes:
@@ -141,9 +143,10 @@ class FolderCache:
         log.info("tree dropped from the cache", extra={"digest": f"sha256:{key}"})
 
     def _touch(self, key: str) -> None:
-        entry = self._folder / key / "entry.json"
-        os.utime(entry)
-        self._entries[key].used = entry.stat().st_mtime_ns
+        # Not the kernel's own "now": it ticks every few milliseconds, and then two uses look like one.
+        self._last_use = max(time.time_ns(), self._last_use + 1)
+        self._entries[key].used = self._last_use
+        os.utime(self._folder / key / "entry.json", ns=(self._last_use, self._last_use))
 
 
 def _key(digest: str) -> str:

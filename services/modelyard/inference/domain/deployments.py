@@ -194,6 +194,12 @@ def not_found(name: str) -> DeploymentNotFound:
     return DeploymentNotFound(f"{name} does not exist; list the project's deployments to see what does", resource=name)
 
 
+def take_down(deployment: Deployment) -> Deployment:
+    return replace(
+        deployment, deleting=True, state=State.DELETING, message="its model servers are stopping", serving_version=""
+    )
+
+
 def retarget(deployment: Deployment, target: ModelVersion) -> Deployment:
     """Another version, or the same one again after it had failed."""
     if target.name != deployment.target.name:

@@ -17,6 +17,7 @@ from modelyard.inference.domain.deployments import (
     deployment_name,
     not_found,
     retarget,
+    take_down,
     taken,
     validate_display_name,
     validate_labels,
@@ -121,7 +122,7 @@ class Deployments:
             if known.deleting:
                 return known
             check_etag(known, etag, "etag")
-            return replace(known, deleting=True, etag=new_uid(), update_time=self._clock.now())
+            return replace(take_down(known), etag=new_uid(), update_time=self._clock.now())
 
         audit = Audit(self._clock.now(), by.subject, by.token_id, "DeleteDeployment", name)
         await self._records.change(name, change, audit)

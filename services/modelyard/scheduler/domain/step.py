@@ -1,6 +1,5 @@
 """`step(state, event) -> (state, decisions)`: the whole of scheduling. Pure: tests and replay call it too."""
 
-
 from modelyard.scheduler.domain import lifecycle, presence
 from modelyard.scheduler.domain.decisions import Decision
 from modelyard.scheduler.domain.errors import job_not_found, stale

@@ -5,10 +5,10 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from modelyard.foundation.errors import ModelyardError, Unavailable
-from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, JobChanged, WorkerChanged
+from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, ExecutionEnded, JobChanged, WorkerChanged
 from modelyard.scheduler.domain.events import Event, Ticked
 from modelyard.scheduler.domain.jobs import JobState
 from modelyard.scheduler.domain.state import Rules, State
@@ -48,6 +48,9 @@ class Engine:
         self._in_doubt = False
         """A transaction failed and may have been stored all the same."""
         self.state = State(rules)
+        self._clock = (datetime.now(UTC), time.monotonic())
+        self.on_execution_ended: Callable[[], None] = lambda: None
+        """Called when the catalog has something to hear."""
         self.taken_over = asyncio.Event()
         """Set when a newer scheduler serves this database: the process must end."""
 
@@ -74,9 +77,22 @@ class Engine:
         self._work.set()
         return await done
 
+    def note(self, make: MakeEvent) -> None:
+        """Like `happen`, for an event that nobody waits for."""
+        done: asyncio.Future[tuple[Decision, ...]] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._waiting.append(_Command(make, (), done))
+        self._work.set()
+
+    def now(self) -> datetime:
+        """About the database's time, without asking it."""
+        at, monotonic = self._clock
+        return at + timedelta(seconds=time.monotonic() - monotonic)
+
     async def tick(self) -> None:
         """Lets time pass; the database hears of it only if something follows."""
         now = await self._journal.now()
+        self._clock = (now, time.monotonic())
         heard = self._recently_heard()
         _, decisions = step(self.state, Ticked(now=now, heard=heard))
         if decisions:
@@ -116,7 +132,10 @@ class Engine:
             self.state = state
             for command, outcome in zip(batch, outcomes, strict=True):
                 _answer(command, outcome)
-            self._changes.publish(_news(one for each in outcomes if isinstance(each, tuple) for one in each))
+            decisions = [one for each in outcomes if isinstance(each, tuple) for one in each]
+            self._changes.publish(_news(decisions))
+            if any(isinstance(decision, ExecutionEnded) for decision in decisions):
+                self.on_execution_ended()
 
     async def _read_again(self) -> None:
         """What is stored is what counts; who is connected only this process knows."""

@@ -112,9 +112,7 @@ class Jobs:
     async def delete(self, caller: Identity, name: str) -> None:
         record = (await self.get(name)).record
         if not await self._rows.delete(name, Audit.of(caller, "DeleteJob", name)):
-            raise JobNotEnded(
-                f"{name} is {record.state.lower()}; cancel it and wait for its end first", resource=name
-            )
+            raise JobNotEnded(f"{name} is {record.state.lower()}; cancel it and wait for its end first", resource=name)
         self._reports.forget(name)
         self._changes.publish([name])
 

@@ -38,6 +38,7 @@ class _Live:
 
     attempt: str
     sequence: int
+    start_step: int
     progress: Progress
     dirty: bool
 
@@ -62,14 +63,16 @@ class Reports:
         if live is not None and live.attempt == report.attempt and report.sequence <= live.sequence:
             return
         await self._move(attempt, report)
-        if report.logs or report.metrics or live is None or live.attempt != report.attempt:
+        known = live is not None and (live.attempt, live.start_step) == (report.attempt, report.start_step)
+        if report.logs or report.metrics or not known:
             taken = await self._telemetry.append(
                 attempt, report.sequence, report.start_step, self._cut(report.logs), report.metrics, report.progress
             )
             if not taken:
                 return
         progress = report.progress or (live.progress if live else Progress())
-        self._live[attempt.job] = _Live(report.attempt, report.sequence, progress, report.progress is not None)
+        dirty = report.progress is not None
+        self._live[attempt.job] = _Live(report.attempt, report.sequence, report.start_step, progress, dirty)
         self._changes.publish([attempt.job, _telemetry_key(attempt.job)])
 
     def speaking(self, caller: Identity, attempt: str) -> Attempt:
@@ -142,7 +145,7 @@ class Reports:
 
 def check_worker(caller: Identity, attempt: Attempt) -> None:
     if caller.subject != attempt.worker:
-        raise PermissionDenied(f"{attempt.name} is not an attempt of {ascii(caller.subject[:100])}")
+        raise PermissionDenied(f"{attempt.name} is not an attempt of {caller.subject[:100]!a}")
 
 
 def _telemetry_key(job: str) -> str:

@@ -48,7 +48,9 @@ class Submission:
             template.check_dataset(dataset.modality, dataset.layout, dataset.splits)
         except DatasetNotForTemplate as error:
             field = f"{SPEC}.dataset_version"
-            raise DatasetDoesNotFit(error.message, field=field, resource=dataset.version, template=template.name) from None
+            raise DatasetDoesNotFit(
+                error.message, field=field, resource=dataset.version, template=template.name
+            ) from None
         return replace(spec, parameters=parameters, model=model, dataset_version=dataset.version)
 
     def _template(self, name: str) -> Template:
@@ -120,7 +122,7 @@ def _check_dataset_name(project: str, version: str) -> None:
     elif not matches("projects/{project}/datasets/{dataset}/versions/{alias}", version):
         raise InvalidArgument(
             f"{field} must look like projects/{{project}}/datasets/{{dataset}}/versions/{{number, alias or latest}}; "
-            f"got {ascii(version[:120])}",
+            f"got {version[:120]!a}",
             field=field,
         )
     if project_of(version) != project:

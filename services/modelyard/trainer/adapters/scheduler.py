@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelyard.api.scheduler.v1 import (
-    device_pb2,
     job_pb2,
     worker_sync_service_pb2,
     worker_sync_service_pb2_grpc,
@@ -19,13 +18,12 @@ from modelyard.trainer.domain import (
     AttemptStopped,
     Device,
     Failed,
-    FailureClass,
     Found,
     Outcome,
-    Progress,
     StopReason,
     Succeeded,
 )
+from modelyard.trainer.messages import KIND_NAMES, failure_class, to_device, to_progress
 from modelyard.trainer.orders import Assignment, Orders, Seen, StopOrder
 from modelyard.trainer.reporter import Report, Unavailable
 
@@ -42,8 +40,6 @@ _TRANSIENT = (
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.UNKNOWN,
 )
-_KINDS = {"cpu": device_pb2.DEVICE_KIND_CPU, "gpu": device_pb2.DEVICE_KIND_GPU, "tpu": device_pb2.DEVICE_KIND_TPU}
-_KIND_NAMES = {number: name for name, number in _KINDS.items()}
 _STOP_REASONS = {
     worker_sync_service_pb2.StopCommand.REASON_CANCELLED: StopReason.CANCELLED,
     worker_sync_service_pb2.StopCommand.REASON_PREEMPTED: StopReason.PREEMPTED,
@@ -132,38 +128,6 @@ class Scheduler:
             raise
 
 
-def failure_class(value: FailureClass) -> job_pb2.Job.FailureClass.ValueType:
-    """The API's word for it."""
-    return job_pb2.Job.FailureClass.Value(f"FAILURE_CLASS_{value}")
-
-
-def to_device(device: Device) -> device_pb2.Device:
-    """The API's message."""
-    return device_pb2.Device(
-        kind=_KINDS[device.kind],
-        index=device.index,
-        model=device.model,
-        memory_bytes=device.memory_bytes,
-        problem=device.problem,
-    )
-
-
-def to_progress(progress: Progress) -> job_pb2.Progress:
-    """The API's message."""
-    return job_pb2.Progress(
-        stage=progress.stage,
-        step=progress.step,
-        total_steps=progress.total_steps,
-        epoch=progress.epoch,
-        epochs=progress.epochs,
-        examples_per_second=progress.examples_per_second,
-        metrics=progress.metrics,
-        done_bytes=progress.done_bytes,
-        total_bytes=progress.total_bytes,
-        checkpoint_step=progress.checkpoint_step,
-    )
-
-
 def _assignment(each: worker_sync_service_pb2.Assignment) -> Assignment:
     return Assignment(
         each.attempt,
@@ -172,7 +136,7 @@ def _assignment(each: worker_sync_service_pb2.Assignment) -> Assignment:
         each.spec.dataset_version,
         each.spec.dataset_digest,
         each.spec.model,
-        tuple(Device(_KIND_NAMES[d.kind], d.index, d.model, d.memory_bytes, d.problem) for d in each.devices),
+        tuple(Device(KIND_NAMES[d.kind], d.index, d.model, d.memory_bytes, d.problem) for d in each.devices),
         each.token,
     )
 

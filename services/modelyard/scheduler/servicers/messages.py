@@ -1,0 +1,259 @@
+"""Values of the domain as messages of the protocol, and back."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from modelyard.api.scheduler.v1 import device_pb2, job_pb2, worker_pb2
+from modelyard.foundation.errors import InvalidArgument, Kind, ModelyardError
+from modelyard.foundation.rpc.status import to_status
+from modelyard.scheduler.domain.devices import Ask, Device, DeviceKind
+from modelyard.scheduler.domain.jobs import Attempt, Failure, FailureClass
+from modelyard.scheduler.domain.records import JobSpec, LogLine, MetricValue, Progress
+from modelyard.scheduler.service.jobs import JobView
+from modelyard.scheduler.service.workers import WorkerView
+
+DEFAULT_ATTEMPTS = 3
+MAX_DEPTH = 16
+"""Of nested parameters; a template has none."""
+
+
+def job(view: JobView) -> job_pb2.Job:
+    record = view.record
+    message = job_pb2.Job(
+        name=record.name,
+        uid=record.uid,
+        etag=str(record.revision),
+        display_name=record.display_name,
+        labels=record.labels,
+        spec=spec(record.spec),
+        state=job_pb2.Job.State.Value(f"STATE_{record.state}"),
+        progress=progress(view.progress),
+        attempt=record.attempt_number,
+        model_version=record.model_version,
+        creator=record.creator,
+        create_time=timestamp(record.create_time),
+        start_time=timestamp(record.start_time),
+        end_time=timestamp(record.end_time),
+        update_time=timestamp(record.update_time),
+    )
+    if view.pending is not None:
+        message.pending_reason = job_pb2.Job.PendingReason.Value(f"PENDING_REASON_{view.pending.reason}")
+        message.pending_message = view.pending.message
+        message.jobs_ahead = view.pending.jobs_ahead
+    if record.failure is not None:
+        message.failure_class = _failure_class(record.failure)
+        message.error.CopyFrom(to_status(_job_failed(record.name, record.failure)))
+    return message
+
+
+def spec(value: JobSpec) -> job_pb2.JobSpec:
+    message = job_pb2.JobSpec(
+        template=value.template,
+        dataset_version=value.dataset_version,
+        dataset_digest=value.dataset_digest,
+        model=value.model,
+        devices=device_pb2.DeviceRequest(
+            kind=device_pb2.DeviceKind.Value(f"DEVICE_KIND_{value.ask.kind or 'UNSPECIFIED'}"), count=value.ask.count
+        ),
+        priority=value.priority,
+        max_attempts=value.max_attempts,
+        max_runtime=duration(value.max_runtime),
+        max_queue_duration=duration(value.max_queue_duration),
+    )
+    message.parameters.update(dict(value.parameters))
+    return message
+
+
+def read_spec(message: job_pb2.JobSpec) -> JobSpec:
+    try:
+        parameters: dict[str, Any] = json_format.MessageToDict(message.parameters, max_recursion_depth=MAX_DEPTH)
+    except (json_format.Error, RecursionError, ValueError):
+        raise InvalidArgument(
+            "job.spec.parameters has a value that is not a finite number, text, true or false",
+            field="job.spec.parameters",
+        ) from None
+    kind = (
+        device_pb2.DeviceKind.Name(message.devices.kind)
+        if message.devices.kind in device_pb2.DeviceKind.values()
+        else ""
+    )
+    name = kind.removeprefix("DEVICE_KIND_")
+    if not name:
+        raise InvalidArgument("job.spec.devices.kind is none that is known", field="job.spec.devices.kind")
+    return JobSpec(
+        template=message.template,
+        dataset_version=message.dataset_version,
+        parameters=parameters,
+        model=message.model,
+        ask=Ask(None if name == "UNSPECIFIED" else DeviceKind(name), message.devices.count or 1),
+        priority=message.priority,
+        max_attempts=message.max_attempts or DEFAULT_ATTEMPTS,
+        max_runtime=_timedelta(message, "max_runtime"),
+        max_queue_duration=_timedelta(message, "max_queue_duration"),
+    )
+
+
+def progress(value: Progress) -> job_pb2.Progress:
+    return job_pb2.Progress(
+        stage=value.stage,
+        step=value.step,
+        total_steps=value.total_steps,
+        epoch=value.epoch,
+        epochs=value.epochs,
+        examples_per_second=value.examples_per_second,
+        metrics=value.metrics,
+        done_bytes=value.done_bytes,
+        total_bytes=value.total_bytes,
+        checkpoint_step=value.checkpoint_step,
+        remaining=None if value.remaining_s is None else duration(timedelta(seconds=value.remaining_s)),
+    )
+
+
+def read_progress(message: job_pb2.Progress) -> Progress:
+    return Progress(
+        stage=message.stage[:64],
+        step=message.step,
+        total_steps=message.total_steps,
+        epoch=message.epoch,
+        epochs=message.epochs,
+        examples_per_second=message.examples_per_second,
+        metrics=dict(list(message.metrics.items())[:256]),
+        done_bytes=message.done_bytes,
+        total_bytes=message.total_bytes,
+        checkpoint_step=message.checkpoint_step,
+        remaining_s=message.remaining.ToTimedelta().total_seconds() if message.HasField("remaining") else None,
+    )
+
+
+def attempt(value: Attempt, start_step: int) -> job_pb2.Attempt:
+    message = job_pb2.Attempt(
+        name=value.name,
+        state=job_pb2.Attempt.State.Value(f"STATE_{value.state}"),
+        worker=value.worker,
+        devices=[device(one) for one in value.devices],
+        start_step=start_step,
+        create_time=timestamp(value.create_time),
+        start_time=timestamp(value.start_time),
+        end_time=timestamp(value.end_time),
+    )
+    if value.failure is not None:
+        message.failure_class = _failure_class(value.failure)
+        message.message = value.failure.message
+    return message
+
+
+def log_entry(line: LogLine) -> job_pb2.LogEntry:
+    return job_pb2.LogEntry(cursor=line.cursor, time=timestamp(line.time), attempt=line.attempt, text=line.text)
+
+
+def read_log_entry(message: job_pb2.LogEntry) -> LogLine:
+    # PostgreSQL has no text with NUL in it.
+    return LogLine(_moment(message.time), message.text.replace("\0", "�"))
+
+
+def metric_point(point: MetricValue) -> job_pb2.MetricPoint:
+    return job_pb2.MetricPoint(
+        cursor=point.cursor,
+        time=timestamp(point.time),
+        attempt=point.attempt,
+        step=point.step,
+        metric=point.metric,
+        value=point.value,
+    )
+
+
+def read_metric_point(message: job_pb2.MetricPoint) -> MetricValue:
+    return MetricValue(_moment(message.time), message.step, message.metric.replace("\0", "�"), message.value)
+
+
+def device(value: Device) -> device_pb2.Device:
+    return device_pb2.Device(
+        kind=device_pb2.DeviceKind.Value(f"DEVICE_KIND_{value.kind}"),
+        index=value.index,
+        model=value.model,
+        memory_bytes=value.memory_bytes,
+        problem=value.problem,
+    )
+
+
+def read_device(message: device_pb2.Device, field: str) -> Device:
+    names = {number: name for name, number in device_pb2.DeviceKind.items()}
+    name = names.get(message.kind, "").removeprefix("DEVICE_KIND_")
+    if name not in DeviceKind:
+        raise InvalidArgument(f"{field}.kind must be CPU, GPU or TPU", field=f"{field}.kind")
+    return Device(DeviceKind(name), message.index, message.model[:128], message.memory_bytes, message.problem[:512])
+
+
+def worker(view: WorkerView) -> worker_pb2.Worker:
+    value = view.worker
+    return worker_pb2.Worker(
+        name=value.name,
+        state=worker_pb2.Worker.State.Value(f"STATE_{view.state}"),
+        devices=[device(one) for one in value.devices],
+        attempts=view.attempts,
+        hostname=value.hostname,
+        version=value.version,
+        tensorflow_version=value.tensorflow_version,
+        create_time=timestamp(value.create_time),
+        heartbeat_time=timestamp(value.heartbeat_time),
+    )
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def duration(value: timedelta | None) -> Duration | None:
+    if value is None:
+        return None
+    message = Duration()
+    message.FromTimedelta(value)
+    return message
+
+
+def _moment(message: Timestamp) -> datetime:
+    try:
+        return message.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument("a time is out of range", field="time") from None
+
+
+def _timedelta(message: job_pb2.JobSpec, field: str) -> timedelta | None:
+    if not message.HasField(field):  # type: ignore[arg-type]
+        return None
+    try:
+        value: timedelta = getattr(message, field).ToTimedelta()
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"job.spec.{field} is not a duration", field=f"job.spec.{field}") from None
+    return value
+
+
+def _failure_class(failure: Failure) -> job_pb2.Job.FailureClass.ValueType:
+    return job_pb2.Job.FailureClass.Value(f"FAILURE_CLASS_{failure.kind}")
+
+
+_KINDS = {
+    FailureClass.ACCELERATOR_OOM: Kind.EXHAUSTED,
+    FailureClass.HOST_OOM: Kind.EXHAUSTED,
+    FailureClass.TIMEOUT: Kind.DEADLINE,
+    FailureClass.WORKER_LOST: Kind.UNAVAILABLE,
+    FailureClass.STORAGE: Kind.UNAVAILABLE,
+    FailureClass.INTERNAL: Kind.INTERNAL,
+}
+
+
+def _job_failed(name: str, failure: Failure) -> ModelyardError:
+    """A failed job as an error: its class is the reason, what the code said is among the facts."""
+    kind = _KINDS.get(failure.kind, Kind.PRECONDITION)
+    cls = type("JobFailed", (ModelyardError,), {"kind": kind, "reason": failure.kind.value})
+    error: ModelyardError = cls(failure.message, resource=name)
+    error.facts = {"detail": failure.detail} if failure.detail else {}
+    return error
