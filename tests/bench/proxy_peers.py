@@ -57,7 +57,7 @@ class Bare(grpc.GenericRpcHandler):
 
 
 async def serve(address: str, handler: grpc.GenericRpcHandler) -> None:
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
     server.add_insecure_port(address)
     await server.start()

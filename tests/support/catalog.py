@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import grpc
 from pydantic import SecretStr
 
 from modelyard.api.catalog.v1 import (
@@ -49,7 +50,7 @@ DONE = (upload_pb2.Upload.STATE_COMMITTED, upload_pb2.Upload.STATE_FAILED)
 class Client:
     """All stubs of the catalog with one token."""
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         self.projects = project_service_pb2_grpc.ProjectServiceStub(channel)
         self.tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self.datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
@@ -146,7 +147,7 @@ class Client:
         self,
         consumer: str,
         attempt: int = 0,
-        outcome: execution_pb2.Execution.State = execution_pb2.Execution.STATE_SUCCEEDED,
+        outcome: execution_pb2.Execution.State.ValueType = execution_pb2.Execution.STATE_SUCCEEDED,
     ) -> execution_pb2.Execution:
         parent = "/".join(consumer.split("/")[:2])
         return await self.lineage.EndExecution(
@@ -170,7 +171,8 @@ class RunningCatalog:
 
     async def client_with(self, token: str) -> Client:
         settings = ChannelSettings(target=self.address)
-        channel = connect(settings, credentials=FixedToken(token) if token else None)
+        patience = [("grpc.min_reconnect_backoff_ms", 10_000)]  # how long a busy machine may take to connect
+        channel = connect(settings, credentials=FixedToken(token) if token else None, options=patience)
         return Client(await self.stack.enter_async_context(channel))
 
     async def attempt(self, job: str, number: int) -> Client:

@@ -59,4 +59,4 @@ async def running_minio(folder: Path) -> AsyncIterator[S3Settings]:
         yield settings
     finally:
         store.close()
-        await child.stop(grace_s=5)
+        await child.stop(grace_s=3)

@@ -27,5 +27,5 @@ async def running_seaweedfs(folder: Path) -> AsyncIterator[RunningStore]:
         await ready(store)
         yield RunningStore(store, child, lines)
     finally:
-        await child.stop(grace_s=10)
+        await child.stop(grace_s=3)
         sweep(store)

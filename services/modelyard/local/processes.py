@@ -55,7 +55,7 @@ def plan(folder: DataFolder, address: str, store: Store) -> list[Process]:
         processes.append(Process("store", store.process.argv, store.process.environment, store.process.cwd, ""))
     for name in settings:
         argv = [sys.executable, "-m", f"modelyard.{name}", "--config", str(folder.part("config") / f"{name}.toml")]
-        grace_s = 75.0 if name == "trainer" else 15.0
+        grace_s = {"trainer": 75.0, "modelhost": 45.0}.get(name, 15.0)
         # Inference as a whole answers for the installation; it is ready by itself before that.
         service = "modelyard.api.inference.v1.DeploymentService" if name == "inference" else ""
         processes.append(Process(name, argv, _environment(), folder.root, health[name], service, after[name], grace_s))
@@ -129,5 +129,8 @@ def _settings(folder: DataFolder, run: Path, address: str, store: Store) -> dict
             "identity": shown("host"),
             "work_folder": str(folder.part("work") / "modelhost"),
             "run_folder": str(run / "host"),
+            "listen": listen("modelhost"),
+            # It is the only host: nobody takes over while it leaves.
+            "leave_s": 0,
         },
     }

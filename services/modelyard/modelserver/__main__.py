@@ -1,6 +1,7 @@
 """`python -m modelyard.modelserver`.
 
-Exit codes: 0 drained after SIGTERM or SIGINT, 1 broken, 2 the flags or a file they name, 3 the model cannot be served, 4 address taken.
+Exit codes: 0 drained after SIGTERM or SIGINT, 1 broken, 2 the flags or a file they name, 3 the model cannot be served,
+4 address taken.
 """
 
 import asyncio
@@ -16,13 +17,14 @@ from modelyard.modelserver.flags import parse, usage
 from modelyard.modelserver.fronts import envoy
 from modelyard.modelserver.model_config import configuration
 from modelyard.modelserver.models import check_base_path
+from modelyard.modelserver.server import ModelServer, Prepare, tensorflow
 
 log = logging.getLogger("modelyard.modelserver")
 
 EXIT_CODES = {UsageError: 2, CannotServe: 3, AddressInUse: 4}
 
 
-async def serve(arguments: list[str]) -> None:
+async def serve(arguments: list[str], prepare: Prepare, app: str) -> None:
     command = parse(arguments)
     options = command.options
     for name in command.ignored:
@@ -39,17 +41,16 @@ async def serve(arguments: list[str]) -> None:
         raise UsageError(f"--front=pyvoy cannot run here: {missing}; use --front=auto")
     if options.front == "aio" or missing:
         from modelyard.modelserver.fronts.aio import AioFront
-        from modelyard.modelserver.server import ModelServer
 
         log.info("front", extra={"front": "aio", "why": missing or "--front=aio"})
-        await AioFront(ModelServer(options, targets, limits), options).run(stop)
+        await AioFront(ModelServer(options, targets, limits, prepare), options).run(stop)
     else:
         log.info("front", extra={"front": "pyvoy"})
-        await envoy.Envoy(options, arguments).run(stop)
+        await envoy.Envoy(options, arguments, app).run(stop)
 
 
-def main() -> int:
-    arguments = sys.argv[1:]
+def main(arguments: list[str], prepare: Prepare = tensorflow, app: str = envoy.APP) -> int:
+    """`app` is what Envoy loads, where it is the front; it prepares by itself."""
     if "--help" in arguments:
         print(usage())
         return 0
@@ -60,7 +61,7 @@ def main() -> int:
     logs.configure("modelserver")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        asyncio.run(serve(arguments))
+        asyncio.run(serve(arguments, prepare, app))
     except (UsageError, CannotServe, AddressInUse) as error:
         log.error("cannot start", extra={"error": str(error)})
         return EXIT_CODES[type(error)]
@@ -71,4 +72,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

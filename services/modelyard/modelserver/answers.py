@@ -1,7 +1,7 @@
 """Writes PredictResponses around slices of one buffer, byte for byte what protobuf writes.
 
-Only the length of an answer depends on the request, not its fields: what stands before and after the values is made once for each number of
-rows.
+Only the length of an answer depends on the request, not its fields: what stands before and after the values is
+made once for each number of rows.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from modelyard.modelserver.batching import Outcome
 from modelyard.modelserver.predict import response
 from modelyard.modelserver.servable import Servable, Signature
 
-_VALUES_TAG = {tensor_pb2.DT_FLOAT: b"\x2a", tensor_pb2.DT_DOUBLE: b"\x32"}
+_VALUES_TAG: dict[int, bytes] = {tensor_pb2.DT_FLOAT: b"\x2a", tensor_pb2.DT_DOUBLE: b"\x32"}
 """float_val and double_val, packed: the bytes of the array as they are."""
 
 

@@ -1,8 +1,9 @@
 """Puts the rows of waiting requests into one call of a signature.
 
-A lane holds the requests that can share a call: same version, same signature, same shape of a row. One thread calls TensorFlow; while it
-works, requests gather. The bytes of a batch are joined once and read as one array; a batch's answers go back to the event loop in one step.
-A batch that fails is run again request by request, so that a bad row fails only its own request.
+A lane holds the requests that can share a call: same version, same signature, same shape of a row. One thread
+calls TensorFlow; while it works, requests gather. The bytes of a batch are joined once and read as one array; a
+batch's answers go back to the event loop in one step. A batch that fails is run again request by request, so that
+a bad row fails only its own request.
 """
 
 import asyncio
@@ -56,7 +57,9 @@ class Waiting:
 
 
 class Lane:
-    def __init__(self, batcher: "Batcher", servable: Servable, signature: Signature, row_shapes: Sequence[tuple[int, ...]]):
+    def __init__(
+        self, batcher: "Batcher", servable: Servable, signature: Signature, row_shapes: Sequence[tuple[int, ...]]
+    ) -> None:
         self._batcher = batcher
         self.servable = servable
         self.signature = signature
@@ -82,7 +85,7 @@ class Lane:
         return Outcome(
             arrays,
             {
-                name: memoryview(np.ascontiguousarray(array)).cast("B")
+                name: np.ascontiguousarray(array).data.cast("B")
                 for name, array in arrays.items()
                 if array.size and array.dtype.kind == "f" and array.dtype.itemsize >= 4
             },
@@ -178,7 +181,7 @@ class Batcher:
         self.batched_rows += rows
         try:
             outcome = lane.call(requests, self._padded(lane, rows))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - each request is told
             if len(requests) == 1:
                 return [error]
             return [result for request in requests for result in self._run(lane, [request])]

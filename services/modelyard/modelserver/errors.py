@@ -4,7 +4,6 @@ from modelyard.foundation.errors import (
     FailedPrecondition,
     Internal,
     InvalidArgument,
-    ModelyardError,
     NotFound,
     ResourceExhausted,
     Unavailable,
@@ -70,24 +69,3 @@ class Draining(Unavailable):
 
 class NotOffered(Unimplemented):
     reason = "NOT_OFFERED"
-
-
-__all__ = [
-    "AddressInUse",
-    "CannotServe",
-    "Draining",
-    "InvalidRequest",
-    "LabelNotAssignable",
-    "ModelConfigRefused",
-    "ModelFailed",
-    "ModelLoading",
-    "ModelNotLoaded",
-    "ModelyardError",
-    "NotOffered",
-    "QueueFull",
-    "RequestTooLarge",
-    "ServableNotFound",
-    "SignatureNotFound",
-    "UsageError",
-    "Unavailable",
-]

@@ -1,8 +1,9 @@
 """The short way for the usual request: its tensor's bytes go into a batch without being decoded.
 
-Clients repeat themselves: two requests of one client differ in the tensor's bytes and in nothing else. So a request that was understood once
-is kept as a template (what stands before and after the bytes). A body of the same length with the same beginning and end is the same
-request with other values, by protobuf's own rules, because every length in it stands in the beginning.
+Clients repeat themselves: two requests of one client differ in the tensor's bytes and in nothing else. So a
+request that was understood once is kept as a template (what stands before and after the bytes). A body of the same
+length with the same beginning and end is the same request with other values, by protobuf's own rules: the
+beginning ends with the length of the bytes.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from modelyard.modelserver import spans
 from modelyard.modelserver.answers import AnswerWriter
 from modelyard.modelserver.batching import BatchingEngine, Lane, Outcome
 from modelyard.modelserver.models import Models, Wanted
-from modelyard.modelserver.servable import DEFAULT_SIGNATURE
+from modelyard.modelserver.servable import DEFAULT_SIGNATURE, Servable
 from modelyard.modelserver.tensors import NUMPY
 
 _MAX_TEMPLATES = 512
@@ -68,6 +69,14 @@ class FastPath:
                 return None
         content = body[template.found.start : template.found.end]
         return Submitted(route, route.lane.submit((content,), route.rows))
+
+    def forget(self, servable: Servable) -> None:
+        """Lets go of a version that no longer answers."""
+        for templates in self._templates.values():
+            for template in templates:
+                if template.route is not None and template.route.lane.servable is servable:
+                    template.route = None
+        self._engine.forget(servable)
 
     def _template(self, body: bytes) -> Template | None:
         known = self._templates.get(len(body), ())

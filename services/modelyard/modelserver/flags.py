@@ -57,9 +57,9 @@ WITHOUT_EFFECT = frozenset(
         "rest_api_num_threads",
     }
 )
-"""Flags of tensorflow_model_server that only tune what this server does not have; accepted so that scripts keep working."""
+"""Flags of tensorflow_model_server that only tune what this server does not have; accepted, so that scripts work."""
 
-_TYPES = {field.name: type(field.default) for field in fields(Options)}
+_TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Options)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,5 @@ def _checked(options: Options) -> Options:
 def usage() -> str:
     lines = ["usage: python -m modelyard.modelserver --flag=value …", ""]
     lines += [f"  --{field.name}={field.default!r}" for field in fields(Options)]
-    return "\n".join([*lines, "", "accepted without effect: " + " ".join(f"--{name}" for name in sorted(WITHOUT_EFFECT))])
+    ignored = " ".join(f"--{name}" for name in sorted(WITHOUT_EFFECT))
+    return "\n".join([*lines, "", f"accepted without effect: {ignored}"])

@@ -55,7 +55,9 @@ def _target(model: Any) -> ModelTarget:
     if not model.name or not model.base_path:
         raise ModelConfigRefused("every model needs a name and a base_path")
     if model.model_platform not in ("", "tensorflow"):
-        raise ModelConfigRefused(f"model {model.name}: platform {model.model_platform!r} is not served; use 'tensorflow'")
+        raise ModelConfigRefused(
+            f"model {model.name}: platform {model.model_platform!r} is not served, 'tensorflow' is"
+        )
     if not Path(model.base_path).is_absolute():
         raise ModelConfigRefused(f"model {model.name}: base_path {model.base_path} has to be an absolute path")
     return ModelTarget(model.name, model.base_path, _policy(model), dict(model.version_labels))

@@ -1,7 +1,7 @@
 """The models this server has: what is loaded, what answers, and the loop that follows the folders.
 
-A new version is loaded and warmed before the old one goes (TensorFlow Serving's availability-preserving policy). A base path that disappears
-or runs empty changes nothing: what is loaded goes on answering.
+A new version is loaded and warmed before the old one goes (TensorFlow Serving's availability-preserving policy). A base
+path that disappears or runs empty changes nothing: what is loaded goes on answering.
 """
 
 import asyncio
@@ -61,13 +61,16 @@ class LoadPolicy:
 
 Load = Callable[[str, int, Path], Servable]
 """Blocking: (name, version, folder) -> servable. CannotServe = not worth a retry; any other exception is retried."""
+Unloaded = Callable[[Servable], None]
+"""Told when a version no longer answers, to let go of it."""
 Warm = Callable[[Servable], Awaitable[None]]
 
 
 class Models:
-    def __init__(self, load: Load, warm: Warm, policy: LoadPolicy) -> None:
+    def __init__(self, load: Load, warm: Warm, unloaded: Unloaded, policy: LoadPolicy) -> None:
         self._load = load
         self._warm = warm
+        self._unloaded = unloaded
         self._policy = policy
         self._targets: dict[str, ModelTarget] = {}
         self._status: dict[str, dict[int, VersionStatus]] = {}
@@ -102,7 +105,10 @@ class Models:
                     await self._follow(target)
 
     async def reload(self, targets: Sequence[ModelTarget]) -> None:
-        """Makes `targets` the whole configuration; answers when they are loaded. Raises ModelNotLoaded, LabelNotAssignable."""
+        """Makes `targets` the whole configuration; returns when they are loaded.
+
+        Raises ModelNotLoaded, LabelNotAssignable.
+        """
         async with self._pass:
             for name in self._targets.keys() - {target.name for target in targets}:
                 for version in list(self._available.get(name, ())):
@@ -187,7 +193,8 @@ class Models:
                 status.error = str(error)
                 break
             except Exception as error:
-                log.warning("load failed", exc_info=error, extra={"model": name, "version": version, "attempt": attempt})
+                facts = {"model": name, "version": version, "attempt": attempt}
+                log.warning("load failed", exc_info=error, extra=facts)
                 status.error = f"{type(error).__name__}: {error}"
                 if attempt < self._policy.retries:
                     await asyncio.sleep(self._policy.retry_interval_s)
@@ -201,7 +208,7 @@ class Models:
 
     def _unload(self, name: str, version: int) -> None:
         """Calls in flight hold the servable, and its memory, until they end."""
-        del self._available[name][version]
+        self._unloaded(self._available[name].pop(version))
         self._status[name][version].state = State.END
         gc.collect()
         log.info("version unloaded", extra={"model": name, "version": version})
@@ -246,7 +253,9 @@ def check_base_path(target: ModelTarget) -> None:
             f"model {target.name}: base path {target.base_path} cannot be read: {error.strerror}"
         ) from None
     if not choose(folders, target.policy):
-        found = f"it has {', '.join(map(str, sorted(folders)))}, none of which is asked for" if folders else (
-            "a version is a folder named by a number, for example 1/saved_model.pb"
+        found = (
+            f"it has {', '.join(map(str, sorted(folders)))}, none of which is asked for"
+            if folders
+            else ("a version is a folder named by a number, for example 1/saved_model.pb")
         )
         raise CannotServe(f"model {target.name}: no versions under base path {target.base_path}; {found}")

@@ -54,7 +54,7 @@ class Predictor:
         return response(servable, signature, {name: outputs[name] for name in names}).SerializeToString()
 
     async def warm(self, servable: Servable) -> None:
-        """Answers the version's warm-up requests before it is available. Raises what the first one that fails raises."""
+        """Answers the version's warm-up requests before it is available; raises what the first that fails raises."""
         for body in servable.warmup:
             await self.predict_on(servable, parse(predict_pb2.PredictRequest, body))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from numpy.typing import NDArray
 
 from modelyard.api.serving.v1 import metadata_pb2, tensor_pb2
 from modelyard.foundation.asgi import HTTP_STATUS
@@ -124,7 +125,8 @@ def _array(signature: Signature, key: str, value: Any) -> Array:
     spec = signature.inputs.get(key)
     if spec is None:
         raise InvalidRequest(
-            f'input "{key}" is not in the signature; it has {", ".join(sorted(signature.inputs))}', field=f"inputs.{key}"
+            f'input "{key}" is not in the signature; it has {", ".join(sorted(signature.inputs))}',
+            field=f"inputs.{key}",
         )
     return _strings(key, value) if spec.dtype == tensor_pb2.DT_STRING else _numbers(key, spec, value)
 
@@ -183,8 +185,8 @@ def _to_rows(outputs: Arrays) -> list[Any]:
     lengths = {len(column) if isinstance(column, list) else -1 for column in columns.values()}
     if len(lengths) != 1 or -1 in lengths:
         raise InvalidRequest(
-            "the outputs have no common first dimension, so there are no rows; use the column format: 'inputs' in place "
-            "of 'instances'"
+            "the outputs have no common first dimension, so there are no rows; use the column format: 'inputs' in "
+            "place of 'instances'"
         )
     if len(columns) == 1:
         only: list[Any] = next(iter(columns.values()))
@@ -197,7 +199,7 @@ def _to_columns(outputs: Arrays) -> Any:
     return next(iter(columns.values())) if len(columns) == 1 else columns
 
 
-def _plain(name: str, array: Array) -> Any:
+def _plain(name: str, array: NDArray[Any]) -> Any:
     """Bytes of an output whose name ends in `_bytes` as {"b64": …}, other strings as UTF-8."""
     if array.dtype.kind not in "OSU":
         return array.astype(np.float64 if array.dtype.kind not in "iub" else array.dtype).tolist()

@@ -57,9 +57,7 @@ def load(name: str, version: int, folder: Path, tags: str = "serve", warmup: boo
     if not definitions:
         raise CannotServe(f"{folder} has no signature; export with signatures={{'serving_default': …}}")
     signatures = {
-        key: _signature(key, definition, loaded)
-        for key, definition in definitions.items()
-        if key in loaded.signatures
+        key: _signature(key, definition, loaded) for key, definition in definitions.items() if key in loaded.signatures
     }
     return Servable(
         name=name,

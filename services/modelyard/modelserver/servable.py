@@ -30,7 +30,7 @@ class TensorSpec:
     @property
     def batched(self) -> bool:
         """The first dimension, and only it, is free."""
-        return bool(self.shape) and self.shape[0] == -1 and -1 not in self.shape[1:]
+        return self.shape is not None and self.shape[:1] == (-1,) and -1 not in self.shape[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """The model server behind its fronts: methods over bytes, and the life of the process."""
 
 import asyncio
-import importlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from modelyard.modelserver.batching import BatchingEngine, Limits
 from modelyard.modelserver.engine import DirectEngine
@@ -14,7 +13,7 @@ from modelyard.modelserver.fastpath import FastPath
 from modelyard.modelserver.flags import Options
 from modelyard.modelserver.health import Health
 from modelyard.modelserver.management import Management
-from modelyard.modelserver.models import LoadPolicy, Models
+from modelyard.modelserver.models import Load, LoadPolicy, Models
 from modelyard.modelserver.predict import Predictor, not_offered
 from modelyard.modelserver.rest import Rest
 from modelyard.modelserver.servable import Servable
@@ -29,15 +28,34 @@ Unary = Callable[[bytes], Awaitable[bytes]]
 Stream = Callable[[bytes], AsyncIterator[bytes]]
 
 PREDICTION = "/tensorflow.serving.PredictionService"
+NOT_OFFERED = ("Classify", "Regress", "MultiInference")
 MODEL = "/tensorflow.serving.ModelService"
 
 
+Prepare = Callable[[Options], Load]
+"""Blocking: gets ready to load models. TensorFlow's import takes seconds, so it runs while health already answers."""
+
+
+def tensorflow(options: Options) -> Load:
+    from modelyard.modelserver import saved_model
+
+    saved_model.configure(
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+        options.per_process_gpu_memory_fraction,
+    )
+    return partial(saved_model.load, tags=options.saved_model_tags, warmup=options.enable_model_warmup)
+
+
 class ModelServer:
-    def __init__(self, options: Options, targets: Sequence[ModelTarget], limits: Limits | None = None) -> None:
+    def __init__(
+        self, options: Options, targets: Sequence[ModelTarget], limits: Limits | None, prepare: "Prepare"
+    ) -> None:
         """With `limits`, requests are batched. Needs a running event loop."""
         self._options = options
         self._targets = targets
-        self._saved_model: Any = None
+        self._prepare = prepare
+        self._load_folder: Load | None = None
         self.health = Health()
         self._engine: DirectEngine | BatchingEngine = DirectEngine(options.tensorflow_session_parallelism)
         if limits is not None:
@@ -47,9 +65,9 @@ class ModelServer:
             retry_interval_s=options.load_retry_interval_micros / 1e6,
             labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         )
-        self.models = Models(self._load, self._warm, policy)
-        shortcut = FastPath(self.models, self._engine) if isinstance(self._engine, BatchingEngine) else None
-        self.predictor = Predictor(self.models, self._engine, shortcut)
+        self.models = Models(self._load, self._warm, self._forget, policy)
+        self._shortcut = FastPath(self.models, self._engine) if isinstance(self._engine, BatchingEngine) else None
+        self.predictor = Predictor(self.models, self._engine, self._shortcut)
         self.rest = Rest(self.models, self._engine)
         self.rest_timeout_s = options.rest_api_timeout_in_ms / 1000 or None
         management = Management(self.models)
@@ -59,34 +77,33 @@ class ModelServer:
             f"{MODEL}/GetModelStatus": management.get_model_status,
             f"{MODEL}/HandleReloadConfigRequest": management.reload_config,
             "/grpc.health.v1.Health/Check": self.health.check,
-            **{f"{PREDICTION}/{name}": partial(not_offered, name) for name in ("Classify", "Regress", "MultiInference")},
+            **{f"{PREDICTION}/{name}": partial(not_offered, name) for name in NOT_OFFERED},
         }
         self.streams: dict[str, Stream] = {"/grpc.health.v1.Health/Watch": self.health.watch}
 
     async def run(self) -> None:
         """Loads the models, then follows their folders for ever. Raises CannotServe."""
-        self._saved_model = await asyncio.to_thread(importlib.import_module, "modelyard.modelserver.saved_model")
-        options = self._options
-        self._saved_model.configure(
-            options.tensorflow_intra_op_parallelism,
-            options.tensorflow_inter_op_parallelism,
-            options.per_process_gpu_memory_fraction,
-        )
+        self._load_folder = await asyncio.to_thread(self._prepare, self._options)
         await self.models.start(self._targets)
         self.health.set(True)
+        # TensorFlow's import leaves a million objects that never die: keep the collector from visiting them.
+        gc.collect()
+        gc.freeze()
         log.info("serving", extra={"models": [target.name for target in self._targets]})
-        if options.file_system_poll_wait_seconds > 0:
-            await self.models.follow(options.file_system_poll_wait_seconds)
+        if self._options.file_system_poll_wait_seconds > 0:
+            await self.models.follow(self._options.file_system_poll_wait_seconds)
         await asyncio.Event().wait()
 
     def close(self) -> None:
         self._engine.close()
 
     def _load(self, name: str, version: int, folder: Path) -> Servable:
-        servable: Servable = self._saved_model.load(
-            name, version, folder, self._options.saved_model_tags, self._options.enable_model_warmup
-        )
-        return servable
+        assert self._load_folder is not None
+        return self._load_folder(name, version, folder)
+
+    def _forget(self, servable: Servable) -> None:
+        if self._shortcut is not None:
+            self._shortcut.forget(servable)
 
     async def _warm(self, servable: Servable) -> None:
         await self.predictor.warm(servable)

@@ -1,8 +1,8 @@
 """Finds the one tensor inside a PredictRequest's bytes without decoding it. Pure.
 
-Knows only the usual request: one model_spec, one input, one tensor_content, each field once. For anything else (merged or repeated fields,
-labels, filters, unknown fields, long varints) it answers None, and the caller decodes with protobuf: so it cannot read a message differently
-than protobuf does, only decline to read it.
+Knows only the usual request: one model_spec, one input, one tensor_content, each field once. For anything else
+(merged or repeated fields, labels, filters, unknown fields, long varints) it answers None, and the caller decodes
+with protobuf: so it cannot read a message differently than protobuf does, only decline to read it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Tensor messages <-> NumPy arrays, by TensorFlow's rules and without TensorFlow.
 
-An incoming tensor is checked before anything is allocated: a shape of a few bytes can ask for terabytes, because in the `*_val` form the
-last value stands for all the elements that follow.
+An incoming tensor is checked before anything is allocated: a shape of a few bytes can ask for terabytes, because in the
+`*_val` form the last value stands for all the elements that follow.
 """
 
 import math
@@ -40,7 +40,7 @@ NUMPY: dict[int, np.dtype[Any]] = {
 
 DTYPE = {dtype: number for number, dtype in NUMPY.items()}
 
-VALUES = {
+VALUES: dict[int, str] = {
     pb.DT_FLOAT: "float_val",
     pb.DT_DOUBLE: "double_val",
     pb.DT_INT32: "int_val",
@@ -91,7 +91,7 @@ def _shape(key: str, tensor: pb.Tensor, dtype: np.dtype[Any]) -> tuple[int, ...]
         )
     if math.prod(shape) * dtype.itemsize > MAX_TENSOR_BYTES or len(shape) > 64:
         raise InvalidRequest(
-            f'input "{key}": shape {list(shape)} is larger than the {MAX_TENSOR_BYTES >> 20} MiB that this server takes',
+            f'input "{key}": shape {list(shape)} is more than the {MAX_TENSOR_BYTES >> 20} MiB that this server takes',
             field=f"inputs.{key}.tensor_shape",
         )
     return shape

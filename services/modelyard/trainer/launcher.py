@@ -33,7 +33,8 @@ class Launcher:
             attempt=assignment.attempt,
             code=template.folder,
             entry=template.entry,
-            parameters=assignment.parameters,
+            # Protobuf has one kind of number; the template knows which are whole.
+            parameters=template.complete(assignment.parameters),
             dataset_version=assignment.dataset_version,
             dataset_digest=assignment.dataset_digest,
             model=assignment.model,

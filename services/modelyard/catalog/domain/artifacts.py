@@ -147,7 +147,7 @@ def validate_mask(paths: list[str]) -> None:
     for path in paths:
         if path not in UPDATABLE:
             raise InvalidArgument(
-                f"update_mask lists {ascii(path[:80])}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
+                f"update_mask lists {path[:80]!a}; only {', '.join(UPDATABLE)} can be changed", field="update_mask"
             )
 
 

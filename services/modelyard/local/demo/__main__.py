@@ -67,9 +67,10 @@ def _run(installation: Installation, *, fresh: bool, keep: bool) -> int:
             deployment = serve(client, job.model_version)
         with phases.next("predictions"):
             answers = ask(client, held_out())
-    show_table(client, version, job, deployment, answers, phases)
+        spec = client.datasets.input_spec(version)
+    show_table(spec, job, deployment, answers, phases)
     if keep:
-        show_next(installation, write_samples(installation.folder.root / "demo", held_out()))
+        show_next(address, write_samples(Path(DATA_FOLDER) / "demo", held_out()))
     if answers.accuracy < LEAST_ACCURACY:
         say(f"{answers.accuracy:.4f} of the answers are right; {LEAST_ACCURACY} were expected")
         return FAILED

@@ -51,7 +51,7 @@ def left_behind(folder: DataFolder, footprint: Footprint | None) -> list[str]:
 
 
 def _pids() -> list[int]:
-    return [int(entry) for entry in os.listdir(_PROC) if entry.isdigit()]
+    return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
 
 
 def _stat(pid: int) -> list[str]:

@@ -67,7 +67,8 @@ def ask(client: Client, data: HeldOut) -> Answers:
     return Answers(count, right, images_per_s, float(p50_s), float(p99_s))
 
 
-def _classes(client: Client, images: "NDArray[np.uint8]") -> "NDArray[np.intp]":
+def _classes(client: Client, images: "NDArray[np.uint8]") -> "NDArray[np.int_]":
     """uint8 [n, 28, 28, 1] -> the most probable class of each."""
     response = client.deployments.predict(DEPLOYMENT, {"image": images})
-    return np.argmax(np.asarray(rows(response.outputs["probabilities"])), axis=1)
+    probabilities = np.asarray(rows(response.outputs["probabilities"]), np.float32)
+    return probabilities.argmax(axis=1)

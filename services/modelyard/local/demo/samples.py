@@ -8,6 +8,7 @@ from PIL import Image
 from modelyard.local.demo import DEPLOYMENT
 from modelyard.local.demo.data import HeldOut
 
+MINE = "my-digits"
 _PER_CLASS = 40
 
 _CLIENT = '''"""An unmodified TensorFlow Serving client; it takes an image's path."""
@@ -34,15 +35,15 @@ print(tf.make_ndarray(response.outputs["label"])[0].decode())
 
 def write_samples(folder: Path, data: HeldOut) -> Path:
     """`digit.png`, the folder `my-digits` with a folder a class, and `client.py`; answers the folder."""
-    if not (folder / "my-digits").is_dir():
-        partial = folder / "my-digits.new"
+    if not (folder / MINE).is_dir():
+        partial = folder / f"{MINE}.new"
         shutil.rmtree(partial, ignore_errors=True)
         for digit in range(10):
             for index in (data.labels == digit).nonzero()[0][:_PER_CLASS]:
                 path = partial / str(digit) / f"{index:05}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(data.images[index, :, :, 0]).save(path)
-        partial.rename(folder / "my-digits")
+        partial.rename(folder / MINE)
     Image.fromarray(data.images[0, :, :, 0]).save(folder / "digit.png")
     (folder / "client.py").write_text(_CLIENT.format(deployment=DEPLOYMENT))
     return folder

@@ -18,12 +18,13 @@ def train(client: Client, dataset_version: str, *, fresh: bool) -> job_pb2.Job:
     """The job whose model shall be deployed. Raises the job's error if it has failed."""
     job = _found(client, dataset_version, fresh=fresh)
     if job is None:
-        job = client.jobs.create(
-            TEMPLATE, dataset_version, parameters={"epochs": EPOCHS}, model=MODEL, labels=_LABELS
-        )
+        job = client.jobs.create(TEMPLATE, dataset_version, parameters={"epochs": EPOCHS}, model=MODEL, labels=_LABELS)
         say(f"{short(job.name)}: {TEMPLATE} on {short(dataset_version)}, {EPOCHS} epochs")
     elif job.state in ENDED:
-        say(f"{short(job.model_version)} has been trained on {short(dataset_version)} already; reused (FRESH=1 trains again)")
+        say(
+            f"{short(job.model_version)} has been trained on {short(dataset_version)} already; reused "
+            "(FRESH=1 trains again)"
+        )
         return job
     else:
         say(f"{short(job.name)} is at work already; taken up")

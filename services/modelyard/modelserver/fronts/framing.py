@@ -38,7 +38,8 @@ def inflate(message: bytes, encoding: bytes, limit: int) -> bytes:
     """Never makes more than `limit` bytes, however small the message is."""
     windows = {b"gzip": 31, b"deflate": 15}
     if encoding not in windows:
-        raise NotOffered(f"grpc-encoding {encoding.decode('latin-1')!r} is not supported; gzip, deflate and identity are")
+        name = encoding.decode("latin-1")
+        raise NotOffered(f"grpc-encoding {name!r} is not supported; gzip, deflate and identity are")
     inflater = zlib.decompressobj(windows[encoding])
     try:
         whole = inflater.decompress(message, limit + 1)

@@ -44,6 +44,10 @@ class Changes:
         self._watches: dict[str, set[Watch]] = {}
         self._closed = asyncio.Event()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed.is_set()
+
     @contextmanager
     def watch(self, *keys: str) -> Iterator[Watch]:
         watch = Watch(self._closed)

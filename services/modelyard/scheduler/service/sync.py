@@ -22,6 +22,10 @@ from modelyard.scheduler.service.ports import AttemptToken, Jobs, ProgressSaved,
 from modelyard.scheduler.service.reports import Reports, check_worker
 
 
+AWAY_AFTER_S = 2.0
+"""A worker calls again as soon as it has an answer; one that has not for this long is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What a worker sees."""
@@ -80,7 +84,9 @@ class WorkerSync:
         self._tokens = tokens
         self._changes = changes
         self._longest_wait_s = longest_wait_s
-        self._calls: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        """Calls being served, by worker."""
+        self._begun: Counter[str] = Counter()
         self._specs: dict[str, JobSpec] = {}
 
     async def sync(self, caller: Identity, seen: Sighting) -> Orders:
@@ -89,14 +95,16 @@ class WorkerSync:
             raise PermissionDenied(f"this token is of {caller.subject[:100]!a}, not of {seen.worker}")
         if not seen.instance:
             raise InvalidArgument("instance_id is empty; make a UUID when the process starts", field="instance_id")
-        self._calls[seen.worker] += 1
+        self._open[seen.worker] += 1
+        self._begun[seen.worker] += 1
         try:
             return await self._sync(seen)
         except asyncio.CancelledError:
-            self._gone(seen)
+            self._gone(seen, but_for=1)
             raise
         finally:
-            self._calls[seen.worker] -= 1
+            self._open[seen.worker] -= 1
+            asyncio.get_running_loop().call_later(AWAY_AFTER_S, self._silent, seen, self._begun[seen.worker])
 
     async def complete(self, caller: Identity, completion: Completion) -> None:
         """How an attempt ended; the same again is fine, anything else about an attempt that is over is refused."""
@@ -164,9 +172,14 @@ class WorkerSync:
         await self._engine.happen(heard)
         self._engine.heard(seen.worker)
 
-    def _gone(self, seen: Sighting) -> None:
-        """The connection broke. If the worker has no other call here, nothing new is given to it."""
-        if self._calls[seen.worker] > 1:
+    def _silent(self, seen: Sighting, begun: int) -> None:
+        """The worker should have called again by now."""
+        if self._begun[seen.worker] == begun:
+            self._gone(seen)
+
+    def _gone(self, seen: Sighting, but_for: int = 0) -> None:
+        """Nothing new is given to a worker that has no call here (but for those that just break off)."""
+        if self._open[seen.worker] > but_for or self._changes.closed:
             return
 
         def away(now: datetime, jitter: float) -> Event:

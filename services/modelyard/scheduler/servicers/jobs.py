@@ -109,9 +109,9 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
 
 def _state(number: int) -> JobState:
-    names = {number: name for name, number in job_pb2.Job.State.items()}
+    names: dict[int, str] = {number: name for name, number in job_pb2.Job.State.items()}
     name = names.get(number, "").removeprefix("STATE_")
-    if name not in JobState:
+    if name not in JobState.__members__:
         raise InvalidArgument("states has one that no job can be in", field="states")
     return JobState(name)
 

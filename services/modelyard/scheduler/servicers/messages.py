@@ -1,10 +1,10 @@
 """Values of the domain as messages of the protocol, and back."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelyard.api.scheduler.v1 import device_pb2, job_pb2, worker_pb2
@@ -17,8 +17,6 @@ from modelyard.scheduler.service.jobs import JobView
 from modelyard.scheduler.service.workers import WorkerView
 
 DEFAULT_ATTEMPTS = 3
-MAX_DEPTH = 16
-"""Of nested parameters; a template has none."""
 
 
 def job(view: JobView) -> job_pb2.Job:
@@ -64,30 +62,19 @@ def spec(value: JobSpec) -> job_pb2.JobSpec:
         max_runtime=duration(value.max_runtime),
         max_queue_duration=duration(value.max_queue_duration),
     )
-    message.parameters.update(dict(value.parameters))
+    message.parameters.update(cast("dict[str, Any]", value.parameters))
     return message
 
 
 def read_spec(message: job_pb2.JobSpec) -> JobSpec:
-    try:
-        parameters: dict[str, Any] = json_format.MessageToDict(message.parameters, max_recursion_depth=MAX_DEPTH)
-    except (json_format.Error, RecursionError, ValueError):
-        raise InvalidArgument(
-            "job.spec.parameters has a value that is not a finite number, text, true or false",
-            field="job.spec.parameters",
-        ) from None
-    kind = (
-        device_pb2.DeviceKind.Name(message.devices.kind)
-        if message.devices.kind in device_pb2.DeviceKind.values()
-        else ""
-    )
-    name = kind.removeprefix("DEVICE_KIND_")
-    if not name:
-        raise InvalidArgument("job.spec.devices.kind is none that is known", field="job.spec.devices.kind")
+    kinds = {number: name.removeprefix("DEVICE_KIND_") for name, number in device_pb2.DeviceKind.items()}
+    name = kinds.get(message.devices.kind)
+    if name is None:
+        raise InvalidArgument("job.spec.devices.kind must be CPU, GPU or TPU", field="job.spec.devices.kind")
     return JobSpec(
         template=message.template,
         dataset_version=message.dataset_version,
-        parameters=parameters,
+        parameters={key: _parameter(key, value) for key, value in message.parameters.fields.items()},
         model=message.model,
         ask=Ask(None if name == "UNSPECIFIED" else DeviceKind(name), message.devices.count or 1),
         priority=message.priority,
@@ -183,7 +170,7 @@ def device(value: Device) -> device_pb2.Device:
 def read_device(message: device_pb2.Device, field: str) -> Device:
     names = {number: name for name, number in device_pb2.DeviceKind.items()}
     name = names.get(message.kind, "").removeprefix("DEVICE_KIND_")
-    if name not in DeviceKind:
+    if name not in DeviceKind.__members__:
         raise InvalidArgument(f"{field}.kind must be CPU, GPU or TPU", field=f"{field}.kind")
     return Device(DeviceKind(name), message.index, message.model[:128], message.memory_bytes, message.problem[:512])
 
@@ -217,6 +204,15 @@ def duration(value: timedelta | None) -> Duration | None:
     message = Duration()
     message.FromTimedelta(value)
     return message
+
+
+def _parameter(name: str, value: Value) -> object:
+    kind = value.WhichOneof("kind")
+    if kind not in ("number_value", "string_value", "bool_value"):
+        path = f"job.spec.parameters.{name[:64]}"
+        raise InvalidArgument(f"{path} must be a number, text, true or false", field=path)
+    read: object = getattr(value, kind)
+    return read
 
 
 def _moment(message: Timestamp) -> datetime:

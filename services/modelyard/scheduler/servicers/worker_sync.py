@@ -107,7 +107,7 @@ def _devices(request: worker_sync_service_pb2.SyncRequest) -> tuple[Device, ...]
 def _failure(request: worker_sync_service_pb2.CompleteAttemptRequest) -> Failure | None:
     names = {number: name for name, number in job_pb2.Job.FailureClass.items()}
     name = names.get(request.failure_class, "").removeprefix("FAILURE_CLASS_")
-    if name not in FailureClass:
+    if name not in FailureClass.__members__:
         return None
     return Failure(FailureClass(name), _text(request.message, MAX_MESSAGE), _text(request.detail, MAX_DETAIL))
 

@@ -72,7 +72,7 @@ def read_record(row: Row[Any]) -> JobRecord:
         uid=row.uid,
         order=row.order,
         spec=read_spec(row.spec),
-        state=JobState(row.state) if row.state in JobState else JobState.QUEUED,
+        state=JobState(row.state) if row.state in JobState.__members__ else JobState.QUEUED,
         creator=row.creator,
         create_time=row.create_time,
         update_time=row.update_time,

@@ -1,0 +1,1 @@
+"""The agent that keeps served model versions running on a machine."""

@@ -1,0 +1,262 @@
+"""A scheduler over real gRPC, with a catalog from dictionaries beside it and workers that do what a test says."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from cryptography.hazmat.primitives import serialization
+from google.rpc import error_details_pb2, status_pb2
+
+from modelyard.api.catalog.v1 import (
+    dataset_pb2,
+    dataset_service_pb2_grpc,
+    execution_pb2,
+    lineage_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
+)
+from modelyard.api.scheduler.v1 import (
+    device_pb2,
+    job_pb2,
+    job_service_pb2,
+    job_service_pb2_grpc,
+    worker_service_pb2_grpc,
+    worker_sync_service_pb2,
+    worker_sync_service_pb2_grpc,
+)
+from modelyard.foundation.auth.trust import write_trust
+from modelyard.foundation.config import SqlSettings
+from modelyard.scheduler.runtime import Running, running
+from modelyard.scheduler.settings import SchedulerSettings
+from tests.support.servers import Issuers, Served
+
+PROJECT = "projects/p"
+DATASET = f"{PROJECT}/datasets/digits"
+VERSION = f"{DATASET}/versions/1"
+CPU = device_pb2.Device(kind=device_pb2.DEVICE_KIND_CPU, index=0)
+
+
+@dataclass
+class DatasetCatalog(
+    dataset_service_pb2_grpc.DatasetServiceServicer,
+    lineage_service_pb2_grpc.LineageServiceServicer,
+    token_service_pb2_grpc.TokenServiceServicer,
+):
+    """What the scheduler calls of a catalog that has `digits@1`, and behaves as the real one does for jobs."""
+
+    modality: str = "image"
+    executions: dict[str, execution_pb2.Execution] = field(default_factory=dict)
+    refuse: list[grpc.StatusCode] = field(default_factory=list)
+    """Calls of LineageService to be answered with these codes first."""
+    target: str = ""
+
+    async def GetInputSpec(self, request: Any, context: Any) -> dataset_pb2.InputSpec:
+        if request.name not in (VERSION, f"{DATASET}/versions/latest"):
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
+        splits = [dataset_pb2.Split(name=name, example_count=10) for name in ("train", "test")]
+        return dataset_pb2.InputSpec(
+            layout="class_folders", modality=self.modality, splits=splits, dataset_version=VERSION
+        )
+
+    async def BeginExecution(self, request: Any, context: Any) -> execution_pb2.Execution:
+        await self._refuse(context)
+        known = self.executions.get(request.consumer)
+        if known is None:
+            inputs = [execution_pb2.VersionRef(name=name, digest="sha256:1") for name in request.inputs]
+            known = execution_pb2.Execution(
+                consumer=request.consumer, inputs=inputs, state=execution_pb2.Execution.STATE_OPEN
+            )
+            self.executions[request.consumer] = known
+        elif known.state != execution_pb2.Execution.STATE_OPEN:
+            await _abort(context, grpc.StatusCode.FAILED_PRECONDITION, "it has ended", "EXECUTION_ENDED")
+        return known
+
+    async def EndExecution(self, request: Any, context: Any) -> execution_pb2.Execution:
+        await self._refuse(context)
+        known = self.executions.get(request.consumer)
+        if known is None:
+            await _abort(context, grpc.StatusCode.NOT_FOUND, "there is none", "NOT_FOUND")
+            raise AssertionError
+        known.state = request.outcome
+        known.attempt = request.attempt
+        return known
+
+    async def ListRevocations(self, request: Any, context: Any) -> token_service_pb2.ListRevocationsResponse:
+        return token_service_pb2.ListRevocationsResponse(cursor="1")
+
+    async def _refuse(self, context: Any) -> None:
+        if self.refuse:
+            await _abort(context, self.refuse.pop(0), "not now", "NOT_NOW")
+
+
+@asynccontextmanager
+async def running_dataset_catalog(folder: Path) -> AsyncIterator[DatasetCatalog]:
+    catalog = DatasetCatalog(target=f"unix:{folder}/catalog.sock")
+    server = grpc.aio.server()
+    dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(catalog, server)
+    lineage_service_pb2_grpc.add_LineageServiceServicer_to_server(catalog, server)
+    token_service_pb2_grpc.add_TokenServiceServicer_to_server(catalog, server)
+    server.add_insecure_port(catalog.target)
+    await server.start()
+    try:
+        yield catalog
+    finally:
+        await server.stop(0)
+
+
+def scheduler_settings(
+    folder: Path, sql: SqlSettings, catalog: str, issuers: Issuers, **attempts: float
+) -> SchedulerSettings:
+    """Keys and trust list are written to `folder`; `attempts` are settings of that section."""
+    trust, key, token = folder / "trust.json", folder / "scheduler.key", folder / "scheduler.token"
+    if not trust.exists():
+        write_trust(trust, issuers.trust)
+        write_key(key, issuers)
+        token.write_text(issuers.token("service", subject="services/scheduler"))
+    return SchedulerSettings.model_validate(
+        {
+            "server": {"listen": f"unix:{folder}/scheduler.sock"},
+            "identity": {"trust_file": str(trust), "token_file": str(token)},
+            "signing_key_file": str(key),
+            "sql": sql,
+            "catalog": {"target": catalog},
+            "attempts": attempts,
+        }
+    )
+
+
+def write_key(path: Path, issuers: Issuers) -> None:
+    pem = issuers.scheduler_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.touch(0o600)
+    path.write_bytes(pem)
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A running scheduler, as its callers see it."""
+
+    process: Running
+    served: Served
+    catalog: DatasetCatalog
+    jobs: "job_service_pb2_grpc.JobServiceAsyncStub"
+    workers: "worker_service_pb2_grpc.WorkerServiceAsyncStub"
+
+    @asynccontextmanager
+    async def worker(self, name: str = "w", **options: Any) -> AsyncIterator["ScriptedWorker"]:
+        token = self.served.issuers.token("worker", subject=f"workers/{name}")
+        async with self.served.channel(token) as channel:
+            yield ScriptedWorker(channel, name, **options)
+
+    async def submit(self, **fields: Any) -> job_pb2.Job:
+        return await self.jobs.CreateJob(create_request(**fields))
+
+    async def job(self, name: str) -> job_pb2.Job:
+        return await self.jobs.GetJob(job_service_pb2.GetJobRequest(name=name))
+
+
+@asynccontextmanager
+async def running_scheduler(
+    settings: SchedulerSettings, catalog: DatasetCatalog, issuers: Issuers
+) -> AsyncIterator[Scheduler]:
+    async with running(settings) as process:
+        served = Served(process.server, process.server.address, issuers)
+        async with served.channel() as channel:
+            jobs = job_service_pb2_grpc.JobServiceStub(channel)
+            workers = worker_service_pb2_grpc.WorkerServiceStub(channel)
+            yield Scheduler(process, served, catalog, jobs, workers)  # type: ignore[arg-type]
+        await process.server.stop(0)
+
+
+def create_request(
+    *, job_id: str = "", request_id: str = "", validate_only: bool = False, parent: str = PROJECT, **spec: Any
+) -> job_service_pb2.CreateJobRequest:
+    parameters = spec.pop("parameters", {})
+    message = job_pb2.JobSpec(**{"template": "image-classification", "dataset_version": VERSION, **spec})
+    message.parameters.update(parameters)
+    return job_service_pb2.CreateJobRequest(
+        parent=parent,
+        job_id=job_id,
+        request_id=request_id,
+        validate_only=validate_only,
+        job=job_pb2.Job(spec=message),
+    )
+
+
+class ScriptedWorker:
+    """Syncs, reports and completes when it is told to, as a real worker would."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        name: str = "w",
+        *,
+        instance: str = "instance-1",
+        devices: Sequence[device_pb2.Device] = (CPU,),
+    ) -> None:
+        self.stub: Any = worker_sync_service_pb2_grpc.WorkerSyncServiceStub(channel)
+        self.name = f"workers/{name}"
+        self.instance = instance
+        self.devices = devices
+        self.runs: dict[str, job_pb2.Attempt.State.ValueType] = {}
+        self.cursor = ""
+        self._sequence = 0
+
+    async def sync(self, wait_s: float = 0.0, *, draining: bool = False) -> worker_sync_service_pb2.SyncResponse:
+        request = worker_sync_service_pb2.SyncRequest(
+            worker=self.name,
+            instance_id=self.instance,
+            devices=self.devices,
+            attempts=[worker_sync_service_pb2.RunningAttempt(name=n, state=s) for n, s in self.runs.items()],
+            draining=draining,
+            hostname="host",
+            version="0",
+            tensorflow_version="2",
+            cursor=self.cursor,
+        )
+        request.max_wait.FromMilliseconds(int(wait_s * 1000))
+        answer: worker_sync_service_pb2.SyncResponse = await self.stub.Sync(request)
+        self.cursor = answer.cursor
+        return answer
+
+    async def take(self) -> worker_sync_service_pb2.Assignment:
+        """Waits for an assignment and acknowledges it."""
+        answer = await self.sync(10.0)
+        while not (new := [one for one in answer.assignments if one.attempt not in self.runs]):
+            answer = await self.sync(10.0)
+        self.runs[new[0].attempt] = job_pb2.Attempt.STATE_PREPARING
+        await self.sync()
+        return new[0]
+
+    async def run(self, attempt: str, **fields: Any) -> None:
+        """The first training step has begun."""
+        self.runs[attempt] = job_pb2.Attempt.STATE_RUNNING
+        await self.report(attempt, state=job_pb2.Attempt.STATE_RUNNING, **fields)
+
+    async def report(self, attempt: str, *, sequence: int | None = None, **fields: Any) -> None:
+        self._sequence += 1
+        number = self._sequence if sequence is None else sequence
+        await self.stub.Report(worker_sync_service_pb2.ReportRequest(attempt=attempt, sequence=number, **fields))
+
+    async def complete(
+        self,
+        attempt: str,
+        outcome: job_pb2.Attempt.State.ValueType = job_pb2.Attempt.STATE_SUCCEEDED,
+        **fields: Any,
+    ) -> None:
+        if outcome == job_pb2.Attempt.STATE_SUCCEEDED:
+            fields.setdefault("model_version", f"{PROJECT}/models/digits-image-classification/versions/1")
+        await self.stub.CompleteAttempt(
+            worker_sync_service_pb2.CompleteAttemptRequest(attempt=attempt, outcome=outcome, **fields)
+        )
+        self.runs.pop(attempt, None)
+
+
+async def _abort(context: Any, code: grpc.StatusCode, message: str, reason: str) -> None:
+    status = status_pb2.Status(code=code.value[0], message=message)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason))
+    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
