@@ -12,6 +12,8 @@ import argparse
 import asyncio
 import json
 import os
+import re
+import socket
 import statistics
 import sys
 import tempfile
@@ -19,29 +21,29 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.bench.proxy_peers import PREDICT
+from tests.bench.proxy_peers import PREDICT, body
 from tests.contract.proxy.stack import Stack, route, running_proxy
 
 CPU_TARGET = 0.55
 CONTROL_TARGET = 2.0
-IN_FLIGHT, CLOSED_CALLS = 32, 4_000
+IN_FLIGHT, CONNECTIONS, CLOSED_CALLS = 32, 8, 5_000
 ADDED_RATE, CONTROL_RATE, LOAD_RATE, OPEN_S = 200, 50, 1_000, 5.0
+LEAD_S, LOAD_S = 1.0, OPEN_S + 2.0
 CONTROL = "/modelyard.api.catalog.v1.DatasetService/GetDataset"
 
 
 async def measure(pairs: int, front: str) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        echo, bare = f"unix:{folder}/echo.sock", f"unix:{folder}/bare.sock"
+        echo, bare = f"unix:{folder}/echo.sock", f"127.0.0.1:{free_port()}"
         async with (
-            running_proxy(folder, front, access_log=f"{folder}/access.log", metrics={}) as stack,
+            running_proxy(folder, front, access_log=f"{folder}/access.log") as stack,
             peer("echo", echo),
             peer("bare", bare, echo) as bare_pid,
         ):
             assert stack.child is not None
             token = stack.issuers.token("predictor", "default")
-            await stack.on_loop(stack.inference.publish(route(backends=[(1, echo, 100)])))
-            await until_answered(stack, token)
+            await stack.route(route(backends=[(1, echo, 100)]))
             front = "pyvoy" if any('"front": "pyvoy"' in line for line in stack.lines) else "aio"
             print(f"proxy, front {front}, {os.cpu_count()} cores, {pairs} pairs")
             cpu = await cpu_per_request(stack, token, bare, bare_pid, pairs)
@@ -53,12 +55,16 @@ async def measure(pairs: int, front: str) -> int:
 async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pairs: int) -> float:
     """The median ratio."""
     assert stack.child is not None
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
+    good = await answered(stack)
     for _ in range(pairs):
         for spent, address, pid in ((ours, stack.address, stack.child.pid), (theirs, bare, bare_pid)):
             before = cpu_s(pid)
-            calls = len(await latencies("closed", address, token, IN_FLIGHT, CLOSED_CALLS))
-            spent.append((cpu_s(pid) - before) / calls * 1e6)
+            await h2load(stack.folder, address, token, "-n", CLOSED_CALLS)
+            spent.append((cpu_s(pid) - before) / CLOSED_CALLS * 1e6)
+    if await answered(stack) - good != pairs * CLOSED_CALLS:
+        raise RuntimeError("some predictions were refused")
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     print(f"  CPU per request      proxy {shown(ours, 'us')}   bare grpc.aio {shown(theirs, 'us')}")
     print(f"    ratio              {shown(ratios, '')}   at most {CPU_TARGET}")
@@ -66,7 +72,8 @@ async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pa
 
 
 async def added_latency(stack: Stack, token: str, echo: str, pairs: int) -> None:
-    through, straight = [], []
+    through: list[float] = []
+    straight: list[float] = []
     for _ in range(pairs):
         for found, address in ((through, stack.address), (straight, echo)):
             found.append(statistics.median(await latencies("open", address, token, ADDED_RATE, OPEN_S, PREDICT)) * 1e3)
@@ -77,24 +84,48 @@ async def added_latency(stack: Stack, token: str, echo: str, pairs: int) -> None
 
 async def control_latency(stack: Stack, token: str, pairs: int) -> float:
     """The median ratio of the 99th percentiles."""
-    alone, beside, reached = [], [], []
+    alone: list[float] = []
+    beside: list[float] = []
+    reached: list[float] = []
     for _ in range(pairs):
         alone.append(p99(await latencies("open", stack.address, token, CONTROL_RATE, OPEN_S, CONTROL)) * 1e3)
-        load = asyncio.create_task(latencies("open", stack.address, token, LOAD_RATE, OPEN_S + 3, PREDICT))
-        await asyncio.sleep(1.5)
+        before = await answered(stack)
+        load = asyncio.create_task(
+            h2load(stack.folder, stack.address, token, "-D", f"{LOAD_S:g}", "--rps", LOAD_RATE // CONNECTIONS)
+        )
+        await asyncio.sleep(LEAD_S)
         beside.append(p99(await latencies("open", stack.address, token, CONTROL_RATE, OPEN_S, CONTROL)) * 1e3)
-        reached.append(len(await load))
+        await load
+        reached.append((await answered(stack) - before) / LOAD_S)
     ratios = [b / a for a, b in zip(alone, beside, strict=True)]
     print(f"  control call's p99   alone {shown(alone, 'ms')}   beside {LOAD_RATE} predictions/s {shown(beside, 'ms')}")
-    print(f"    ratio              {shown(ratios, '')}   at most {CONTROL_TARGET}")
+    print(f"    ratio              {shown(ratios, '')}   at most {CONTROL_TARGET}; predictions {shown(reached, '/s')}")
     return statistics.median(ratios)
 
 
-async def until_answered(stack: Stack, token: str) -> None:
-    for _ in range(100):
-        if len(await latencies("closed", stack.address, token, 8, 64)) > 8:
-            return
-    raise RuntimeError("the proxy does not answer:\n" + "\n".join(stack.lines))
+async def h2load(folder: Path, address: str, token: str, *arguments: object) -> None:
+    """`IN_FLIGHT` predictions at a time, over several connections."""
+    message = body()
+    file = folder / "body"
+    file.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    headers = ("content-type: application/grpc", "te: trailers", "grpc-timeout: 10S", f"authorization: Bearer {token}")
+    uri = "http://" + address + PREDICT
+    process = await asyncio.create_subprocess_exec(
+        *("h2load", "-c", str(CONNECTIONS), "-m", str(IN_FLIGHT // CONNECTIONS), "-d", str(file)),
+        *(part for header in headers for part in ("-H", header)),
+        *map(str, arguments),
+        uri,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    if process.returncode or b" 0 failed, 0 errored" not in output:
+        raise RuntimeError(f"h2load failed:\n{output.decode()}")
+
+
+async def answered(stack: Stack) -> float:
+    """How many predictions the proxy has answered with OK."""
+    found = re.search(r'modelyard_predictions_total\{code="OK",[^}]*method="Predict"\} (\S+)', await stack.metrics())
+    return float(found[1]) if found else 0.0
 
 
 async def latencies(role: str, address: str, token: str, *arguments: object) -> list[float]:
@@ -109,9 +140,7 @@ async def latencies(role: str, address: str, token: str, *arguments: object) -> 
 @asynccontextmanager
 async def peer(role: str, address: str, *arguments: str) -> AsyncIterator[int]:
     """A peer that takes calls; its process ID."""
-    process = await asyncio.create_subprocess_exec(
-        *_command(role, address, *arguments), stdout=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(*_command(role, address, *arguments), stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     await process.stdout.readline()
     try:
@@ -119,6 +148,13 @@ async def peer(role: str, address: str, *arguments: str) -> AsyncIterator[int]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def cpu_s(pid: int) -> float:

@@ -1,11 +1,10 @@
-"""The processes around a measured proxy: an echo, a bare pass-through, and callers.
+"""The processes around a measured proxy: an echo, a bare pass-through, and a caller.
 
     python -m tests.bench.proxy_peers echo ADDRESS
     python -m tests.bench.proxy_peers bare ADDRESS TARGET
-    python -m tests.bench.proxy_peers closed ADDRESS TOKEN IN_FLIGHT COUNT
     python -m tests.bench.proxy_peers open ADDRESS TOKEN RATE SECONDS METHOD
 
-The callers print latencies in seconds, a JSON list on one line.
+The caller prints latencies in seconds, a JSON list on one line.
 """
 
 import asyncio
@@ -78,11 +77,6 @@ class Caller:
         await self._call(self._body, metadata=self._metadata, timeout=10)
         self.latencies.append(time.perf_counter() - began)
 
-    async def closed(self, in_flight: int, count: int) -> None:
-        """`in_flight` callers, each with one call at a time."""
-        await self.once()
-        await asyncio.gather(*(self._some(count // in_flight) for _ in range(in_flight)))
-
     async def open(self, rate: float, seconds: float) -> None:
         """A call every 1/rate seconds, whether the ones before are answered or not."""
         await self.once()
@@ -94,10 +88,6 @@ class Caller:
             tasks.append(asyncio.create_task(self.once()))
         await asyncio.gather(*tasks)
 
-    async def _some(self, count: int) -> None:
-        for _ in range(count):
-            await self.once()
-
 
 async def main(role: str, address: str, *rest: str) -> None:
     match role:
@@ -105,10 +95,6 @@ async def main(role: str, address: str, *rest: str) -> None:
             await serve(address, Echo())
         case "bare":
             await serve(address, Bare(rest[0]))
-        case "closed":
-            caller = Caller(address, rest[0])
-            await caller.closed(int(rest[1]), int(rest[2]))
-            print(json.dumps(caller.latencies))
         case "open":
             caller = Caller(address, rest[0], rest[3])
             await caller.open(float(rest[1]), float(rest[2]))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
         ("train image-classification --dataset digits --set epoch=3", 2, "did you mean 'epochs'?"),
         ("deploy digits2 --model digits-image-classificatio", 3, "did you mean `digits-image-classification`?"),
         ("deploy digits2 --model digits-image-classification@77", 3, "77"),
-        ("predict nothing --image digit.png", 3, "did you mean"),
+        ("predict nothing --image digit.png", 3, "there is `digits`"),
         ("predict digits --image missing.png", 2, "can't be read"),
         ("jobs show no-such-job", 3, "not found"),
         ("datasets push digits empty", 2, "no image"),

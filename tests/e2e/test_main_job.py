@@ -145,7 +145,7 @@ def test_grpcurl_can_predict(stack: Stack, trained: Trained) -> None:
     }
     done = grpcurl(stack, "-d", json.dumps(body), stack.address, "tensorflow.serving.PredictionService/Predict")
     assert done.returncode == 0, done.stderr
-    label = json.loads(done.stdout)["outputs"]["label"]["stringVal"][0]
+    label = json.loads(done.stdout)["outputs"]["label"]["string_val"][0]
     assert base64.b64decode(label).decode() == str(trained.labels[0])
 
 

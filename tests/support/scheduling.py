@@ -165,11 +165,13 @@ async def running_scheduler(
 ) -> AsyncIterator[Scheduler]:
     async with running(settings) as process:
         served = Served(process.server, process.server.address, issuers)
-        async with served.channel() as channel:
-            jobs = job_service_pb2_grpc.JobServiceStub(channel)
-            workers = worker_service_pb2_grpc.WorkerServiceStub(channel)
-            yield Scheduler(process, served, catalog, jobs, workers)  # type: ignore[arg-type]
-        await process.server.stop(0)
+        try:
+            async with served.channel() as channel:
+                jobs = job_service_pb2_grpc.JobServiceStub(channel)
+                workers = worker_service_pb2_grpc.WorkerServiceStub(channel)
+                yield Scheduler(process, served, catalog, jobs, workers)  # type: ignore[arg-type]
+        finally:
+            await process.server.stop(0)
 
 
 def create_request(

@@ -77,7 +77,12 @@ def build(
         ttl=timedelta(seconds=settings.uploads.ttl_s),
         url_ttl=timedelta(seconds=settings.uploads.url_ttl_s),
     )
-    uploads = UploadService(catalog, store, clock, limits, committing=commits.nudge, ended=garbage.nudge)
+
+    def committing() -> None:
+        commits.nudge()
+        committer.wake()
+
+    uploads = UploadService(catalog, store, clock, limits, committing=committing, ended=garbage.nudge)
     return Services(
         projects=ProjectService(catalog, clock),
         tokens=TokenService(catalog, KeyMinter(key), clock),

@@ -6,7 +6,7 @@ from modelyard.sdk import errors
 
 FAILED, WRONG_USE, NOT_FOUND, NOT_ALLOWED, WRONG_STATE, NOT_REACHABLE = 1, 2, 3, 4, 5, 6
 
-_STATUS: dict[type[errors.ModelyardError], int] = {
+_STATUS: dict[type, int] = {
     errors.InvalidArgument: WRONG_USE,
     errors.OutOfRange: WRONG_USE,
     errors.NotFound: NOT_FOUND,
@@ -23,7 +23,7 @@ _STATUS: dict[type[errors.ModelyardError], int] = {
 
 def exit_status(error: errors.ModelyardError) -> int:
     """1 for what has no status of its own."""
-    return _STATUS.get(type(error), FAILED)
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), FAILED)
 
 
 def show_failure(error: errors.ModelyardError) -> None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from modelyard.job.order import Indices, batch_count, batches, permutation
 
-
 RUN_BYTES = 1 << 20
 MAX_RUN = 64
 """Python gathers this much at once and TensorFlow cuts it into batches: a call into Python costs half a millisecond."""

@@ -23,10 +23,10 @@ def install(context: Context) -> None:
         bound.apply_defaults()
         arguments = bound.arguments
         callbacks = arguments["callbacks"] or []
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-            if not any(isinstance(callback, FitCallback) for callback in listed):
-                arguments["callbacks"] = listed + context.callbacks()
+        listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+        if not any(isinstance(callback, FitCallback) for callback in listed):
+            listed += context.callbacks()
+        arguments["callbacks"] = listed
         if _is_plain_arrays(arguments):
             # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
             batch_size = arguments["batch_size"] or 32
@@ -35,9 +35,21 @@ def install(context: Context) -> None:
         if isinstance(arguments["x"], tf.data.Dataset):
             # It says by itself in which order its batches come; Keras would warn that it cannot shuffle it.
             arguments["shuffle"] = False
+        for callback in listed:
+            if isinstance(callback, FitCallback):
+                callback.batch_spec = _batch_spec(arguments["x"], arguments["y"])
         return plain(*bound.args, **bound.kwargs)
 
     keras.Model.fit = fit
+
+
+def _batch_spec(x: Any, y: Any) -> Any:
+    """Shapes and types of a batch, without reading one; None where only reading would tell."""
+    if isinstance(x, tf.data.Dataset):
+        return x.element_spec
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        return tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (x, y))
+    return None
 
 
 def _is_plain_arrays(arguments: dict[str, Any]) -> bool:

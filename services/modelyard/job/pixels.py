@@ -4,6 +4,7 @@ Decoding once makes every later epoch as fast as arrays in memory; only sets tha
 they are read.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,10 +105,15 @@ def _unreadable(examples: Examples, shape: images.Shape, start: int) -> ImageUnr
         try:
             decoder(tf.constant(examples.read(number)))
         except (tf.errors.InvalidArgumentError, ValueError) as error:
-            problem = str(error).split("{{", maxsplit=1)[0].splitlines()[0][:200]
             path = examples.path(number)
-            return ImageUnreadable(f"{path} cannot be read as an image of {shape}: {problem}", file=path)
+            return ImageUnreadable(f"{path} cannot be read as an image of {shape}: {_reason(error)}", file=path)
     return ImageUnreadable(f"one of the examples {start} to {start + DECODE_CHUNK} cannot be decoded")
+
+
+def _reason(error: Exception) -> str:
+    """TensorFlow's sentence without the names of its graph's nodes."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\].*", "", str(error)).strip()
+    return text.split("\n", 1)[0][:200] or type(error).__name__
 
 
 def load_some(examples: Examples, shape: images.Shape, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

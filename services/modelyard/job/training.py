@@ -85,6 +85,8 @@ class FitCallback(keras.callbacks.Callback):
     def __init__(self, training: Training) -> None:
         super().__init__()
         self.training = training
+        self.batch_spec: Any = None
+        """What a batch looks like, once the data is known: going on needs every variable before the first step."""
         self._epoch = 0
         self._done = 0
         """Steps of this epoch that are done."""
@@ -110,6 +112,7 @@ class FitCallback(keras.callbacks.Callback):
                 self.model._initial_epoch = self.params["epochs"]
                 return
             training.resume = None
+            self._build()
             self._restored_metrics = checkpoints.restore(path, self.model)
             self.model._initial_epoch = state.epoch
             self._skip = state.step_in_epoch
@@ -119,6 +122,12 @@ class FitCallback(keras.callbacks.Callback):
         self.model.train_function = self._train
         self._reported_at = time.monotonic()
         self._reported_step = training.step
+
+    def _build(self) -> None:
+        """Make the variables of model, optimizer and metrics, which Keras would make during the first step."""
+        if self.batch_spec is not None:
+            with self.model.distribute_strategy.scope():
+                self.model._symbolic_build(data_batch=self.batch_spec)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         # Keras has read it by now, and it must not leak into the model's next fit.

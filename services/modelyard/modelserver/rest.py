@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from numpy.typing import NDArray
 
 from modelyard.api.serving.v1 import metadata_pb2, tensor_pb2
 from modelyard.foundation.asgi import HTTP_STATUS
 from modelyard.foundation.errors import InvalidArgument, Kind, ModelyardError
 from modelyard.modelserver import tensors
 from modelyard.modelserver.errors import InvalidRequest, NotOffered, ServableNotFound
-from modelyard.modelserver.management import model_status
-from modelyard.modelserver.models import Models, Wanted
+from modelyard.modelserver.models import Models, VersionStatus, Wanted
 from modelyard.modelserver.predict import Engine, checked_inputs, signature_of
 from modelyard.modelserver.servable import Array, Arrays, Signature, TensorSpec
 
@@ -46,7 +44,7 @@ class Rest:
         wanted = Wanted(match["name"], int(version) if version else None, match["label"] or "")
         match (method, match["rest"]):
             case ("GET", None):
-                return 200, _json(model_status(self._models.status(wanted)))
+                return 200, _status_document(self._models.status(wanted))
             case ("GET", "/metadata"):
                 return 200, self._metadata(wanted)
             case ("POST", ":predict"):
@@ -76,6 +74,18 @@ class Rest:
         outputs = await self._engine.run(servable, signature, checked_inputs(signature, inputs))
         answer = {"predictions": _to_rows(outputs)} if rows else {"outputs": _to_columns(outputs)}
         return json.dumps(answer).encode()
+
+
+def _status_document(versions: list[VersionStatus]) -> bytes:
+    statuses = [
+        {
+            "version": str(status.version),
+            "state": status.state.name,
+            "status": {"error_code": "UNKNOWN" if status.error else "OK", "error_message": status.error},
+        }
+        for status in versions
+    ]
+    return json.dumps({"model_version_status": statuses}, indent=1).encode()
 
 
 def _json(message: Message) -> bytes:
@@ -199,7 +209,7 @@ def _to_columns(outputs: Arrays) -> Any:
     return next(iter(columns.values())) if len(columns) == 1 else columns
 
 
-def _plain(name: str, array: NDArray[Any]) -> Any:
+def _plain(name: str, array: Array) -> Any:
     """Bytes of an output whose name ends in `_bytes` as {"b64": …}, other strings as UTF-8."""
     if array.dtype.kind not in "OSU":
         return array.astype(np.float64 if array.dtype.kind not in "iub" else array.dtype).tolist()

@@ -4,16 +4,34 @@ Not by `logging`: that would cost more than all the rest of a prediction. Lines 
 """
 
 import asyncio
-import json
 import os
 import time
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
+from typing import NamedTuple
 
 from modelyard.proxy.embedding import STDERR_VARIABLE
 
 _FLUSH_S = 0.1
 _FLUSH_BYTES = 64 * 1024
-_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
+_quote = encode_basestring_ascii
+
+
+class AccessEvent(NamedTuple):
+    """One prediction."""
+
+    method: str
+    deployment: str
+    version: int
+    code: str
+    seconds: float
+    subject: str
+    request_id: str
+    peer: str
+    bytes_in: int
+    bytes_out: int
+    reason: str
+    """Of the error it was answered with, "" without one."""
 
 
 class AccessLog:
@@ -37,11 +55,10 @@ class AccessLog:
     def enabled(self) -> bool:
         return self._descriptor >= 0
 
-    def write(self, event: dict[str, object]) -> None:
-        """`event` are strings and numbers; time, level, process and logger are added."""
+    def write(self, event: AccessEvent) -> None:
         if self._descriptor < 0:
             return
-        line = f'{{"time":"{self._time()}",{self._constant},{_encode(event)[1:]}\n'
+        line = self._line(event)
         self._lines.append(line)
         self._size += len(line)
         if self._size >= _FLUSH_BYTES:
@@ -65,6 +82,16 @@ class AccessLog:
         if self._owned:
             os.close(self._descriptor)
         self._descriptor = -1
+
+    def _line(self, event: AccessEvent) -> str:
+        reason = f',"reason":{_quote(event.reason)}' if event.reason else ""
+        return (
+            f'{{"time":"{self._time()}",{self._constant},"event":"prediction","method":"{event.method}",'
+            f'"deployment":{_quote(event.deployment)},"version":{event.version},"code":"{event.code}",'
+            f'"ms":{event.seconds * 1000:.2f},"subject":{_quote(event.subject)},'
+            f'"request_id":{_quote(event.request_id)},"peer":{_quote(event.peer)},'
+            f'"bytes_in":{event.bytes_in},"bytes_out":{event.bytes_out}{reason}}}\n'
+        )
 
     def _time(self) -> str:
         """ISO 8601 to the millisecond; the part down to the second is formatted once a second."""

@@ -1,5 +1,6 @@
 """The prediction path inside Envoy: an ASGI app that its filter calls on the prediction routes."""
 
+import gc
 import logging
 import os
 
@@ -16,6 +17,7 @@ from modelyard.proxy.settings import ProxySettings
 log = logging.getLogger(__name__)
 
 _REST = "/v1/"
+_GC_YOUNG = 20_000
 
 
 class App:
@@ -49,6 +51,10 @@ class App:
         self._grpc = GrpcOverAsgi(runtime.predictions, upstream)
         self._rest = RestOverAsgi(runtime.predictions, upstream, settings.predictions.max_json_bytes)
         await runtime.start()
+        # What is there now stays; young garbage of a few thousand requests is not worth looking through often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_YOUNG, 20, 20)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await runtime.stop()

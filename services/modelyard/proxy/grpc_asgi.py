@@ -101,11 +101,13 @@ def _token(found: dict[bytes, bytes]) -> str:
     value = found.get(b"authorization")
     if value is None:
         return ""
+    if value.startswith(b"Bearer "):
+        return value[7:].decode("latin-1").strip()
     return edge.bearer_token((("authorization", value.decode("latin-1")),))
 
 
 def _timeout_s(found: dict[bytes, bytes]) -> float | None:
-    return asgi.timeout_s(found.items()) if b"grpc-timeout" in found else None
+    return asgi.timeout_s(((b"grpc-timeout", found[b"grpc-timeout"]),)) if b"grpc-timeout" in found else None
 
 
 def _trailers(outcome: Outcome) -> Headers:

@@ -23,30 +23,27 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Method:
+    name: str
     path: str
     shape: Shape
     roles: frozenset[str]
     """Held in the deployment's project."""
 
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
 
-PREDICT = Method(_PREDICTION + "Predict", Shape.ONE, PREDICTORS)
-GET_MODEL_METADATA = Method(_PREDICTION + "GetModelMetadata", Shape.ONE, _LOOKERS)
-GET_MODEL_STATUS = Method(_MODEL + "GetModelStatus", Shape.EACH_VERSION, _LOOKERS)
+PREDICT = Method("Predict", _PREDICTION + "Predict", Shape.ONE, PREDICTORS)
+GET_MODEL_METADATA = Method("GetModelMetadata", _PREDICTION + "GetModelMetadata", Shape.ONE, _LOOKERS)
+GET_MODEL_STATUS = Method("GetModelStatus", _MODEL + "GetModelStatus", Shape.EACH_VERSION, _LOOKERS)
 
 METHODS = {
     method.path: method
     for method in (
         PREDICT,
-        Method(_PREDICTION + "Classify", Shape.ONE, PREDICTORS),
-        Method(_PREDICTION + "Regress", Shape.ONE, PREDICTORS),
-        Method(_PREDICTION + "MultiInference", Shape.TASKS, PREDICTORS),
+        Method("Classify", _PREDICTION + "Classify", Shape.ONE, PREDICTORS),
+        Method("Regress", _PREDICTION + "Regress", Shape.ONE, PREDICTORS),
+        Method("MultiInference", _PREDICTION + "MultiInference", Shape.TASKS, PREDICTORS),
         GET_MODEL_METADATA,
         GET_MODEL_STATUS,
     )

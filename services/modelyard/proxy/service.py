@@ -15,7 +15,7 @@ from typing import Protocol
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.auth.roles import may
 from modelyard.foundation.errors import Kind, ModelyardError
-from modelyard.proxy.access_log import AccessLog
+from modelyard.proxy.access_log import AccessEvent, AccessLog
 from modelyard.proxy.domain import (
     Backend,
     ModelSpec,
@@ -36,6 +36,7 @@ from modelyard.proxy.settings import PredictionLimits
 OK = 0
 _UNAVAILABLE = 14
 _ATTEMPTS = 2
+_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Predictions:
         self._metrics = metrics(lambda: self._admission.in_flight)
         self._access_log = access_log
         self._table = RouteTable()
+        self._known: dict[tuple[str, str, str, str], bool] = {}
 
     @property
     def table(self) -> RouteTable:
@@ -152,7 +154,7 @@ class Predictions:
         route = self._table.routes.get(spec.name)
         deployment = route.deployment if route else deployment_of(spec.name)
         identity = call.identity
-        if identity is None or not may(identity, call.method.roles, deployment):
+        if identity is None or not self._may(identity, call.method, deployment):
             raise _not_allowed(call.method, spec)
         route = find(self._table, spec)
         call.route = route
@@ -209,8 +211,31 @@ class Predictions:
             code = _CODE_NAMES[error.kind]
         deployment = call.route.deployment if call.route else ""
         self._metrics.ended(deployment, call.method.name, code, seconds)
-        if self._access_log.enabled:
-            self._access_log.write(_event(call, deployment, code, seconds, error))
+        self._access_log.write(
+            AccessEvent(
+                call.method.name,
+                deployment,
+                call.backend.version if call.backend else 0,
+                code,
+                seconds,
+                call.identity.subject if call.identity else "",
+                call.request_id,
+                call.peer,
+                call.held,
+                call.bytes_out,
+                error.reason if error is not None else "",
+            )
+        )
+
+    def _may(self, identity: Identity, method: Method, deployment: str) -> bool:
+        """What a token allows never changes, so it is worked out once."""
+        key = (identity.issuer, identity.token_id, method.path, deployment)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            known = self._known[key] = may(identity, method.roles, deployment)
+        return known
 
     def _left(self, backend: Backend) -> bool:
         """Whether the route table has dropped this model server since it was chosen."""
@@ -249,26 +274,6 @@ def _not_allowed(method: Method, spec: ModelSpec) -> NotAllowed:
         f"{method.name} on {spec.name!a} is not allowed (or it does not exist); it needs one of these roles: {roles}",
         roles=roles,
     )
-
-
-def _event(call: Call, deployment: str, code: str, seconds: float, error: ModelyardError | None) -> dict[str, object]:
-    backend = call.backend
-    event: dict[str, object] = {
-        "event": "prediction",
-        "method": call.method.name,
-        "deployment": deployment,
-        "version": backend.version if backend else 0,
-        "code": code,
-        "ms": round(seconds * 1000, 2),
-        "subject": call.identity.subject if call.identity else "",
-        "request_id": call.request_id,
-        "peer": call.peer,
-        "bytes_in": call.held,
-        "bytes_out": call.bytes_out,
-    }
-    if error is not None:
-        event["reason"] = error.reason
-    return event
 
 
 def code_name(number: int) -> str:

@@ -8,7 +8,7 @@ from modelyard.api.catalog.v1 import dataset_pb2, dataset_service_pb2, dataset_s
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.download import fetch_files
 from modelyard.sdk.folder import Sources, scan
-from modelyard.sdk.layouts import DESCRIPTION_FILE, Layout, describe
+from modelyard.sdk.layouts import Layout, arrange
 from modelyard.sdk.names import in_project, version_in_project
 from modelyard.sdk.pages import every, lister
 from modelyard.sdk.progress import Progress, silent
@@ -46,9 +46,9 @@ class Datasets:
     ) -> Pushed:
         """The same for files that need not lie in one folder."""
         target = in_project(self._project, "datasets", name)
-        described = {**sources, DESCRIPTION_FILE: describe(sources, layout)}
+        arranged = arrange(sources, layout)
         base = f"{target}/versions/latest"
-        return push(self._connection, target, described, base=base, labels=labels, progress=progress)
+        return push(self._connection, target, arranged, base=base, labels=labels, progress=progress)
 
     def pull(self, version: str, folder: Path | str, *, progress: Progress = silent) -> None:
         """Write a version's files into a new folder, verified."""

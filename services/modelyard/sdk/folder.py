@@ -11,8 +11,19 @@ from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.progress import Progress, silent
 from modelyard.tree import Entry, File, PathInvalid, validate_path
 
-JUNK = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".modelyard", "__pycache__", "__MACOSX"})
-"""Left by desktops and tools; never content."""
+JUNK = frozenset(
+    {
+        ".DS_Store",
+        ".git",
+        ".ipynb_checkpoints",
+        ".modelyard",
+        "Thumbs.db",
+        "__MACOSX",
+        "__pycache__",
+        "desktop.ini",
+    }
+)
+"""Left by desktops and tools; never content. So is what begins with `._`, macOS' notes on another file."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -55,7 +66,7 @@ def scan(folder: Path) -> dict[str, Source]:
 def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name in JUNK:
+            if entry.name in JUNK or entry.name.startswith("._"):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path, f"{prefix}{entry.name}/")

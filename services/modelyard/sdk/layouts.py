@@ -2,7 +2,7 @@
 
 Two layouts, and what people already have is left as it is:
 
-    class_folders   class/image.png, or train/class/image.png beside test/class/image.png
+    class_folders   class/image.png, or train/class/image.png beside test/class/image.png, perhaps validation/…
     idx             train-images-idx3-ubyte and train-labels-idx1-ubyte, t10k-… or test-…, also .gz (MNIST's format)
 
 The description claims; the worker verifies it before a training step.
@@ -28,7 +28,8 @@ from modelyard.sdk.folder import Source, Sources
 DESCRIPTION_FILE = "modelyard.dataset.json"
 FORMAT = 1
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
-SPLIT_FOLDERS = {
+SPLITS = ("train", "validation", "test")
+_SPLIT_FOLDERS = {
     "train": "train",
     "test": "test",
     "validation": "validation",
@@ -62,14 +63,34 @@ class _Picture:
     format: str
 
 
-def describe(sources: Sources, layout: Layout = "auto") -> Source:
-    """The description of a folder as one more file of its tree; the folder's own, where it has one.
+def arrange(sources: Sources, layout: Layout = "auto") -> dict[str, Source]:
+    """A folder's files as the dataset's tree has them, with their description: its own, where it has one.
 
+    Everything keeps its path, but the folders of splits get the names that readers know: `Val/` becomes `validation/`.
     Raises LayoutUnknown (a sentence that says what was seen) and InvalidArgument for files that can't be read.
     """
-    own = sources.get(DESCRIPTION_FILE)
-    if own is not None:
-        return own
+    if DESCRIPTION_FILE in sources:
+        return dict(sources)
+    renamed = _with_known_splits(sources)
+    return {**renamed, DESCRIPTION_FILE: describe(renamed, layout)}
+
+
+def _with_known_splits(sources: Sources) -> Sources:
+    tops = {path.partition("/")[0] for path in _examples(sources)}
+    if not all(top.lower() in _SPLIT_FOLDERS for top in tops):
+        return sources
+    renamed: dict[str, Source] = {}
+    for path, source in sources.items():
+        top, slash, rest = path.partition("/")
+        known = f"{_SPLIT_FOLDERS[top.lower()]}/{rest}" if slash and top in tops else path
+        if known in renamed:
+            raise LayoutUnknown(f"{path} and another file are both {known}; keep one folder for each split")
+        renamed[known] = source
+    return renamed
+
+
+def describe(sources: Sources, layout: Layout = "auto") -> Source:
+    """The description of a tree as one more file of it. Raises as `arrange` does."""
     idx_files = [path for path in sources if _IDX_NAME.fullmatch(path)]
     if layout == "idx" or (layout == "auto" and idx_files):
         fields = _describe_idx(sources, idx_files)
@@ -80,12 +101,21 @@ def describe(sources: Sources, layout: Layout = "auto") -> Source:
 
 
 def _describe_class_folders(sources: Sources) -> dict[str, Any]:
-    images = {path: source for path, source in sources.items() if path.lower().endswith(IMAGE_SUFFIXES)}
+    images = {path: source for path, source in _examples(sources).items() if _is_image(path)}
     if not images:
+        if any(_is_image(path) for path in sources):
+            raise LayoutUnknown("the images lie in no folder; put each into a folder of its class: class/image.png")
         raise LayoutUnknown(
             f"there is no image in this folder: {_what_is_there(sources)}. Expected class/image.png, "
             f"train/class/image.png, or MNIST's IDX files; images are {', '.join(IMAGE_SUFFIXES)}",
             reason="NO_IMAGES",
+        )
+    others = [path for path in _examples(sources) if not _is_image(path)]
+    if others:
+        raise LayoutUnknown(
+            f"{others[0]!r}{f' and {len(others) - 1} more' if len(others) > 1 else ''} beside the images is no image; "
+            f"images are {', '.join(IMAGE_SUFFIXES)}. Move it to the top of the folder, or remove it",
+            reason="NOT_AN_IMAGE",
         )
     rule = _split_rule(list(images))
     pictures = [_picture(path, source, rule) for path, source in images.items()]
@@ -113,16 +143,27 @@ def _describe_class_folders(sources: Sources) -> dict[str, Any]:
             "image": {"dtype": "uint8", "shape": shape, "encoding": formats.most_common(1)[0][0]},
             "label": {"dtype": "int64", "classes": classes},
         },
-        "splits": {name: {"examples": counts[name]} for name in ("train", "validation", "test") if counts[name]},
+        "splits": {name: {"examples": counts[name]} for name in SPLITS if counts[name]},
     }
+
+
+def _examples(sources: Sources) -> Sources:
+    """What lies in folders; notes at the top, and what is hidden there, are no examples."""
+    return {path: source for path, source in sources.items() if "/" in path and not path.startswith(".")}
+
+
+def _is_image(path: str) -> bool:
+    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _split_rule(paths: Sequence[str]) -> str:
     """`folder` for train/class/image.png, `hash-10` for class/image.png; anything else is said."""
     depths = Counter(path.count("/") for path in paths)
-    tops = {path.split("/")[0].lower() for path in paths}
-    if set(depths) == {2} and tops <= set(SPLIT_FOLDERS):
+    tops = {path.split("/")[0] for path in paths}
+    if set(depths) == {2} and tops <= set(SPLITS):
         return "folder"
+    if set(depths) == {1} and tops <= set(SPLITS):
+        raise LayoutUnknown(f"{paths[0]!r} is in a split but in no class; expected train/class/image.png")
     if set(depths) == {1}:
         return "hash-10"
     odd = next((path for path in paths if path.count("/") != 1), paths[0])
@@ -134,12 +175,12 @@ def _split_rule(paths: Sequence[str]) -> str:
 
 def _picture(path: str, source: Source, rule: str) -> _Picture:
     segments = path.split("/")
-    split = SPLIT_FOLDERS[segments[0].lower()] if rule == "folder" else hash_split(path)
+    split = segments[0] if rule == "folder" else hash_split(path)
     try:
         with Image.open(source.location or BytesIO(source.content)) as image:
             width, height = image.size
             return _Picture(split, segments[-2], height, width, _CHANNELS.get(image.mode, 3), image.format or "")
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise InvalidArgument(
             f"{path} is not an image that can be read: {error}; remove it or save it again", reason="IMAGE_UNREADABLE"
         ) from error

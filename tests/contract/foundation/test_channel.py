@@ -14,6 +14,7 @@ from modelyard.foundation.config import ChannelSettings, ListenSettings
 from modelyard.foundation.errors import Unavailable
 from modelyard.foundation.rpc.channel import connect, retriable
 from modelyard.foundation.rpc.server import Server
+from modelyard.foundation.rpc.tls import BadTlsFile
 from tests.support.certificates import Certificate, issue
 from tests.support.echo import FILE, METHODS, SERVICE, Echo, EchoClient, EchoServicer, add_echo
 from tests.support.servers import Issuers, serving
@@ -154,6 +155,12 @@ async def test_a_renewed_certificate_needs_no_restart(tmp_path: Path, issuers: I
             await call_over_tls(server, issuers, tls_ca_file=old_ca)
     finally:
         await server.stop(0)
+
+
+async def test_a_certificate_that_cannot_be_read_is_said(tmp_path: Path, issuers: Issuers) -> None:
+    missing = Certificate(tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem")
+    with pytest.raises(BadTlsFile, match="cannot be read"):
+        await started(tls_listen(missing), issuers)
 
 
 def test_plaintext_to_another_machine_is_refused() -> None:

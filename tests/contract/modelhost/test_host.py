@@ -49,6 +49,10 @@ async def predict(endpoint: str, name: str = "digits") -> predict_pb2.PredictRes
         return response
 
 
+def socket_of(served: Served) -> Path:
+    return Path(served.endpoint.removeprefix("unix:"))
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
@@ -103,8 +107,7 @@ class TestHost:
         assert started["flags"]["file_system_poll_wait_seconds"] == "0"
         assert "enable_batching" not in started["flags"]
         assert started["files"] == ["behaviour.json", "saved_model.pb"]
-        socket = Path(served.endpoint.removeprefix("unix:"))
-        assert socket.parent.stat().st_mode & 0o777 == 0o700
+        assert socket_of(served).parent.stat().st_mode & 0o777 == 0o700
 
     async def test_batching_is_only_on_where_the_gate_allowed_it(self) -> None:
         self.i.publish()
@@ -125,7 +128,7 @@ class TestHost:
         self.i.inference.orders = [self.i.order(1, stopping=True), self.i.order(2)]
         await self.i.inference.forgets(1)
         assert not alive(pid)
-        assert not os.path.exists(first.endpoint.removeprefix("unix:"))
+        assert not socket_of(first).exists()
         await predict(second.endpoint)
 
     async def test_calls_in_flight_end_before_a_model_server_does(self) -> None:

@@ -34,7 +34,7 @@ class Running:
         )
 
     def call(self, path: str, body: bytes, **more: Any) -> bytes:
-        method = self.channel.unary_unary(path, None, None)
+        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path, None, None)
         answer: bytes = method(body, timeout=more.pop("timeout", 20), **more)
         return answer
 
@@ -55,7 +55,8 @@ class Running:
 
     def health(self) -> int:
         answer = self.call("/grpc.health.v1.Health/Check", b"", wait_for_ready=True)
-        return health_pb2.HealthCheckResponse.FromString(answer).status
+        status: int = health_pb2.HealthCheckResponse.FromString(answer).status
+        return status
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + 30

@@ -1,6 +1,7 @@
 """The model server with models made of NumPy: `python -m tests.contract.modelserver.fake_server`, flags as usual.
 
-A version folder holds `model.json`: {"bias": number added to every answer, "refuse": why it cannot be served, "broken": loads that fail}.
+A version folder holds `model.json`: {"bias": number added to every answer, "refuse": why it cannot be served,
+"broken": how many loads fail}.
 """
 
 import json

@@ -109,9 +109,7 @@ def predict_request(name: str = "digits", version: int | None = None, values: Se
     return request.SerializeToString()
 
 
-async def call(
-    channel: grpc.aio.Channel, token: str, request: bytes, method: str = PREDICT, **options: Any
-) -> bytes:
+async def call(channel: grpc.aio.Channel, token: str, request: bytes, method: str = PREDICT, **options: Any) -> bytes:
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     options.setdefault("timeout", 20)
     answer: bytes = await channel.unary_unary(method)(request, metadata=metadata, **options)

@@ -1,10 +1,7 @@
 """A prediction through the one address, on both fronts."""
 
-import grpc
-import pytest
-
 from modelyard.api.serving.v1 import predict_pb2
-from tests.contract.proxy.stack import Stack, call, predict_request, refused, route, version_of
+from tests.contract.proxy.stack import Stack, call, predict_request, route
 
 
 async def test_a_prediction_reaches_the_model_server_byte_for_byte(stack: Stack) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -21,11 +23,14 @@ from modelyard.api.catalog.v1 import (
 )
 from modelyard.catalog.adapters import schema
 from modelyard.catalog.adapters.sql_catalog import SCHEMA, SqlCatalog
-from modelyard.foundation.clock import ManualClock
+from modelyard.catalog.service.commits import Committer
+from modelyard.catalog.service.files import TreeReader
+from modelyard.foundation.clock import ManualClock, SystemClock
 from modelyard.foundation.config import SqlSettings
-from modelyard.foundation.objectstore.s3 import S3Settings
+from modelyard.foundation.objectstore.s3 import S3Settings, S3Store
 from modelyard.foundation.rpc.status import reason_of
 from modelyard.foundation.sql.engine import Database
+from modelyard.foundation.sync.loop import Loop
 from tests.support.catalog import PROJECT, put, running_catalog
 
 Backends = tuple[SqlSettings, S3Settings]
@@ -253,3 +258,43 @@ async def test_seventy_thousand_small_files_cost_no_rows_and_little_time(tmp_pat
             )
         )
         assert rows < 50
+
+
+class SlowStore:
+    """The store, which reads back one pack only when it is told to."""
+
+    def __init__(self, store: S3Store, slow: str) -> None:
+        self._store = store
+        self._slow = slow
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        if self._slow in key:
+            await self.go_on.wait()
+        async for chunk in self._store.stream(key):
+            yield chunk
+
+
+async def test_a_large_commit_holds_up_no_small_one(tmp_path: Path, backends: Backends) -> None:
+    sql, s3 = backends
+    async with running_catalog(tmp_path, s3, sql, loops=False) as running:
+        admin = await running.client()
+        uploads = []
+        for content in (b"large", b"small"):
+            upload, objects = await admin.begin(DIGITS, {"x": content})
+            await admin.send(upload, objects)
+            await admin.uploads.CommitUpload(upload_service_pb2.CommitUploadRequest(name=upload.name))
+            uploads.append(upload.name)
+        store: Any = SlowStore(running.store, uploads[0].rpartition("/")[2])
+        catalog = SqlCatalog(running.database)
+        committer = Committer(catalog, store, TreeReader(store), SystemClock(), keep_checkpoints=2)
+        async with Loop("commits", committer.step, period_s=1):
+            small = await admin.settled(uploads[1])
+            large = await admin.uploads.GetUpload(upload_service_pb2.GetUploadRequest(name=uploads[0]))
+            assert small.version == f"{DIGITS}/versions/1"
+            assert large.state == upload_pb2.Upload.STATE_COMMITTING
+            store.go_on.set()
+            assert (await admin.settled(uploads[0])).version == f"{DIGITS}/versions/2"

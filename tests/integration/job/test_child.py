@@ -269,7 +269,7 @@ from modelyard.job import context
 class Burst(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1:
-            self.model.optimizer.learning_rate = 1e38
+            self.model.optimizer.learning_rate = float("nan")
 
 
 def main():

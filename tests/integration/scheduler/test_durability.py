@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import Connection, select, update
 
 from modelyard.api.catalog.v1 import execution_pb2
 from modelyard.api.scheduler.v1 import job_pb2, job_service_pb2
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.errors import Unavailable
+from modelyard.foundation.sql.engine import Database
 from modelyard.scheduler.adapters.sql.journal import SqlJournal
-from modelyard.scheduler.adapters.sql.schema import OPENING, audit, jobs, log_chunks
+from modelyard.scheduler.adapters.sql.schema import OPENING, audit, jobs
 from modelyard.scheduler.service import admission
 from modelyard.scheduler.service.ports import Written
 from tests.integration.scheduler.conftest import Start
@@ -100,7 +101,6 @@ async def test_a_creation_that_was_cut_off_is_undone(
     start: Start,
     dataset_catalog: DatasetCatalog,
     sql_settings: SqlSettings,
-    monkeypatch: pytest.MonkeyPatch,
     known: bool,
 ) -> None:
     async with start() as scheduler:
@@ -108,11 +108,16 @@ async def test_a_creation_that_was_cut_off_is_undone(
         dataset_catalog.refuse = [grpc.StatusCode.INTERNAL]
         with pytest.raises(grpc.aio.AioRpcError):
             await scheduler.submit(job_id="half")
-    with create_engine(sql_settings.url.get_secret_value()).begin() as connection:
-        table = jobs if "sqlite" in str(connection.engine.url) else jobs.to_metadata(type(jobs.metadata)(), schema="scheduler")
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def cut_off(connection: Connection) -> None:
         if known:
-            connection.execute(update(table).where(table.c.name == job.name).values(state=OPENING))
-        connection.execute(update(table).where(table.c.state == OPENING).values(create_time=datetime.fromisoformat("2026-01-01T00:00Z")))
+            connection.execute(update(jobs).where(jobs.c.name == job.name).values(state=OPENING))
+        connection.execute(update(jobs).where(jobs.c.state == OPENING).values(create_time=long_ago))
+
+    database = Database(sql_settings, schema="scheduler")
+    await database.run(cut_off)
+    database.close()
     async with start() as scheduler:
         await eventually(lambda: not_opening(scheduler, "half"))
         if known:
@@ -167,14 +172,13 @@ async def test_a_database_that_fails_in_between_loses_nothing(
 
 async def test_an_older_scheduler_can_store_nothing_any_more(start: Start, sql_settings: SqlSettings) -> None:
     async with start() as scheduler:
-        engine = scheduler.process.engine
-        assert isinstance(engine._journal, SqlJournal)
-        newer = SqlJournal(engine._journal._database)
-        await newer.take_over()
+        database = Database(sql_settings, schema="scheduler")
+        await SqlJournal(database).take_over()
+        database.close()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await scheduler.submit()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert engine.taken_over.is_set()
+        assert scheduler.process.engine.taken_over.is_set()
 
 
 async def test_of_logs_and_metrics_a_bounded_tail_is_kept(start: Start) -> None:
@@ -200,17 +204,14 @@ async def test_who_did_what_is_written_with_it(start: Start, sql_settings: SqlSe
         await scheduler.jobs.DeleteJob(job_service_pb2.DeleteJobRequest(name=job.name))
         with pytest.raises(grpc.aio.AioRpcError):
             await scheduler.submit(template="none")
-        assert isinstance(scheduler.process.engine._journal, SqlJournal)
-        database = scheduler.process.engine._journal._database
-
+        database = Database(sql_settings, schema="scheduler")
         rows = await database.read(lambda connection: connection.execute(select(audit).order_by(audit.c.id)).all())
+        database.close()
         assert [(row.action, row.resource, row.subject) for row in rows] == [
             (action, job.name, "tokens/test") for action in ("CreateJob", "CancelJob", "DeleteJob")
         ]
         assert rows[0].request_id == "r-1"
         assert rows[0].token_id
-        left = await database.read(lambda connection: connection.execute(select(log_chunks)).all())
-        assert not left
 
 
 async def test_hundred_jobs_submitted_at_once_all_end(start: Start) -> None:

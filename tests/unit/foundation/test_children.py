@@ -130,9 +130,12 @@ async def test_it_dies_with_its_parent() -> None:
         import asyncio, os, signal, sys
         from modelyard.foundation.sync.children import Child
         async def main():
-            child = await Child.start([sys.executable, "-c", "import time; time.sleep(60)"])
-            print(child.pid, flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
+            def die(stream, line):
+                print(child.pid, flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)
+            argv = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+            child = await Child.start(argv, on_line=die)
+            await child.wait()
         asyncio.run(main())
     """
     parent = await asyncio.to_thread(

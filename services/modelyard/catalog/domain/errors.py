@@ -5,6 +5,7 @@ from modelyard.foundation.errors import (
     Conflict,
     DataLoss,
     FailedPrecondition,
+    Internal,
     InvalidArgument,
     NotFound,
     PermissionDenied,
@@ -114,3 +115,7 @@ class CollectionBusy(Unavailable):
     """Garbage collection is at work on the very object; the next try finds it done."""
 
     reason = "COLLECTION_BUSY"
+
+
+class CommitBroke(Internal):
+    reason = "COMMIT_BROKE"

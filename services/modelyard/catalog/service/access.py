@@ -67,3 +67,7 @@ def check_may_read(tx: Transaction, caller: Identity, name: VersionName | Checkp
             raise PermissionDenied(f"{attempt} may read its inputs, outputs and checkpoints; {name} is none of them")
     elif isinstance(name, CheckpointName) or name.artifact.collection is not Collection.MODELS:
         raise PermissionDenied(f"a model host reads models only, not {name}")
+
+
+def needs_attempt(target: Target) -> bool:
+    return isinstance(target, CheckpointName) or target.collection is Collection.MODELS

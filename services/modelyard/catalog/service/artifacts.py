@@ -12,33 +12,14 @@ from modelyard.catalog.domain.artifacts import (
     validate_profile,
 )
 from modelyard.catalog.domain.errors import AliasMoved, StillNeeded, not_found
-from modelyard.catalog.domain.names import LATEST, ArtifactName, Collection, VersionName, validate_alias
+from modelyard.catalog.domain.names import ArtifactName, Collection, VersionName, validate_alias
 from modelyard.catalog.service.audit import audit_row
+from modelyard.catalog.service.existing import existing_artifact, existing_project, existing_version
 from modelyard.catalog.service.ports import Catalog, RequestKey, Transaction
-from modelyard.catalog.service.projects import existing_project
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import InvalidArgument
 from modelyard.foundation.ids import new_uid, validate_id
-
-
-def existing_artifact(tx: Transaction, name: ArtifactName, *, lock: bool = False) -> Artifact:
-    found = tx.artifacts.get(name, lock=lock)
-    if found is None:
-        raise not_found(str(name))
-    return found
-
-
-def existing_version(tx: Transaction, name: VersionName, *, lock: bool = False) -> Version:
-    """By number, by alias, or `latest`; NOT_FOUND says what is missing: the artifact, the alias or the version."""
-    artifact = existing_artifact(tx, name.artifact)
-    number = name.number
-    if number is None:
-        number = artifact.latest_version if name.reference == LATEST else artifact.aliases.get(name.reference, 0)
-    version = tx.versions.get(artifact, number, lock=lock) if number else None
-    if version is None:
-        raise not_found(str(name))
-    return version
 
 
 class ArtifactService:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modelyard.catalog.domain.artifacts import Tree
-from modelyard.catalog.domain.errors import PackWrong, TreeWrong
+from modelyard.catalog.domain.errors import CommitBroke, PackWrong, TreeWrong
 from modelyard.catalog.domain.uploads import (
     Pack,
     Span,
     Upload,
-    UploadError,
     UploadState,
     canonical_entries,
     check_stored,
@@ -28,11 +27,12 @@ from modelyard.catalog.domain.uploads import (
 )
 from modelyard.catalog.domain.uploads import Part as Received
 from modelyard.catalog.service.content import PackCheck
+from modelyard.catalog.service.existing import existing_upload
 from modelyard.catalog.service.files import TreeReader
 from modelyard.catalog.service.keys import manifest_key, pack_key
+from modelyard.catalog.service.parts import few_at_once, one_each
 from modelyard.catalog.service.ports import Catalog, Transaction
 from modelyard.catalog.service.publication import publish
-from modelyard.catalog.service.uploads import existing_upload, few_at_once, one_each
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import Kind, ModelyardError
 from modelyard.foundation.ids import new_uid
@@ -47,7 +47,7 @@ from modelyard.tree import Entry, Manifest, TreeError, encode_manifest
 
 log = logging.getLogger(__name__)
 
-UPLOADS_AT_ONCE = 4
+UPLOADS_AT_ONCE = 8
 PROGRESS_EVERY_S = 1.0
 _FINAL = frozenset(
     {Kind.INVALID, Kind.NOT_FOUND, Kind.PRECONDITION, Kind.CONFLICT, Kind.DENIED, Kind.EXHAUSTED, Kind.DATA_LOSS}
@@ -80,17 +80,50 @@ class Committer:
         self._verified: dict[str, int] = {}
         self._told: dict[str, float] = {}
         self._ended = asyncio.Condition()
+        self._woken = asyncio.Event()
+        self._settling: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """There is a new upload to commit."""
+        self._woken.set()
 
     async def step(self) -> bool:
-        """Takes up the oldest uploads that are committing; True when there may be more."""
-        uploads = await self._catalog.read(lambda tx: tx.uploads.committing(UPLOADS_AT_ONCE))
-        results = await asyncio.gather(*(self._settle(upload) for upload in uploads), return_exceptions=True)
+        """Takes up uploads that are committing, oldest first, and returns when the first of them is settled, or at a
+        `wake`: a large one holds up nobody. True when there may be more to do."""
+        self._woken.clear()
+        uploads = await self._catalog.read(lambda tx: tx.uploads.committing(2 * UPLOADS_AT_ONCE))
+        for upload in uploads:
+            if upload.id not in self._settling and len(self._settling) < UPLOADS_AT_ONCE:
+                self._settling[upload.id] = asyncio.create_task(self._settle(upload), name=upload.name)
+        if not self._settling:
+            return False
+        woken = asyncio.create_task(self._woken.wait())
+        try:
+            await asyncio.wait((woken, *self._settling.values()), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._cancel()
+            raise
+        finally:
+            woken.cancel()
+        await self._collect()
+        return True
+
+    async def _collect(self) -> None:
+        """Lets go of tasks that have ended; raises what one of them raised."""
+        ended = {id_: task for id_, task in self._settling.items() if task.done()}
+        for id_ in ended:
+            del self._settling[id_]
         async with self._ended:
             self._ended.notify_all()
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return bool(uploads)
+        errors = [error for task in ended.values() if (error := task.exception())]
+        if errors:
+            raise errors[0]
+
+    async def _cancel(self) -> None:
+        for task in self._settling.values():
+            task.cancel()
+        await asyncio.gather(*self._settling.values(), return_exceptions=True)
+        self._settling.clear()
 
     async def wait(self, upload: Upload, timeout_s: float) -> Upload:
         """The upload once it is settled, or as it is after `timeout_s`."""
@@ -105,7 +138,7 @@ class Committer:
         return await self._catalog.read(lambda tx: existing_upload(tx, upload.project, upload.id))
 
     async def _settle(self, upload: Upload) -> None:
-        """COMMITTED, or FAILED where trying again is of no use; any other error is the loop's to repeat."""
+        """COMMITTED, or FAILED where trying again is of no use; what is left is the loop's to repeat."""
         try:
             await self._commit(upload)
         except StoreRefused:
@@ -114,11 +147,22 @@ class Committer:
             if error.kind not in _FINAL:
                 raise
             log.info("upload failed", extra={"upload": upload.name, "reason": error.reason, "error": error.message})
-            failed = failure(error)
-            await self._catalog.run(lambda tx: _fail(tx, upload, failed))
+            await self._fail(upload, error)
+        except Exception:
+            # Nobody knows what it is, so it might come again for ever and hold up all others.
+            log.exception("upload failed", extra={"upload": upload.name})
+            await self._fail(upload, CommitBroke(f"something broke while {upload.name} was committed; push again"))
         finally:
             self._verified.pop(upload.id, None)
             self._told.pop(upload.id, None)
+
+    async def _fail(self, upload: Upload, error: ModelyardError) -> None:
+        def work(tx: Transaction) -> None:
+            current = existing_upload(tx, upload.project, upload.id, lock=True)
+            if current.state is UploadState.COMMITTING:
+                tx.uploads.close(replace(current, state=UploadState.FAILED, error=failure(error)))
+
+        await self._catalog.run(work)
 
     async def _commit(self, upload: Upload) -> None:
         await few_at_once(lambda pack: self._complete(upload, pack), upload.packs)
@@ -186,12 +230,6 @@ class Committer:
         if now - self._told.setdefault(upload.id, now) >= PROGRESS_EVERY_S:
             self._told[upload.id] = now
             await self._catalog.run(lambda tx: tx.uploads.progress(upload, verified))
-
-
-def _fail(tx: Transaction, upload: Upload, error: UploadError) -> None:
-    current = existing_upload(tx, upload.project, upload.id, lock=True)
-    if current.state is UploadState.COMMITTING:
-        tx.uploads.close(replace(current, state=UploadState.FAILED, error=error))
 
 
 def _planned(upload: Upload, data: bytes, base: bytes) -> Plan:

@@ -13,10 +13,9 @@ from modelyard.catalog.domain.descriptions import Description, read_description
 from modelyard.catalog.domain.errors import NoDescription, ObjectLost, not_found
 from modelyard.catalog.domain.names import CheckpointName, VersionName
 from modelyard.catalog.service.access import check_may_read
-from modelyard.catalog.service.artifacts import existing_version
+from modelyard.catalog.service.existing import existing_project, existing_version
 from modelyard.catalog.service.keys import manifest_key, pack_key
 from modelyard.catalog.service.ports import Catalog, StoredPack, Transaction
-from modelyard.catalog.service.projects import existing_project
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.objectstore.store import ObjectMissing, ObjectStore

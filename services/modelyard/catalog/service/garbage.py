@@ -3,9 +3,10 @@
 import logging
 from datetime import timedelta
 
+from modelyard.catalog.domain.artifacts import Tree
 from modelyard.catalog.service.keys import manifest_key, pack_key
+from modelyard.catalog.service.parts import few_at_once
 from modelyard.catalog.service.ports import Catalog, StoredPack, Transaction
-from modelyard.catalog.service.uploads import few_at_once
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.objectstore.store import ObjectStore
 
@@ -36,18 +37,20 @@ class Collector:
 
         await self._catalog.run(look)
         trees = await self._catalog.run(lambda tx: tx.garbage.condemn(now - self._grace, BATCH))
-        for tree in trees:
-            await self._store.delete(manifest_key(tree.project_uid, tree.manifest_sha256))
-            await self._catalog.run(lambda tx, tree=tree: tx.garbage.forget_tree(tree))  # type: ignore[misc]
+        await few_at_once(self._delete_tree, trees)
         packs = await self._catalog.read(lambda tx: tx.garbage.packs(BATCH))
-        await few_at_once(self._delete, packs)
+        await few_at_once(self._delete_pack, packs)
         if packs:
             await self._catalog.run(lambda tx: tx.garbage.forget_packs([pack.id for pack in packs]))
         if trees or packs:
             log.info("garbage collected", extra={"trees": len(trees), "packs": len(packs)})
         return len(trees) == BATCH or len(packs) == BATCH
 
-    async def _delete(self, pack: StoredPack) -> None:
+    async def _delete_tree(self, tree: Tree) -> None:
+        await self._store.delete(manifest_key(tree.project_uid, tree.manifest_sha256))
+        await self._catalog.run(lambda tx: tx.garbage.forget_tree(tree))
+
+    async def _delete_pack(self, pack: StoredPack) -> None:
         key = pack_key(pack.project_uid, pack.id)
         if pack.multipart_id:
             await self._store.abort_multipart(key, pack.multipart_id)

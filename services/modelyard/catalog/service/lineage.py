@@ -12,10 +12,9 @@ from modelyard.catalog.domain.executions import (
 )
 from modelyard.catalog.domain.names import JobName, VersionName, check_same_project, parse_consumer, parse_version
 from modelyard.catalog.service.access import attempt_from
-from modelyard.catalog.service.artifacts import existing_version
 from modelyard.catalog.service.audit import audit_row
+from modelyard.catalog.service.existing import existing_project, existing_version
 from modelyard.catalog.service.ports import Catalog, Transaction
-from modelyard.catalog.service.projects import existing_project
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import InvalidArgument, PermissionDenied

@@ -1,19 +1,13 @@
 """Projects: the boundary of every permission."""
 
 from modelyard.catalog.domain.artifacts import Profile, Project, check_etag, validate_profile
-from modelyard.catalog.domain.errors import StillNeeded, not_found
+from modelyard.catalog.domain.errors import StillNeeded
 from modelyard.catalog.service.audit import audit_row
+from modelyard.catalog.service.existing import existing_project
 from modelyard.catalog.service.ports import AuditRow, Catalog, RequestKey, Transaction
 from modelyard.foundation.auth.identity import INSTALLATION_PROJECT, Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.ids import new_uid, validate_id
-
-
-def existing_project(tx: Transaction, project: str, *, lock: bool = False) -> Project:
-    found = tx.projects.get(project, lock=lock)
-    if found is None:
-        raise not_found(f"projects/{project}")
-    return found
 
 
 class ProjectService:

@@ -9,11 +9,9 @@ from modelyard.catalog.domain.errors import CollectionBusy, NameTaken
 from modelyard.catalog.domain.executions import Checkpoint, Execution, Ref, attempt_of
 from modelyard.catalog.domain.names import ArtifactName, CheckpointName
 from modelyard.catalog.domain.uploads import Upload, UploadState
-from modelyard.catalog.service.access import check_fenced
-from modelyard.catalog.service.artifacts import existing_artifact
+from modelyard.catalog.service.access import check_fenced, needs_attempt
+from modelyard.catalog.service.existing import existing_artifact, existing_project, existing_upload
 from modelyard.catalog.service.ports import AuditRow, Transaction
-from modelyard.catalog.service.projects import existing_project
-from modelyard.catalog.service.uploads import existing_upload, needs_attempt
 from modelyard.foundation.ids import new_uid
 
 

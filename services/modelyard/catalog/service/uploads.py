@@ -1,7 +1,6 @@
 """Uploads up to their commit: begin, sign parts, look, give up."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -20,25 +19,21 @@ from modelyard.catalog.domain.names import (
 )
 from modelyard.catalog.domain.uploads import (
     Pack,
-    Part,
     Upload,
     UploadState,
     check_open,
-    missing_part,
     validate_packs,
 )
-from modelyard.catalog.service.access import check_fenced, check_may_push, check_owns
-from modelyard.catalog.service.artifacts import existing_version
+from modelyard.catalog.service.access import check_fenced, check_may_push, check_owns, needs_attempt
 from modelyard.catalog.service.audit import audit_row
-from modelyard.catalog.service.keys import pack_key
+from modelyard.catalog.service.existing import existing_project, existing_upload, existing_version
+from modelyard.catalog.service.parts import UploadParts
 from modelyard.catalog.service.ports import Catalog, RequestKey, Transaction
-from modelyard.catalog.service.projects import existing_project
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.errors import InvalidArgument
 from modelyard.foundation.ids import new_uid
-from modelyard.foundation.objectstore.store import ObjectStore, UploadMissing
-from modelyard.foundation.objectstore.store import Part as StoredPart
+from modelyard.foundation.objectstore.store import ObjectStore
 
 MAX_SIGNED_PARTS = 1000
 _STORE_CALLS_AT_ONCE = 8
@@ -77,6 +72,7 @@ class UploadService:
         """`committing` and `ended` wake the loops that go on with such uploads."""
         self._catalog = catalog
         self._store = store
+        self._parts = UploadParts(catalog, store)
         self._clock = clock
         self._limits = limits
         self._committing = committing
@@ -103,7 +99,7 @@ class UploadService:
         )
         labels = validate_labels(labels, "upload.labels")
         upload = await self._inserted(caller, project, target, base_version, packs, labels, key, inline=False)
-        return await self._received(upload) if upload.state is UploadState.OPEN else upload
+        return await self._parts.received(upload) if upload.state is UploadState.OPEN else upload
 
     async def sign_parts(
         self, caller: Identity, name: str, parts: Sequence[PartRef], origin: str
@@ -123,12 +119,13 @@ class UploadService:
                     field=f"parts[{index}].part",
                 )
         wanted = {ref.pack for ref in parts}
-        upload = await self._started(upload, [pack for pack in upload.packs if pack.number in wanted])
+        upload = await self._parts.started(upload, [pack for pack in upload.packs if pack.number in wanted])
+        check_open(upload)
         packs = {pack.number: pack for pack in upload.packs}
         ttl_s = int(self._limits.url_ttl.total_seconds())
         urls = [
             self._store.sign_upload_part(
-                self._key(upload, ref.pack), packs[ref.pack].multipart_id, ref.part, origin=origin, ttl_s=ttl_s
+                self._parts.key(upload, ref.pack), packs[ref.pack].multipart_id, ref.part, origin=origin, ttl_s=ttl_s
             )
             for ref in parts
         ]
@@ -138,7 +135,7 @@ class UploadService:
         project, upload_id = parse_upload(name)
         upload = await self._catalog.read(lambda tx: existing_upload(tx, project, upload_id))
         check_owns(caller, upload, write=False)
-        return await self._received(upload) if upload.state is UploadState.OPEN else upload
+        return await self._parts.received(upload) if upload.state is UploadState.OPEN else upload
 
     async def commit(self, caller: Identity, name: str, info: ModelInfo | None) -> Upload:
         """COMMITTING from here on, whatever happens to this process; the answer to a retry is where it stands."""
@@ -245,6 +242,15 @@ class UploadService:
 
         return await self._catalog.run(work)
 
+    async def _check_all_received(self, upload: Upload) -> None:
+        try:
+            await self._parts.check_all_received(upload)
+        except PartsMissing:
+            current = await self._catalog.read(lambda tx: existing_upload(tx, upload.project, upload.id))
+            # Another CommitUpload may have been faster: then the store has no parts any more, but the whole.
+            if current.state is UploadState.OPEN:
+                raise
+
     async def _open(self, caller: Identity, name: str) -> Upload:
         project, upload_id = parse_upload(name)
 
@@ -257,85 +263,6 @@ class UploadService:
             return upload
 
         return await self._catalog.read(work)
-
-    async def _started(self, upload: Upload, packs: Sequence[Pack]) -> Upload:
-        """With a multipart upload for each of `packs`; of two that start one at the same time, one is kept."""
-        missing = [pack for pack in packs if not pack.multipart_id]
-        if not missing:
-            return upload
-
-        async def start(pack: Pack) -> tuple[int, str]:
-            return pack.number, await self._store.start_multipart(self._key(upload, pack.number))
-
-        started = await few_at_once(start, missing)
-
-        def keep(tx: Transaction) -> list[tuple[int, str]]:
-            return [(number, id_) for number, id_ in started if not tx.uploads.begin_pack(upload, number, id_)]
-
-        for number, multipart_id in await self._catalog.run(keep):
-            await self._store.abort_multipart(self._key(upload, number), multipart_id)
-        return await self._catalog.read(lambda tx: existing_upload(tx, upload.project, upload.id))
-
-    async def _received(self, upload: Upload) -> Upload:
-        """With the parts that the store has."""
-
-        async def look(pack: Pack) -> Pack:
-            return replace(pack, received=tuple(await self._parts(upload, pack)))
-
-        return replace(upload, packs=tuple(await few_at_once(look, upload.packs)))
-
-    async def _check_all_received(self, upload: Upload) -> None:
-        received = await self._received(upload)
-        for pack in received.packs:
-            part = missing_part(pack, pack.received)
-            if part is not None:
-                raise PartsMissing(
-                    f"part {part} of pack {pack.number} has not arrived in the size that was declared; "
-                    "send it (GetUpload shows what is there), then commit again",
-                    resource=upload.name,
-                    pack=str(pack.number),
-                    part=str(part),
-                )
-
-    async def _parts(self, upload: Upload, pack: Pack) -> list[Part]:
-        if not pack.multipart_id:
-            return []
-        try:
-            parts = await self._store.list_parts(self._key(upload, pack.number), pack.multipart_id)
-        except UploadMissing:
-            # It was completed or aborted since the upload was read: then it is not open any more either.
-            return []
-        return [Part(part.number, part.etag, part.size) for part in one_each(parts)]
-
-    def _key(self, upload: Upload, number: int) -> str:
-        return pack_key(upload.project_uid, upload.pack_id(number))
-
-
-def existing_upload(tx: Transaction, project: str, upload_id: str, *, lock: bool = False) -> Upload:
-    found = tx.uploads.get(project, upload_id, lock=lock)
-    if found is None:
-        raise not_found(f"projects/{project}/uploads/{upload_id}")
-    return found
-
-
-def one_each(parts: Sequence[StoredPart]) -> list[StoredPart]:
-    """One part of each number: SeaweedFS lists a part that was sent again once more. The hashes decide in the end."""
-    return list({part.number: part for part in parts}.values())
-
-
-def needs_attempt(target: Target) -> bool:
-    return isinstance(target, CheckpointName) or target.collection is Collection.MODELS
-
-
-async def few_at_once(work: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
-    """The results in the order of `items`, with only a few calls to the store at a time."""
-    gate = asyncio.Semaphore(_STORE_CALLS_AT_ONCE)
-
-    async def one(item: T) -> R:
-        async with gate:
-            return await work(item)
-
-    return list(await asyncio.gather(*(one(item) for item in items)))
 
 
 def _base(tx: Transaction, project_uid: str, target: Target, base_version: str) -> tuple[str, Tree | None]:

@@ -32,6 +32,7 @@ from modelyard.foundation.errors import FailedPrecondition
 from modelyard.foundation.rpc.binding import Edge, Streams, bind
 from modelyard.foundation.rpc.limits import InFlight
 from modelyard.foundation.rpc.shapes import MethodHandler
+from modelyard.foundation.rpc.tls import server_credentials
 from modelyard.foundation.telemetry.metrics import RpcMetrics
 
 log = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ class Server:
         return str(address)
 
     def _bind_tcp(self, address: TcpAddress) -> str:
-        credentials = _server_credentials(self._listen)
+        credentials = server_credentials(self._listen)
         if credentials is None:
             port = self._server.add_insecure_port(str(address))
         else:
@@ -275,38 +276,3 @@ def _check_rule(service: str, name: str, rule: Rule) -> None:
         ) from None
     if not scope_exists(request, rule.scope):
         raise RuleDoesNotFit(f"/{service}/{name}: {request.name} has no text field {rule.scope!r}")
-
-
-def _server_credentials(settings: ListenSettings) -> grpc.ServerCredentials | None:
-    """TLS that reads its files again for each handshake, so that a renewed certificate needs no restart."""
-    if settings.tls_cert_file is None or settings.tls_key_file is None:
-        return None
-    cert, key, client_ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
-
-    def read() -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration(
-            [(key.read_bytes(), cert.read_bytes())], client_ca.read_bytes() if client_ca else None
-        )
-
-    try:
-        first = read()
-    except OSError as error:
-        raise CannotListen(f"a TLS file cannot be read: {error}") from None
-    return grpc.dynamic_ssl_server_credentials(
-        first, _reader(read), require_client_authentication=client_ca is not None
-    )
-
-
-def _reader(
-    read: Callable[[], grpc.ServerCertificateConfiguration],
-) -> Callable[[], Any]:
-    """None, "keep what you have", while the files cannot be read: a renewal may be half done."""
-
-    def fetch() -> Any:
-        try:
-            return read()
-        except OSError as error:
-            log.warning("TLS files not reloaded", extra={"error": str(error)})
-            return None
-
-    return fetch

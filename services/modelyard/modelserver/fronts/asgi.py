@@ -67,7 +67,7 @@ class App:
                     encoding = value
                 elif name == b"grpc-timeout":
                     timeout = budget(timeout_s(scope["headers"]), None)
-            body = unframe(await read(receive, MAX_MESSAGE_BYTES + HEADER), encoding, MAX_MESSAGE_BYTES)
+            body = unframe(await read_framed(receive, MAX_MESSAGE_BYTES), encoding, MAX_MESSAGE_BYTES)
             answer = await (method(body) if timeout is None else _within(timeout, method(body)))
         except Exception as error:  # noqa: BLE001 - the edge of a call
             await _refuse(shown(error, scope["path"]), send)
@@ -80,7 +80,7 @@ class App:
         started = False
         try:
             timeout = budget(timeout_s(scope["headers"]), None)
-            body = unframe(await read(receive, MAX_MESSAGE_BYTES + HEADER), b"", MAX_MESSAGE_BYTES)
+            body = unframe(await read_framed(receive, MAX_MESSAGE_BYTES), b"", MAX_MESSAGE_BYTES)
             async with asyncio.timeout(timeout), aclosing(method(body)) as answers:  # type: ignore[type-var]
                 async for answer in answers:
                     if not started:
@@ -98,7 +98,7 @@ class App:
     async def _answer_other(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").startswith(b"application/grpc"):
-            await read(receive, MAX_MESSAGE_BYTES + HEADER)
+            await read_framed(receive, MAX_MESSAGE_BYTES)
             await _refuse(NotOffered(f"no method {scope['path']} here"), send)
             return
         status, answer = await self._rest(scope, receive)
@@ -125,14 +125,33 @@ async def read(receive: Receive, limit: int) -> bytes:
         chunks, size = [body], len(body)
         while message.get("more_body"):
             message = await receive()
-            chunk = message.get("body", b"")
-            chunks.append(chunk)
-            size += len(chunk)
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
             if size > limit:
-                raise too_large(max(size, length(b"".join(chunks[:2]))), limit)
+                raise too_large(size, limit)
         body = b"".join(chunks)
     if len(body) > limit:
         raise too_large(len(body), limit)
+    return body
+
+
+async def read_framed(receive: Receive, limit: int) -> bytes:
+    """A body that is one gRPC message of at most `limit` bytes; a longer one is refused when its length has arrived."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        chunks, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if len(chunks[0]) < HEADER:
+                chunks = [b"".join(chunks)]
+            if len(chunks[0]) >= HEADER and length(chunks[0]) > limit:
+                raise too_large(length(chunks[0]), limit)
+            if size > limit + HEADER:
+                raise too_large(size - HEADER, limit)
+        body = b"".join(chunks)
     return body
 
 

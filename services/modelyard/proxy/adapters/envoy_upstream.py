@@ -78,9 +78,8 @@ class EnvoyUpstream:
         name = self._clusters.get(backend.endpoint)
         if name is None:
             raise NotSent
-        headers = Headers(_HEADERS)
-        headers["grpc-timeout"] = f"{max(1, int(timeout_s * 1000))}m"
-        headers["x-request-id"] = request_id
+        timeout = f"{max(1, int(timeout_s * 1000))}m"
+        headers = Headers((*_HEADERS, ("grpc-timeout", timeout), ("x-request-id", request_id)))
         if payload.encoding:
             headers["grpc-encoding"] = payload.encoding
         request = Request("POST", "http://model-server" + method, headers, payload.frame)

@@ -172,8 +172,8 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> None:
         "update_time": now,
     }
     dialect = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = dialect(jobs).values(values).on_conflict_do_nothing(index_elements=["name"])
-    if connection.execute(statement).rowcount != 1:
+    statement = dialect(jobs).values(values).on_conflict_do_nothing(index_elements=["name"]).returning(jobs.c.order)
+    if connection.execute(statement).one_or_none() is None:
         raise JobExists(
             f"{draft.name} exists or existed (IDs of jobs are not used again); choose another job_id, or none",
             field="job_id",

@@ -1,0 +1,203 @@
+"""What it costs to create a job: `python -m tests.bench.submit`.
+
+    submits/s     CreateJob over gRPC (token, role, validation, the catalog's two calls, request_id, audit), 32 in flight,
+                  against a bare loop of the same durable commits: the same rows, two transactions a job, one after the
+                  other, through the same database layer, on the same disk
+    to PREPARING  from the call of CreateJob until an idle worker's acknowledgement is stored
+
+Interleaved pairs; medians, with the smallest and the largest in brackets. The catalog is a process of its own that
+answers from memory, so that only the scheduler is measured.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pydantic import SecretStr
+
+from modelyard.api.scheduler.v1 import job_service_pb2_grpc
+from modelyard.foundation.auth.credentials import FixedToken
+from modelyard.foundation.config import ChannelSettings, SqlSettings
+from modelyard.foundation.ids import new_uid
+from modelyard.foundation.rpc.channel import connect
+from modelyard.foundation.sql.engine import Database
+from modelyard.foundation.sql.migrations import migrate
+from modelyard.scheduler.adapters.sql.jobs import SqlJobs
+from modelyard.scheduler.adapters.sql.journal import SqlJournal
+from modelyard.scheduler.domain.decisions import JobChanged
+from modelyard.scheduler.domain.records import JobSpec
+from modelyard.scheduler.runtime import MIGRATIONS
+from modelyard.scheduler.service.ports import Admitted, Audit, Draft, RequestKey, Written
+from modelyard.templates.specs import get_template
+from tests.support.scheduling import (
+    PROJECT,
+    VERSION,
+    ScriptedWorker,
+    create_request,
+    running_dataset_catalog,
+    scheduler_settings,
+)
+from tests.support.servers import Issuers
+
+RATIO_TARGET = 0.5
+PREPARING_TARGET_MS = 150.0
+IN_FLIGHT, JOBS, ACKNOWLEDGED = 32, 600, 15
+
+
+async def measure(pairs: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder, issuers = Path(name), Issuers()
+        print(f"submit, SQLite, {os.cpu_count()} cores, {pairs} pairs of {JOBS} jobs")
+        async with running(folder, issuers) as target:
+            ours: list[float] = []
+            floor: list[float] = []
+            for pair in range(pairs):
+                floor.append(await bare(folder / f"bare{pair}"))
+                ours.append(await submits(target, issuers, pair))
+            waits = await acknowledged(target, issuers)
+    ratios = [mine / theirs for mine, theirs in zip(ours, floor, strict=True)]
+    print(f"  submits/s          {spread(ours)}")
+    print(f"  bare commits/s     {spread(floor)}")
+    print(f"  ratio              {spread(ratios, 2)}  target >= {RATIO_TARGET}")
+    print(f"  to PREPARING, ms   {spread(waits)}  target p50 <= {PREPARING_TARGET_MS:g}")
+    good = statistics.median(ratios) >= RATIO_TARGET and statistics.median(waits) <= PREPARING_TARGET_MS
+    return 0 if good else 1
+
+
+async def submits(target: str, issuers: Issuers, pair: int) -> float:
+    """Jobs a second."""
+    left = iter(range(JOBS))
+    async with calling(target, issuers.token("editor", "p")) as channel:
+        stub: Any = job_service_pb2_grpc.JobServiceStub(channel)
+
+        async def caller() -> None:
+            for number in left:
+                await stub.CreateJob(create_request(request_id=f"{pair}-{number}", devices=TPU))
+
+        began = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
+        return JOBS / (time.perf_counter() - began)
+
+
+TPU: Any = {"kind": 3, "count": 1}
+"""What no worker here has: the jobs stay in the queue."""
+
+
+async def bare(folder: Path) -> float:
+    """The same rows in the same transactions, and nothing else."""
+    database = Database(SqlSettings(url=SecretStr(f"sqlite:///{folder}/bare.sqlite")))
+    await migrate(database, MIGRATIONS)
+    rows, journal = SqlJobs(database), SqlJournal(database)
+    await journal.take_over()
+    parameters = get_template("image-classification").complete({})
+    model = f"{PROJECT}/models/digits-image-classification"
+    spec = JobSpec("image-classification", VERSION, parameters=parameters, model=model)
+    began = time.perf_counter()
+    for number in range(JOBS):
+        name = f"{PROJECT}/jobs/job-{number}"
+        draft = Draft(name, new_uid(), spec, "tokens/test", "", {})
+        key = RequestKey(f"request-{number}", "tokens/test", "CreateJob", b"x" * 200)
+        opened = await rows.open(draft, key, Audit("tokens/test", "t", "CreateJob", name, key.request_id))
+        job = opened.record.fresh()
+        admitted = Admitted(name, replace(spec, dataset_digest="sha256:1"))
+
+        def admit(
+            now: datetime, decided: JobChanged = JobChanged(job, None), record: Admitted = admitted
+        ) -> Written[None]:
+            return Written(None, [decided], [record])
+
+        await journal.commit(admit)
+    seconds = time.perf_counter() - began
+    database.close()
+    return JOBS / seconds
+
+
+async def acknowledged(target: str, issuers: Issuers) -> list[float]:
+    """Milliseconds from CreateJob to PREPARING, one job after the other."""
+    waits: list[float] = []
+    token = issuers.token("worker", subject="workers/w")
+    async with calling(target, issuers.token()) as channel, calling(target, token) as line:
+        stub: Any = job_service_pb2_grpc.JobServiceStub(channel)
+        worker = ScriptedWorker(line)
+        await worker.sync()
+        for _ in range(ACKNOWLEDGED):
+            parked = asyncio.create_task(worker.take())
+            await asyncio.sleep(0.3)  # the worker is idle, its call is parked
+            began = time.perf_counter()
+            await stub.CreateJob(create_request())
+            assignment = await parked
+            waits.append((time.perf_counter() - began) * 1000)
+            await worker.complete(assignment.attempt)
+            await worker.sync()
+    return waits
+
+
+@asynccontextmanager
+async def running(folder: Path, issuers: Issuers) -> AsyncIterator[str]:
+    """The scheduler and a catalog, each in a process of its own."""
+    target = f"unix:{folder}/scheduler.sock"
+    sql = SqlSettings(url=SecretStr(f"sqlite:///{folder}/scheduler.sqlite"))
+    scheduler_settings(folder, sql, f"unix:{folder}/catalog.sock", issuers)
+    catalog = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.bench.submit", "--catalog", str(folder))
+    scheduler = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "modelyard.scheduler",
+        f"--server.listen={target}",
+        f"--identity.trust_file={folder}/trust.json",
+        f"--identity.token_file={folder}/scheduler.token",
+        f"--signing_key_file={folder}/scheduler.key",
+        f"--sql.url=sqlite:///{folder}/scheduler.sqlite",
+        f"--catalog.target=unix:{folder}/catalog.sock",
+        "--log.level=warning",
+    )
+    try:
+        async with calling(target, issuers.token()) as channel:
+            await asyncio.wait_for(channel.channel_ready(), 30)
+        yield target
+    finally:
+        for child in (scheduler, catalog):
+            child.terminate()
+            await child.wait()
+
+
+async def serve_catalog(folder: Path) -> None:
+    async with running_dataset_catalog(folder):
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def calling(target: str, token: str) -> AsyncIterator[grpc.aio.Channel]:
+    async with connect(ChannelSettings(target=target), credentials=FixedToken(token)) as channel:
+        yield channel
+
+
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    median = statistics.median(values)
+    return f"{median:8.{digits}f} [{min(values):.{digits}f} – {max(values):.{digits}f}]"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--catalog", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.catalog:
+        asyncio.run(serve_catalog(arguments.catalog))
+        return 0
+    return asyncio.run(measure(arguments.pairs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
