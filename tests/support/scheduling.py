@@ -94,7 +94,7 @@ class DatasetCatalog(
 
 @asynccontextmanager
 async def running_dataset_catalog(folder: Path) -> AsyncIterator[DatasetCatalog]:
-    catalog = DatasetCatalog(target=f"unix:{folder}/catalog.sock")
+    catalog = DatasetCatalog(target=f"unix:{folder}/catalog.sock")  # type: ignore[abstract]
     server = grpc.aio.server()
     dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(catalog, server)
     lineage_service_pb2_grpc.add_LineageServiceServicer_to_server(catalog, server)
@@ -169,7 +169,7 @@ async def running_scheduler(
             async with served.channel() as channel:
                 jobs = job_service_pb2_grpc.JobServiceStub(channel)
                 workers = worker_service_pb2_grpc.WorkerServiceStub(channel)
-                yield Scheduler(process, served, catalog, jobs, workers)  # type: ignore[arg-type]
+                yield Scheduler(process, served, catalog, jobs, workers)
         finally:
             await process.server.stop(0)
 

@@ -16,8 +16,8 @@ _MISSING = "–"
 
 
 def console() -> Console:
-    """Where people look."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Where people look; what stands in names and messages is text, whatever brackets it has."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:

@@ -17,7 +17,6 @@ from modelyard.sdk.jobs import ENDED, State
 from modelyard.sdk.names import short
 
 _KINDS = {
-    "": 0,
     "cpu": device_pb2.DEVICE_KIND_CPU,
     "gpu": device_pb2.DEVICE_KIND_GPU,
     "tpu": device_pb2.DEVICE_KIND_TPU,
@@ -93,4 +92,4 @@ def _devices(text: str) -> device_pb2.DeviceRequest | None:
     kind, _, count = text.partition(":")
     if kind not in _KINDS or (count and not count.isdigit()):
         raise typer.BadParameter(f"{text!r} is not cpu, gpu, tpu, or gpu:2", param_hint="--device")
-    return device_pb2.DeviceRequest(kind=_KINDS[kind], count=int(count or 1))  # type: ignore[arg-type]
+    return device_pb2.DeviceRequest(kind=_KINDS[kind], count=int(count or 1))

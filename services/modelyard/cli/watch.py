@@ -24,10 +24,10 @@ def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
     if not sys.stdout.isatty():
         return _follow_in_lines(client, job)
     columns = (
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<10}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[details]}"),
+        TextColumn("{task.fields[details]}", markup=False),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console()) as bars:

@@ -26,7 +26,7 @@ def main(path: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bind_environment(spec.devices)
     try:
-        return _run(spec, folder, channel)
+        status = _run(spec, folder, channel)
     except Exception:  # noqa: BLE001 - the last line of defence: the worker must hear of it
         text = traceback.format_exc()
         print(text, file=sys.stderr)
@@ -70,4 +70,8 @@ def _run(spec: JobSpec, folder: Path, channel: Channel) -> int:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    sys.exit(main(Path(sys.argv[1])))
+    status = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # TensorFlow's threads can hang an orderly exit, and everything that matters is on disk and said.
+    os._exit(status)

@@ -22,6 +22,9 @@ class Channel(Protocol):
     def send(self, message: ChildMessage) -> None:
         """Say something to the worker; may block while the worker is busy."""
 
+    def finish(self) -> None:
+        """All is said: from here on the worker may go."""
+
 
 class SocketChannel:
     """A thread reads; the end of the stream ends the process at once."""
@@ -32,6 +35,7 @@ class SocketChannel:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(True)
         self._sending = threading.Lock()
+        self._finished = False
         threading.Thread(target=self._read, name="worker-messages", daemon=True).start()
 
     def send(self, message: ChildMessage) -> None:
@@ -42,13 +46,18 @@ class SocketChannel:
             except OSError:
                 os._exit(ORPHANED)
 
+    def finish(self) -> None:
+        """The end of the stream is no accident any more."""
+        self._finished = True
+
     def _read(self) -> None:
         try:
             with self._socket.makefile("rb") as lines:
                 for line in lines:
                     self._take(line)
         finally:
-            os._exit(ORPHANED)
+            if not self._finished:
+                os._exit(ORPHANED)
 
     def _take(self, line: bytes) -> None:
         match decode_worker(line):
@@ -67,3 +76,6 @@ class SilentChannel:
 
     def send(self, message: ChildMessage) -> None:
         """Nobody listens."""
+
+    def finish(self) -> None:
+        """Nobody leaves."""

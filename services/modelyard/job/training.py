@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from modelyard.job import checkpoints
 from modelyard.job.batches import Position
@@ -115,7 +116,7 @@ class FitCallback(keras.callbacks.Callback):
             self._build()
             self._restored_metrics = checkpoints.restore(path, self.model)
             self.model._initial_epoch = state.epoch
-            self._skip = state.step_in_epoch
+            self._epoch, self._skip = state.epoch, state.step_in_epoch
             training.step = state.step
             training.metrics = dict(state.metrics)
         self._inner = self.model.train_function
@@ -139,7 +140,7 @@ class FitCallback(keras.callbacks.Callback):
                 variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        metrics = _numbers(logs)
         self._check(metrics)
         self._progress(metrics)
         self.training.report(metrics)
@@ -227,5 +228,7 @@ class FitCallback(keras.callbacks.Callback):
 
 
 def _numbers(logs: Any) -> dict[str, float]:
-    """Fetch the running means from the device."""
-    return {name: float(value) for name, value in logs.items()} if isinstance(logs, Mapping) else {}
+    """Fetch the running means from the device; a metric of many values (one a class) has no single number."""
+    if not isinstance(logs, Mapping):
+        return {}
+    return {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -10,12 +11,15 @@ import grpc
 from google.protobuf.message import Message
 
 from modelyard.sdk.discovery import Access
-from modelyard.sdk.errors import from_rpc_error
+from modelyard.sdk.errors import Unavailable, from_rpc_error
 
 Response = TypeVar("Response")
 
 MAX_MESSAGE_BYTES = 64 << 20
 CALL_TIMEOUT_S = 60.0
+PATIENCE_S = 120.0
+"""How long a watch waits for a server that answered before."""
+_AGAIN_S = (0.1, 0.5, 1.0, 2.0)
 
 _RETRIES = json.dumps(
     {
@@ -102,6 +106,28 @@ class Connection:
             raise from_rpc_error(error) from None
         finally:
             call.cancel()  # type: ignore[attr-defined]
+
+    def follow(self, method: Callable[..., Iterable[Any]], request: Any) -> Iterator[Any]:
+        """A server stream that is taken up again where it broke off: for watches, which begin with what is so now, and
+        for streams with a cursor, which go on behind the last answer.
+
+        Raises ModelyardError's subclasses; Unavailable only if there was no answer yet, or none for PATIENCE_S.
+        """
+        answered, tries = 0.0, 0
+        while True:
+            try:
+                for answer in self.stream(method, request):
+                    answered, tries = time.monotonic(), 0
+                    if "cursor" in request.DESCRIPTOR.fields_by_name:
+                        request.cursor = answer.cursor
+                    yield answer
+            except Unavailable:
+                if not answered or time.monotonic() - answered > PATIENCE_S:
+                    raise
+                time.sleep(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])  # back-off between tries
+                tries += 1
+            else:
+                return
 
     def close(self) -> None:
         """End every call and close the channel."""

@@ -63,7 +63,7 @@ class Deployments:
     def watch(self, name: str) -> Iterator[deployment_pb2.Deployment]:
         """The deployment now and whenever it changes, until it is deleted."""
         request = deployment_service_pb2.WatchDeploymentRequest(name=self._full(name))
-        return self._connection.stream(self._stub.WatchDeployment, request)
+        return self._connection.follow(self._stub.WatchDeployment, request)
 
     def delete(self, name: str) -> None:
         """Stop serving."""

@@ -75,17 +75,17 @@ class Jobs:
 
     def watch(self, name: str) -> Iterator[job_pb2.Job]:
         """The job now and whenever it changes, until it has ended."""
-        return self._connection.stream(self._stub.WatchJob, job_service_pb2.WatchJobRequest(name=self._full(name)))
+        return self._connection.follow(self._stub.WatchJob, job_service_pb2.WatchJobRequest(name=self._full(name)))
 
     def logs(self, name: str, *, cursor: int = 0, follow: bool = False) -> Iterator[job_pb2.LogEntry]:
         """A job's log lines after `cursor`."""
         request = job_service_pb2.StreamLogsRequest(name=self._full(name), cursor=cursor, follow=follow)
-        return self._connection.stream(self._stub.StreamLogs, request)
+        return self._connection.follow(self._stub.StreamLogs, request)
 
     def metrics(self, name: str, *, cursor: int = 0, follow: bool = False) -> Iterator[job_pb2.MetricPoint]:
         """A job's metric values after `cursor`."""
         request = job_service_pb2.StreamMetricsRequest(name=self._full(name), cursor=cursor, follow=follow)
-        return self._connection.stream(self._stub.StreamMetrics, request)
+        return self._connection.follow(self._stub.StreamMetrics, request)
 
     def attempts(self, name: str) -> Iterator[job_pb2.Attempt]:
         """A job's attempts, newest first."""

@@ -18,7 +18,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from modelyard.api.serving.v1 import model_pb2, predict_pb2, status_pb2, tensor_pb2
-from tests.contract.modelserver.conftest import FRONTS, Running, Start, image, make_version, tensor
+from tests.contract.modelserver.conftest import Start, image, make_version, tensor
+from tests.support.model_server import FRONTS, Running
 
 STATE = status_pb2.ModelVersionStatus
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from modelyard.api.serving.v1 import metadata_pb2, model_pb2, predict_pb2, tensor_pb2
-from tests.contract.modelserver.conftest import Running, Start, image, make_version, tensor
+from tests.contract.modelserver.conftest import Start, image, make_version, tensor
+from tests.support.model_server import Running
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 

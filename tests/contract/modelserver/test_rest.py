@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.modelserver.conftest import Running, Start, make_version
+from tests.contract.modelserver.conftest import Start, make_version
+from tests.support.model_server import Running
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Who may call what: every RPC with every role, in the job's project, in another one and in the installation."""
 
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf import descriptor_pool, message_factory
@@ -69,10 +71,10 @@ async def test_each_role_may_do_its_part_and_no_more(scheduler: Scheduler, path:
     assert code is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def _code(channel: grpc.aio.Channel, path: str, request: object, streams: bool) -> grpc.StatusCode:
-    serialize = type(request).SerializeToString  # type: ignore[attr-defined]
+async def _code(channel: grpc.aio.Channel, path: str, request: Any, streams: bool) -> grpc.StatusCode:
+    serialize = type(request).SerializeToString
     if streams:
-        call = channel.unary_stream(path, request_serializer=serialize)(request)
+        call: Any = channel.unary_stream(path, request_serializer=serialize)(request)
         try:
             async for _ in call:
                 break

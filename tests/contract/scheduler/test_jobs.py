@@ -10,15 +10,13 @@ from google.rpc import error_details_pb2
 from modelyard.api.scheduler.v1 import device_pb2, job_pb2, job_service_pb2
 from modelyard.foundation.rpc.status import failure_of
 from tests.support.eventually import eventually
-from tests.support.scheduling import DATASET, PROJECT, VERSION, Scheduler, create_request
+from tests.support.scheduling import DATASET, PROJECT, VERSION, Scheduler
 
 State = job_pb2.Job.State
 
 
 async def test_a_new_job_is_stored_complete_and_resolved(scheduler: Scheduler) -> None:
-    job = await scheduler.submit(
-        job_id="first", dataset_version=f"{DATASET}/versions/latest", parameters={"epochs": 3}
-    )
+    job = await scheduler.submit(job_id="first", dataset_version=f"{DATASET}/versions/latest", parameters={"epochs": 3})
     assert (job.name, job.state, job.attempt) == (f"{PROJECT}/jobs/first", State.STATE_QUEUED, 0)
     assert (job.spec.dataset_version, job.spec.dataset_digest) == (VERSION, "sha256:1")
     assert job.spec.model == f"{PROJECT}/models/digits-image-classification"

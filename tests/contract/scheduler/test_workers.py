@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import grpc
 import pytest
@@ -139,7 +140,9 @@ async def test_logs_and_metrics_are_read_by_cursor_and_end_with_the_job(schedule
         await worker.report(attempt, logs=entries[:2], sequence=1)
         await worker.report(attempt, logs=entries[2:], sequence=2)
         value = job_pb2.MetricPoint(step=10, metric="loss", value=float("nan"))
-        await worker.report(attempt, metrics=[value, job_pb2.MetricPoint(step=20, metric="loss", value=0.5)], sequence=3)
+        await worker.report(
+            attempt, metrics=[value, job_pb2.MetricPoint(step=20, metric="loss", value=0.5)], sequence=3
+        )
         await worker.complete(attempt)
         await asyncio.wait_for(asyncio.gather(*following), 5)
     assert [line.text for line in lines] == [f"line {number}" for number in range(4)]
@@ -248,7 +251,7 @@ async def test_names_of_attempts_are_shown_to_readers_of_their_project_only(sche
 )
 async def test_a_sync_that_makes_no_sense_is_refused(scheduler: Scheduler, fields: dict[str, object]) -> None:
     async with scheduler.worker() as worker:
-        values = {"worker": worker.name, "instance_id": "i", **fields}
+        values: dict[str, Any] = {"worker": worker.name, "instance_id": "i", **fields}
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await worker.stub.Sync(worker_sync_service_pb2.SyncRequest(**values))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -20,6 +20,7 @@ from modelyard.job.messages import (
     Metric,
     Prepared,
     Progress,
+    Stop,
     Stopped,
 )
 from tests.integration.job.child import Child, idx_description, prepare, prepare_idx, strokes
@@ -150,9 +151,20 @@ def test_an_interrupted_job_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path:
     for ours, theirs in zip(variables(whole / "checkpoints/57"), variables(part / "checkpoints/57"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert only(heard, Metric) == only(expected, Metric)
-    answers = [dict(np.load(folder / "model/golden.npz")) for folder in (whole, part)]
+
+    # A worker that died between the last step and the export: nothing is trained again.
+    late = tmp_path / "late"
+    prepare_idx(late / "inputs/dataset", train, test, 4)
+    with Child(late, code=package, attempt=4, resume=str(whole / "checkpoints/57"), resume_step=57) as child:
+        status, said = child.finish()
+    assert status == 0, (late / "log").read_text()
+    assert only(said, Prepared) == [Prepared(19, 57, 32)]
+    assert only(said, Progress) == []
+    assert only(said, Exported)[0].metrics == only(heard, Exported)[0].metrics
+    answers = [dict(np.load(folder / "model/golden.npz")) for folder in (whole, part, late)]
     for name, values in answers[0].items():
         np.testing.assert_array_equal(values, answers[1][name])
+        np.testing.assert_array_equal(values, answers[2][name])
 
 
 def test_a_checkpoint_is_made_in_the_middle_of_an_epoch_when_it_is_due(tmp_path: Path) -> None:
@@ -331,6 +343,16 @@ def test_code_that_ends_without_a_model_is_told_why(
     status, _, failed = ending(tmp_path, code=code(tmp_path, text), entry=entry)
     assert (status, failed.failure_class) == (1, failure)
     assert words in failed.message
+
+
+def test_a_stop_before_the_first_step_saves_nothing(tmp_path: Path) -> None:
+    prepare_idx(tmp_path / "inputs/dataset", strokes(600), strokes(100, seed=1), 4)
+    with Child(tmp_path, code=code(tmp_path, SLOW_DROPOUT)) as child:
+        child.say(Stop())
+        status, heard = child.finish()
+    assert status == 0, (tmp_path / "log").read_text()
+    assert [message.kind for message in heard] == ["hello", "stopped"]
+    assert heard[-1] == Stopped(0)
 
 
 def test_a_child_whose_worker_is_gone_ends_at_once(tmp_path: Path) -> None:

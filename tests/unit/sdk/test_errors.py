@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
 from modelyard.foundation import errors as raised
-from modelyard.foundation.rpc.status import code_number
+from modelyard.foundation.rpc.status import CODES, code_number
 from modelyard.sdk import errors
 from modelyard.sdk.errors import from_rpc_error, from_status
 
@@ -51,7 +51,7 @@ def test_the_drawing_in_the_module_names_them_all() -> None:
 
 @pytest.mark.parametrize("kind", list(raised.Kind))
 def test_whatever_a_service_raises_has_its_class_here(kind: raised.Kind) -> None:
-    assert type(from_status(status_pb2.Status(code=code_number(kind)))) is not errors.ModelyardError
+    assert type(from_status(status_pb2.Status(code=code_number(CODES[kind])))) is not errors.ModelyardError
 
 
 def test_details_of_a_status_become_attributes() -> None:

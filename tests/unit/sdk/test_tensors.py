@@ -10,7 +10,13 @@ from modelyard.api.serving.v1 import tensor_pb2
 from modelyard.sdk.errors import DataLoss, InvalidArgument
 from modelyard.sdk.tensors import encode, rows, shape, values
 
-DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
+DTYPES = [
+    "bool",
+    *(f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)),
+    "float16",
+    "float32",
+    "float64",
+]
 
 
 @pytest.mark.parametrize("name", DTYPES)

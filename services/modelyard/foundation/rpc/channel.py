@@ -68,7 +68,8 @@ def channel_options(retry: Sequence[str], max_message_bytes: int = MAX_MESSAGE_B
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Also how long a connection may take to come up; a refused one fails at once.
+        ("grpc.min_reconnect_backoff_ms", 5_000),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.enable_retries", 1),
         ("grpc.service_config", json.dumps(_service_config(retry))),

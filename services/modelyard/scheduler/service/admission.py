@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelyard.foundation.errors import ModelyardError, Unavailable
+from modelyard.scheduler.domain.decisions import JobChanged
 from modelyard.scheduler.domain.events import Event, JobSubmitted
 from modelyard.scheduler.domain.jobs import JobState
 from modelyard.scheduler.domain.records import JobRecord
@@ -71,13 +72,22 @@ class Admission:
         return replace(record, spec=replace(record.spec, dataset_version=version, dataset_digest=digest))
 
     async def _enqueue(self, record: JobRecord) -> JobRecord:
-        job = record.fresh()
+        """Answers the job as it was stored: queued, or with a worker already."""
+        times: list[datetime] = []
 
         def submitted(now: datetime, jitter: float) -> Event:
-            return JobSubmitted(now=now, jitter=jitter, job=job)
+            times.append(now)
+            return JobSubmitted(now=now, jitter=jitter, job=record.fresh())
 
-        await self._engine.happen(submitted, Admitted(record.name, record.spec))
-        return record
+        decisions = await self._engine.happen(submitted, Admitted(record.name, record.spec))
+        changed = [one.job for one in decisions if isinstance(one, JobChanged) and one.job.name == record.name]
+        return replace(
+            record,
+            state=changed[-1].state,
+            attempt_number=changed[-1].attempt_number,
+            update_time=times[-1],
+            revision=record.revision + 1,
+        )
 
     def _done(self, task: "asyncio.Task[JobRecord]") -> None:
         self._tasks.discard(task)

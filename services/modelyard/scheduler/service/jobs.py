@@ -78,8 +78,7 @@ class Jobs:
         opened = await self._rows.open(draft, key, Audit.of(caller, "CreateJob", draft.name, key.request_id))
         if opened.admitted:
             return self._view(opened.record)
-        admitted = await self._admission.admit(opened.record)
-        return self._view(await self._rows.get(admitted.name) or admitted)
+        return self._view(await self._admission.admit(opened.record))
 
     async def get(self, name: str) -> JobView:
         record = await self._rows.get(name)

@@ -21,7 +21,6 @@ from modelyard.scheduler.service.engine import Engine
 from modelyard.scheduler.service.ports import AttemptToken, Jobs, ProgressSaved, Record, Tokens
 from modelyard.scheduler.service.reports import Reports, check_worker
 
-
 AWAY_AFTER_S = 2.0
 """A worker calls again as soon as it has an answer; one that has not for this long is not there."""
 

@@ -12,6 +12,7 @@ from modelyard.foundation.sql.engine import Database
 from modelyard.foundation.sql.requests import RequestKey as StoredKey
 from modelyard.foundation.sql.requests import forget, once
 from modelyard.scheduler.adapters.sql.database import now as database_now
+from modelyard.scheduler.adapters.sql.group import GroupCommit
 from modelyard.scheduler.adapters.sql.journal import store_records
 from modelyard.scheduler.adapters.sql.rows import progress_json, read_attempt, read_record, spec_json
 from modelyard.scheduler.adapters.sql.schema import (
@@ -36,22 +37,27 @@ REQUESTS_KEPT = timedelta(days=1)
 class SqlJobs:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._group = GroupCommit(database)
 
     async def open(self, draft: Draft, key: RequestKey, audit: Audit) -> Opened:
         def work(connection: Connection) -> Opened:
             now = database_now(connection)
             stored = StoredKey(key.request_id, key.caller, key.method)
 
+            made: list[JobRecord] = []
+
             def create() -> bytes:
-                _insert(connection, draft, now)
+                made.append(_insert(connection, draft, now))
                 store_records(connection, [audit], now)
                 return draft.name.encode()
 
             name = once(connection, requests, stored, key.body, create, now).decode()
+            if made:
+                return Opened(made[0], False)
             row = connection.execute(select(jobs).where(jobs.c.name == name)).one()
             return Opened(read_record(row), row.state != OPENING)
 
-        return await self._database.run(work)
+        return await self._group.run(work)
 
     async def find_request(self, key: RequestKey) -> JobRecord | None:
         def work(connection: Connection) -> JobRecord | None:
@@ -150,7 +156,7 @@ class SqlJobs:
         )
 
 
-def _insert(connection: Connection, draft: Draft, now: datetime) -> None:
+def _insert(connection: Connection, draft: Draft, now: datetime) -> JobRecord:
     values = {
         "name": draft.name,
         "project": project_of(draft.name),
@@ -173,12 +179,25 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> None:
     }
     dialect = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = dialect(jobs).values(values).on_conflict_do_nothing(index_elements=["name"]).returning(jobs.c.order)
-    if connection.execute(statement).one_or_none() is None:
+    row = connection.execute(statement).one_or_none()
+    if row is None:
         raise JobExists(
             f"{draft.name} exists or existed (IDs of jobs are not used again); choose another job_id, or none",
             field="job_id",
             resource=draft.name,
         )
+    return JobRecord(
+        name=draft.name,
+        uid=draft.uid,
+        order=row.order,
+        spec=draft.spec,
+        state=JobState.QUEUED,
+        creator=draft.creator,
+        create_time=now,
+        update_time=now,
+        display_name=draft.display_name,
+        labels=draft.labels,
+    )
 
 
 def _get(connection: Connection, name: str) -> JobRecord | None:

@@ -1,14 +1,15 @@
 """The durable side of scheduling."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from modelyard.foundation.sql.engine import Database
+from modelyard.scheduler.adapters.sql.database import add, change, put
 from modelyard.scheduler.adapters.sql.database import now as database_now
-from modelyard.scheduler.adapters.sql.database import put
 from modelyard.scheduler.adapters.sql.rows import (
     attempt_values,
     job_values,
@@ -22,6 +23,7 @@ from modelyard.scheduler.adapters.sql.rows import (
 from modelyard.scheduler.adapters.sql.schema import attempts, audit, jobs, outbox, scheduler, workers
 from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, ExecutionEnded, JobChanged, WorkerChanged
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, AttemptState, Job, JobState
+from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.domain.state import Rules, State
 from modelyard.scheduler.domain.workers import Worker
 from modelyard.scheduler.service.ports import Admitted, Audit, ProgressSaved, Record, TakenOver, Written
@@ -59,7 +61,8 @@ class SqlJournal:
                 raise TakenOver
             now = database_now(connection)
             written = work(now)
-            _store_decisions(connection, written.decisions, now)
+            specs = {one.job: one.spec for one in written.records if isinstance(one, Admitted)}
+            _store_decisions(connection, written.decisions, specs, now)
             store_records(connection, written.records, now)
             return written.answer
 
@@ -67,24 +70,25 @@ class SqlJournal:
 
 
 def store_records(connection: Connection, records: Sequence[Record], now: datetime) -> None:
-    for record in records:
-        match record:
-            case Audit():
-                values = {
-                    "time": now,
-                    "subject": record.subject,
-                    "token_id": record.token_id,
-                    "action": record.action,
-                    "resource": record.resource,
-                    "request_id": record.request_id,
-                }
-                connection.execute(insert(audit).values(values))
-            case Admitted():
-                connection.execute(update(jobs).where(jobs.c.name == record.job).values(spec=spec_json(record.spec)))
-            case ProgressSaved():
-                connection.execute(
-                    update(jobs).where(jobs.c.name == record.job).values(progress=progress_json(record.progress))
-                )
+    """All but Admitted, which is stored with the job that it is about."""
+    entries = [one for one in records if isinstance(one, Audit)]
+    add(
+        connection,
+        audit,
+        [
+            {
+                "time": now,
+                "subject": one.subject,
+                "token_id": one.token_id,
+                "action": one.action,
+                "resource": one.resource,
+                "request_id": one.request_id,
+            }
+            for one in entries
+        ],
+    )
+    saved = {one.job: progress_json(one.progress) for one in records if isinstance(one, ProgressSaved)}
+    change(connection, jobs, "name", [{"name": job, "progress": progress} for job, progress in saved.items()])
 
 
 def _load(connection: Connection, rules: Rules) -> State:
@@ -106,28 +110,43 @@ def _load(connection: Connection, rules: Rules) -> State:
     )
 
 
-def _store_decisions(connection: Connection, decisions: Sequence[Decision], now: datetime) -> None:
+def _store_decisions(
+    connection: Connection, decisions: Sequence[Decision], specs: Mapping[str, JobSpec], now: datetime
+) -> None:
     """Of several changes of one thing in one transaction only the last is written."""
-    changed_jobs: dict[str, Job] = {}
-    changed_attempts: dict[str, Attempt] = {}
-    changed_workers: dict[str, Worker] = {}
+    changed = _Changed()
     for decision in decisions:
+        changed.take(decision)
+    plain, admitted = [], []
+    for job in changed.jobs.values():
+        values = {"name": job.name, **job_values(job), "update_time": now}
+        if job.name in specs:
+            admitted.append({**values, "spec": spec_json(specs[job.name])})
+        else:
+            plain.append(values)
+    for rows in (plain, admitted):
+        change(connection, jobs, "name", rows, revision=jobs.c.revision + 1)
+    attempt_rows = [{"job": one.job, "number": one.number, **attempt_values(one)} for one in changed.attempts.values()]
+    put(connection, attempts, ("job", "number"), attempt_rows, start_step=0, report_sequence=0)
+    put(connection, workers, ("name",), [{"name": one.name, **worker_values(one)} for one in changed.workers.values()])
+    ended = [{"job": job.name, "attempt": job.attempt_number, "outcome": job.state.value} for job in changed.ended]
+    add(connection, outbox, ended)
+
+
+@dataclass(slots=True)
+class _Changed:
+    jobs: dict[str, Job] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    ended: list[Job] = field(default_factory=list)
+
+    def take(self, decision: Decision) -> None:
         match decision:
             case JobChanged():
-                changed_jobs[decision.job.name] = decision.job
+                self.jobs[decision.job.name] = decision.job
             case AttemptChanged():
-                changed_attempts[decision.attempt.name] = decision.attempt
+                self.attempts[decision.attempt.name] = decision.attempt
             case WorkerChanged():
-                changed_workers[decision.worker.name] = decision.worker
+                self.workers[decision.worker.name] = decision.worker
             case ExecutionEnded():
-                job = decision.job
-                values = {"job": job.name, "attempt": job.attempt_number, "outcome": job.state.value}
-                connection.execute(insert(outbox).values(values))
-    for job in changed_jobs.values():
-        values = {**job_values(job), "update_time": now, "revision": jobs.c.revision + 1}
-        connection.execute(update(jobs).where(jobs.c.name == job.name).values(values))
-    for attempt in changed_attempts.values():
-        key = {"job": attempt.job, "number": attempt.number}
-        put(connection, attempts, key, attempt_values(attempt), start_step=0, report_sequence=0)
-    for worker in changed_workers.values():
-        put(connection, workers, {"name": worker.name}, worker_values(worker))
+                self.ended.append(decision.job)

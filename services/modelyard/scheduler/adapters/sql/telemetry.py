@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from modelyard.foundation.clock import from_micros, to_micros
 from modelyard.foundation.sql.engine import Database
 from modelyard.scheduler.adapters.sql.database import now as database_now
+from modelyard.scheduler.adapters.sql.group import GroupCommit
 from modelyard.scheduler.adapters.sql.journal import store_records
 from modelyard.scheduler.adapters.sql.rows import progress_json
 from modelyard.scheduler.adapters.sql.schema import attempts, jobs, log_chunks, metrics
@@ -22,6 +23,7 @@ class SqlTelemetry:
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
         self._limits = limits
+        self._group = GroupCommit(database)
 
     async def append(
         self,
@@ -44,7 +46,7 @@ class SqlTelemetry:
                 connection.execute(update(jobs).where(jobs.c.name == attempt.job).values(values))
             return True
 
-        return await self._database.run(work)
+        return await self._group.run(work)
 
     async def logs(self, job: str, after: int, limit: int) -> Sequence[LogLine]:
         def work(connection: Connection) -> list[LogLine]:

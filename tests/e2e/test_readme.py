@@ -1,0 +1,106 @@
+"""Every command line of the README does what it says, in the README's order, on one installation."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.stack import Stack, free_port, held_out, plain_environment, write_digits
+
+pytestmark = pytest.mark.timeout(900)
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ADDRESS = "127.0.0.1:8470"
+BY_THE_CI_SCRIPT = {"$ make demo", "$ make test"}
+"""What `.ci/run` runs itself."""
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """Language and text of each fenced block."""
+    yield from BLOCK.findall(README.read_text())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The reader's folder: `digits/` and `seven.png`, and `modelyard` on PATH."""
+    home = tmp_path_factory.mktemp("readme")
+    write_digits(home / "digits", 1500)
+    images, labels = held_out(100)
+    Image.fromarray(images[labels.index(7), :, :, 0]).save(home / "seven.png")
+    yield home
+    Stack(home, 0).run("down", status=None)
+
+
+def test_every_command_line_of_the_readme_runs(home: Path) -> None:
+    if shutil.which("grpcurl", path=_path()) is None:
+        pytest.skip("grpcurl is not installed (go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest)")
+    port = free_port()
+    left_running = []
+    try:
+        for language, text in blocks():
+            if language == "console":
+                assert set(text.splitlines()) <= BY_THE_CI_SCRIPT
+            elif language == "python":
+                _run([sys.executable, "-c", _at(port, text)], home)
+            elif language == "sh":
+                for line in _lines(text):
+                    if line.endswith("&"):
+                        left_running.append(_start(_at(port, line.removesuffix("&")), home))
+                    else:
+                        _run(["bash", "-euo", "pipefail", "-c", _at(port, line)], home)
+            else:
+                assert language == "text", f"a block of {language!r} is run by nobody"
+    finally:
+        for process in left_running:
+            process.terminate()
+            process.wait(60)
+    assert (home / "saved_model" / "saved_model.pb").is_file()
+    assert not (home / ".modelyard" / "up.json").exists()
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _at(port: int, text: str) -> str:
+    """The same line for an installation on a free port."""
+    text = text.replace(ADDRESS, f"127.0.0.1:{port}")
+    return text.replace("modelyard up --detach", f"modelyard up --detach --port {port}")
+
+
+def _path() -> str:
+    """PATH with this environment's programs and Go's, and without MinIO: the README starts on the embedded store."""
+    return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:{_grpcurl_folder()}"
+
+
+def _grpcurl_folder() -> str:
+    """A folder that holds grpcurl and not MinIO beside it."""
+    program = shutil.which("grpcurl") or shutil.which("grpcurl", path=str(Path.home() / "go" / "bin"))
+    if program is None:
+        return ""
+    folder = Path(__file__).parent / "__pycache__" / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "grpcurl"
+    link.unlink(missing_ok=True)
+    link.symlink_to(program)
+    return str(folder)
+
+
+def _run(command: list[str], home: Path) -> None:
+    environment = plain_environment() | {"PATH": _path()}
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{command[-1]}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def _start(line: str, home: Path) -> "subprocess.Popen[str]":
+    environment = plain_environment() | {"PATH": _path()}
+    with (home / "background.log").open("a") as log:
+        return subprocess.Popen(
+            ["bash", "-c", f"exec {line}"], cwd=home, env=environment, stdout=log, stderr=log, text=True
+        )

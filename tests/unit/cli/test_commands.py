@@ -1,0 +1,129 @@
+"""What is refused before anything is asked of a server, and how the command line looks."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from modelyard.cli.__main__ import app
+from modelyard.cli.datasets import _pair
+from modelyard.cli.predict import _line, _readable
+from modelyard.cli.tokens import _role
+from modelyard.cli.train import _devices, _parameter
+from modelyard.sdk.errors import InvalidArgument
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No installation is near, and nothing listens where one is looked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELYARD_SERVER", f"unix:{tmp_path}/none.sock")
+    for name in ("MODELYARD_TOKEN", "MODELYARD_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("epochs=3", 3),
+        ("rate=1e-3", 0.001),
+        ("flag=true", True),
+        ("name=adam", "adam"),
+        ("sizes=[1,2]", [1, 2]),
+        ("text=a=b", "a=b"),
+        ('quoted="3"', "3"),
+        ("empty=", ""),
+    ],
+)
+def test_a_parameter_is_json_where_it_is_json_else_text(text: str, value: Any) -> None:
+    assert _parameter(text) == (text.partition("=")[0], value)
+
+
+@pytest.mark.parametrize("parse", [_parameter, _pair, _role])
+@pytest.mark.parametrize("text", ["epochs", "=3", ""])
+def test_what_lacks_its_equals_sign_is_refused(parse: Any, text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        parse(text)
+
+
+@pytest.mark.parametrize(("text", "kind", "count"), [("gpu", 2, 1), ("gpu:2", 2, 2), ("cpu:1", 1, 1)])
+def test_devices_are_a_kind_and_a_count(text: str, kind: int, count: int) -> None:
+    request = _devices(text)
+    assert request is not None
+    assert (request.kind, request.count) == (kind, count)
+
+
+@pytest.mark.parametrize("text", ["npu", "gpu:x", "gpu:-1", ":2"])
+def test_other_devices_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        _devices(text)
+
+
+def test_an_answer_is_a_class_with_its_probability_or_json() -> None:
+    assert _line({"label": b"7", "probabilities": [0.001, 0.9983]}) == "7 (0.998)"
+    assert _line({"scores": [1.5, 2.0]}) == '{"scores": [1.5, 2.0]}'
+    assert _readable({"a": [b"x", b"\xff"]}) == {"a": ["x", "�"]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "yaml", "datasets", "list"],
+        ["datasets", "push", "x", ".", "--layout", "odd"],
+        ["train", "t", "--dataset", "d", "--set", "epochs"],
+        ["up", "--port", "70000"],
+        ["predict", "digits"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_use_is_status_2(arguments: list[str]) -> None:
+    assert runner.invoke(app, arguments).exit_code == 2
+
+
+def test_an_image_that_is_not_there_is_named_before_anything_is_called() -> None:
+    result = runner.invoke(app, ["predict", "digits", "--image", "gone.png"])
+    assert isinstance(result.exception, InvalidArgument)
+    assert "gone.png can't be read: No such file" in result.exception.message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["datasets"], ["jobs"], ["models"], ["deployments"], ["workers"], ["hosts"], ["projects"], ["token"]],
+)
+def test_every_command_has_help_with_a_sentence_for_each_verb(command: list[str]) -> None:
+    result = runner.invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    listed = result.output.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    verbs = [line.split() for line in listed if not line.startswith("   ")]
+    assert verbs
+    for verb in verbs:
+        assert len(verb) > 2, verb
+
+
+def test_a_person_sees_a_sentence_and_a_script_a_status(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "modelyard.cli", "datasets", "list", "-o", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 6
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: ")
+    assert "`modelyard up` starts it" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_command_line_does_without_tensorflow_and_without_the_services() -> None:
+    code = (
+        "import sys, modelyard.cli.__main__\n"
+        "heavy = {'tensorflow', 'numpy', 'sqlalchemy', 'pydantic', 'modelyard.foundation'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

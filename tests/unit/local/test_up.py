@@ -1,0 +1,42 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from modelyard.local.errors import NotRunning, PortTaken
+from modelyard.local.folder import DataFolder
+from modelyard.local.status import read_status
+from modelyard.local.up import Listener, Wanted, check_port, run, stop
+
+
+@pytest.fixture
+def quiet() -> Listener:
+    return Listener(lambda store: None, lambda name, what: None, lambda address: None)
+
+
+def test_a_taken_port_is_said_and_a_free_one_is_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(PortTaken, match=f"{address} can't be used: Address already in use; .*--port"):
+            check_port(address)
+    check_port(address)
+
+
+async def test_up_on_a_taken_port_starts_nothing(tmp_path: Path, quiet: Listener) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(PortTaken):
+        await run(Wanted(tmp_path / "data", other.getsockname()[1]), quiet)
+    folder = DataFolder(tmp_path / "data")
+    assert folder.supervisor() is None
+    assert not (folder.root / "store.json").exists()
+
+
+def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match=f"nothing runs on {tmp_path}/data"):
+        stop(tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_status_of_nothing_is_that_nothing_runs(tmp_path: Path) -> None:
+    status = read_status(tmp_path / "data")
+    assert not status.running
+    assert status.to_json()["folder"] == f"{tmp_path}/data"
