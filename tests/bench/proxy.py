@@ -159,7 +159,7 @@ def free_port() -> int:
 
 def cpu_s(pid: int) -> float:
     """CPU seconds of a process, to the nanosecond, and of its children that live."""
-    threads = [Path(f"/proc/{pid}/task/{name}") for name in os.listdir(f"/proc/{pid}/task")]
+    threads = list(Path(f"/proc/{pid}/task").iterdir())
     spent = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
     children = [child for thread in threads for child in (thread / "children").read_text().split()]
     return spent + sum(cpu_s(int(child)) for child in children)

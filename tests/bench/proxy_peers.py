@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 import grpc
 
@@ -45,7 +46,7 @@ class Bare(grpc.GenericRpcHandler):
     """Passes bytes on and does nothing else: the floor of a proxy in `grpc.aio`."""
 
     def __init__(self, target: str) -> None:
-        self._call = grpc.aio.insecure_channel(target).unary_unary(PREDICT)
+        self._call: Any = grpc.aio.insecure_channel(target).unary_unary(PREDICT)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> MethodHandler:
         return grpc.unary_unary_rpc_method_handler(self._pass)
@@ -67,7 +68,7 @@ async def serve(address: str, handler: grpc.GenericRpcHandler) -> None:
 class Caller:
     def __init__(self, address: str, token: str, method: str = PREDICT) -> None:
         self._channel = grpc.aio.insecure_channel(address)
-        self._call = self._channel.unary_unary(method)
+        self._call: Any = self._channel.unary_unary(method)
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._body = body()
         self.latencies: list[float] = []

@@ -1,8 +1,8 @@
 """What it costs to create a job: `python -m tests.bench.submit`.
 
     submits/s     CreateJob over gRPC (token, role, validation, two calls of the catalog, request_id, audit), 32 in
-                  flight, against a bare loop of the same durable commits: the same rows, two transactions a job, one after the
-                  other, through the same database layer, on the same disk
+                  flight, against a bare loop of the same durable commits: the same rows, two transactions a job, one
+                  after the other, through the same database layer, on the same disk
     to PREPARING  from the call of CreateJob until an idle worker's acknowledgement is stored
 
 Interleaved pairs; medians, with the smallest and the largest in brackets. The catalog is a process of its own that

@@ -70,7 +70,7 @@ class Running:
             self.process.wait()
 
 
-Startdef launch(folder: Path, *flags: str, front: str, module: str = "modelyard.modelserver") -> Running:
+def launch(folder: Path, *flags: str, front: str, module: str = "modelyard.modelserver") -> Running:
     """A server on a socket in `folder`, perhaps not ready."""
     address, port, log = folder / "s.sock", free_port(), folder / "log"
     words = [f"--grpc_socket_path={address}", "--port=0", f"--rest_api_port={port}", f"--front={front}", *flags]

@@ -57,10 +57,8 @@ def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
     for job in client.jobs.watch(name):
         progress = job.progress
         if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.epochs:
-            say(
-                f"epoch {progress.epoch}/{progress.epochs}",
-                f"{short(job.name)} epoch {progress.epoch}/{progress.epochs}",
-            )
+            line = f"{short(job.name)} epoch {progress.epoch}/{progress.epochs}"
+            say(line, f"{line}  {_metrics(job)}".rstrip())
         else:
             line = f"{short(job.name)} {_stage(job)}"
             say(line, f"{line}: {job.pending_message}" if job.pending_message else line)

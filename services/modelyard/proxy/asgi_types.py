@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from modelyard.foundation import asgi
+from modelyard.proxy.embedding import PEER_HEADER
 from modelyard.proxy.errors import TooLate
 from modelyard.proxy.service import Call, ClientGone
 
@@ -70,4 +72,7 @@ def _still_there(event: Event) -> None:
 
 def peer(scope: Event) -> str:
     client = scope.get("client")
-    return f"{client[0]}:{client[1]}" if client else ""
+    if client:
+        return f"{client[0]}:{client[1]}"
+    # On a unix socket: Envoy has called, and says for whom.
+    return (asgi.header(scope["headers"], PEER_HEADER.encode()) or b"").decode("latin-1")

@@ -19,6 +19,7 @@ from modelyard.foundation.rpc.status import DETAILS_KEY, code_number
 from modelyard.proxy.adapters.grpc_upstream import GrpcUpstream
 from modelyard.proxy.adapters.upstream import Upstream
 from modelyard.proxy.domain import Backend
+from modelyard.proxy.embedding import PEER_HEADER
 from modelyard.proxy.envoy.clusters import FRONT_GRPC, FRONT_REST, front_socket
 from modelyard.proxy.methods import METHODS, Method, Shape, not_offered
 from modelyard.proxy.observed import observed
@@ -136,7 +137,7 @@ def _refusing(path: str) -> Any:
 
 def _peer(metadata: Any, context: Context) -> str:
     """Envoy is who connects; it says for whom."""
-    return next((str(value) for key, value in metadata if key == "x-forwarded-for"), context.peer())
+    return next((str(value) for key, value in metadata if key == PEER_HEADER), context.peer())
 
 
 class _Uvicorn(uvicorn.Server):

@@ -52,9 +52,6 @@ class App:
         self._rest = RestOverAsgi(runtime.predictions, upstream, settings.predictions.max_json_bytes)
         await runtime.start()
         # What is there now stays; young garbage of a few thousand requests is not worth looking through often.
-        import sys
-        if os.environ.get("AB")=="1":
-            sys.setswitchinterval(0.0005)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_YOUNG, 20, 20)

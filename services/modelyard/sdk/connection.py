@@ -113,16 +113,20 @@ class Connection:
 
         Raises ModelyardError's subclasses; Unavailable only if there was no answer yet, or none for PATIENCE_S.
         """
-        answered, tries = 0.0, 0
+        answered, tries, broken = False, 0, 0.0
         while True:
+            started = time.monotonic()
             try:
                 for answer in self.stream(method, request):
-                    answered, tries = time.monotonic(), 0
+                    answered, tries = True, 0
                     if "cursor" in request.DESCRIPTOR.fields_by_name:
                         request.cursor = answer.cursor
                     yield answer
             except Unavailable:
-                if not answered or time.monotonic() - answered > PATIENCE_S:
+                now = time.monotonic()
+                if not tries or now - started > PATIENCE_S:
+                    broken = now
+                if not answered or now - broken > PATIENCE_S:
                     raise
                 time.sleep(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])  # back-off between tries
                 tries += 1

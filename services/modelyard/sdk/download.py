@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from modelyard.api.catalog.v1 import file_service_pb2, file_service_pb2_grpc
 from modelyard.sdk.connection import Connection
-from modelyard.sdk.errors import DataLoss
+from modelyard.sdk.errors import DataLoss, InvalidArgument
 from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.store import Store
 from modelyard.tree import Entry, Manifest, TreeError
@@ -74,6 +74,8 @@ def fetch_files(
 
     Answers the entries, sorted by path.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidArgument(f"{folder} exists and is not an empty folder; name another", reason="FOLDER_NOT_EMPTY")
     folder.mkdir(parents=True, exist_ok=True)
     packs = folder / ".packs"
     try:

@@ -101,7 +101,7 @@ def _fill(items: list[Any], count: int, default: Any) -> list[Any]:
     return items + [items[-1] if items else default] * (count - len(items))
 
 
-def rows(tensor: tensor_pb2.Tensor) -> list[Any]:
+def rows(tensor: tensor_pb2.Tensor) -> Any:
     """Its values as lists in lists, as many deep as it has dimensions; a scalar is the value itself."""
     result = values(tensor)
     for size in reversed(shape(tensor)[1:]):

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import grpc
@@ -167,6 +169,16 @@ class TestDeployments:
         assert again == first
         code, reason, field = await refused(self.stub.CreateDeployment(create(V2, request_id="r-1")))
         assert (code, reason, field) == (Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "request_id")
+
+    async def test_who_changed_what_is_written_down(self) -> None:
+        await self.stub.CreateDeployment(create(V1))
+        await self.stub.UpdateDeployment(update("", "display_name", display_name="Digits"))
+        await self.stub.DeleteDeployment(pb.DeleteDeploymentRequest(name=NAME))
+        await refused(self.stub.CreateDeployment(create(V1, "No")))
+        url = self.installation.settings.sql.url.get_secret_value()
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            rows = database.execute("SELECT action, resource, subject FROM audit ORDER BY id").fetchall()
+        assert rows == [(f"{verb}Deployment", NAME, "tokens/test") for verb in ("Create", "Update", "Delete")]
 
     async def test_validate_only_makes_nothing(self) -> None:
         answer = await self.stub.CreateDeployment(create(V1, validate_only=True))

@@ -11,6 +11,10 @@ from tests.support.background import in_background
 @pytest.fixture(scope="module", params=FRONTS)
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """A proxy that the tests of a module share, on each of the two fronts."""
-    with tempfile.TemporaryDirectory(prefix="proxy-") as folder:
-        with in_background(running_proxy(Path(folder), request.param)) as stack:
-            yield stack
+    with (
+        tempfile.TemporaryDirectory(prefix="proxy-") as folder,
+        in_background(running_proxy(Path(folder), request.param)) as stack,
+    ):
+        yield stack
+        for l in stack.lines:
+            if '"code":"OK"' not in l: print("LINE", l)

@@ -86,7 +86,8 @@ class Inference(Fake):
         sent = -1
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._table.revision != sent)
+                while self._table.revision == sent:
+                    await self._changed.wait()
                 table = self._table
             sent = table.revision
             yield table.SerializeToString()

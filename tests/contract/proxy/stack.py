@@ -112,7 +112,8 @@ def predict_request(name: str = "digits", version: int | None = None, values: Se
 async def call(channel: grpc.aio.Channel, token: str, request: bytes, method: str = PREDICT, **options: Any) -> bytes:
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     options.setdefault("timeout", 20)
-    answer: bytes = await channel.unary_unary(method)(request, metadata=metadata, **options)
+    ask: Any = channel.unary_unary(method)
+    answer: bytes = await ask(request, metadata=metadata, **options)
     return answer
 
 
@@ -126,14 +127,13 @@ async def refused(
     raise AssertionError("the call was not refused")
 
 
-async def version_of(answer: bytes) -> int:
+def version_of(answer: bytes) -> int:
     return predict_pb2.PredictResponse.FromString(answer).model_spec.version.value
 
 
 @asynccontextmanager
 async def running_proxy(folder: Path, front: str, **settings: Any) -> AsyncIterator[Stack]:
     """The whole stack; `settings` are added to the proxy's own."""
-    folder.chmod(0o700)
     stack = Stack(folder, front, Issuers(), Catalog(), Fake("scheduler"), Inference(), asyncio.get_running_loop())
     write_trust(folder / "trust.json", stack.issuers.trust)
     (folder / "token").write_text(stack.issuers.token("service", subject="services/proxy"))

@@ -307,6 +307,17 @@ def test_a_cordoned_worker_gets_nothing_until_it_is_uncordoned(world: World) -> 
     assert world.state_of(job) is JobState.ASSIGNED
 
 
+def test_a_worker_that_was_lost_for_a_week_leaves_the_list_with_what_it_held(world: World) -> None:
+    world.sync()
+    world.run(world.submit())
+    world.wait(20)
+    world.wait(6 * 86_400)
+    assert world.state.held
+    world.wait(86_400)
+    assert not world.state.workers
+    assert not world.state.held
+
+
 def test_a_job_that_runs_too_long_is_stopped_and_fails(world: World) -> None:
     world.sync()
     job = world.submit(max_runtime_s=60)

@@ -47,6 +47,8 @@ class Scheduling(RuleBasedStateMachine):
         self.runs: dict[str, dict[str, AttemptState]] = {name: {} for name in WORKERS}
         self.instances = dict.fromkeys(WORKERS, 0)
         self.every_attempt: set[str] = set()
+        for ask in ASKS:
+            self.submit(ask, 0, None)
 
     def happen(self, event: Event) -> None:
         before = self.state
@@ -100,6 +102,13 @@ class Scheduling(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(sorted(WORKERS)))
     def sync_without_reading_the_answer(self, worker: str) -> None:
+        self._sync(worker, False)
+
+    @rule(worker=st.sampled_from(sorted(WORKERS)))
+    def a_partition_heals(self, worker: str) -> None:
+        """What ran there ran on meanwhile, and the worker says so."""
+        self.sync(worker, False)
+        self.time_passes(25)
         self._sync(worker, False)
 
     @rule(worker=st.sampled_from(sorted(WORKERS)))

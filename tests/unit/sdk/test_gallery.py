@@ -60,7 +60,7 @@ def test_a_set_that_is_not_there_names_the_nearest() -> None:
 @pytest.mark.parametrize("scale", [255, 256])
 def test_floats_become_the_bytes_that_they_were(scale: int) -> None:
     every = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(to_bytes(every / np.float32(scale)), every)
+    assert np.array_equal(to_bytes((every / np.float32(scale)).astype(np.float32)), every)
 
 
 @pytest.mark.parametrize("pixels", [[0.5, 0.1234], [-1 / 256], [1.1]])

@@ -51,13 +51,14 @@ class Installation:
             if self.is_up():
                 say("the installation was up before, so it stays up; stop it: make demo-down")
             return True
-        footprint = self._footprint
-        if self.is_up():
+        footprint, was_up = self._footprint, self.is_up()
+        if was_up:
             footprint = take_footprint(self.folder)
-        try:
-            stop(self._wanted.folder)
-        except NotRunning:
-            say("nothing runs any more")
+            say("stopping")
+            try:
+                stop(self._wanted.folder)
+            except NotRunning as error:
+                say(error.message)
         left = left_behind(self.folder, footprint)
         deadline = time.monotonic() + _SETTLE_S
         while left and time.monotonic() < deadline:
@@ -65,6 +66,6 @@ class Installation:
             left = left_behind(self.folder, footprint)
         for each in left:
             say(f"left behind: {each}")
-        if not left:
+        if was_up and not left:
             say("stopped; no process, port or socket was left behind")
         return not left

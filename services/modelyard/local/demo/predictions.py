@@ -70,5 +70,6 @@ def ask(client: Client, data: HeldOut) -> Answers:
 def _classes(client: Client, images: "NDArray[np.uint8]") -> "NDArray[np.int_]":
     """uint8 [n, 28, 28, 1] -> the most probable class of each."""
     response = client.deployments.predict(DEPLOYMENT, {"image": images})
-    probabilities = np.asarray(rows(response.outputs["probabilities"]), np.float32)
-    return probabilities.argmax(axis=1)
+    probabilities: NDArray[np.float32] = np.asarray(rows(response.outputs["probabilities"]), np.float32)
+    best: NDArray[np.int_] = probabilities.argmax(axis=1)
+    return best

@@ -50,7 +50,7 @@ class Envoy:
         ]
         # The access log goes to our stderr directly: line by line through here it would cost as much as a prediction.
         stderr = os.dup(sys.stderr.fileno())
-        environment = {"AB": os.environ.get("AB",""), "PATH": os.defpath, "LANG": "C.UTF-8", STDERR_VARIABLE: str(stderr), **(self._embedded or {})}
+        environment = {"PATH": os.defpath, "LANG": "C.UTF-8", STDERR_VARIABLE: str(stderr), **(self._embedded or {})}
         try:
             self._child = await Child.start(argv, environment=environment, pass_fds=[stderr], on_line=_pass_on)
         finally:

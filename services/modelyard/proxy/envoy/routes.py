@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from modelyard.proxy.embedding import PEER_HEADER
 from modelyard.proxy.envoy.clusters import CATALOG, FRONT_GRPC, FRONT_REST, INFERENCE, SCHEDULER, STORE
 from modelyard.proxy.settings import ProxySettings
 
@@ -48,10 +49,15 @@ def _predictions(*, embedded: bool) -> list[Json]:
         # The filter answers; Envoy never gets as far as this action.
         unreached = {"direct_response": {"status": 503}}
         return [{"name": "predictions", "match": {"prefix": p}} | unreached for p in PREDICTION_GRPC + PREDICTION_REST]
-    return [
+    routes = [
         *(_plain("predictions", {"prefix": prefix}, FRONT_GRPC) for prefix in PREDICTION_GRPC),
         *(_plain("predictions", {"prefix": prefix}, FRONT_REST) for prefix in PREDICTION_REST),
     ]
+    peer = {
+        "header": {"key": PEER_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+    return [route | {"request_headers_to_add": [peer]} for route in routes]
 
 
 def _store(bucket: str) -> list[Json]:

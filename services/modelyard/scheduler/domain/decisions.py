@@ -26,10 +26,17 @@ class WorkerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerForgotten:
+    """It was lost for long enough to leave the list."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionEnded:
     """The catalog must hear that the job holds its inputs no longer."""
 
     job: Job
 
 
-Decision = JobChanged | AttemptChanged | WorkerChanged | ExecutionEnded
+Decision = JobChanged | AttemptChanged | WorkerChanged | WorkerForgotten | ExecutionEnded

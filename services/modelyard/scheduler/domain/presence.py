@@ -58,11 +58,20 @@ def drain(turn: Turn, name: str) -> None:
 def lose_silent(turn: Turn, heard: frozenset[str]) -> None:
     """Workers whose lease has ended, with all that ran there. Their devices stay taken until they say otherwise."""
     for worker in list(turn.workers.values()):
+        if worker.lost and turn.now >= worker.heartbeat_time + turn.rules.forget_after:
+            _forget(turn, worker)
         if worker.lost or turn.now < worker.lease_end or worker.name in heard:
             continue
         turn.put_worker(replace(worker, lost=True, present=False))
         for attempt in _attempts_on(turn, worker.name):
             lifecycle.lose(turn, attempt, f"{worker.name} was not heard of for a lease's time", held=True)
+
+
+def _forget(turn: Turn, worker: Worker) -> None:
+    for attempt in list(turn.held.values()):
+        if attempt.worker == worker.name:
+            turn.put_attempt(replace(attempt, held=False))
+    turn.forget_worker(worker)
 
 
 def _seen(turn: Turn, event: WorkerSynced, before: Worker | None) -> Worker:

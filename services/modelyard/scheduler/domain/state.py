@@ -19,6 +19,8 @@ class Rules:
     longest_backoff: timedelta = timedelta(seconds=360)
     stop_grace: timedelta = timedelta(seconds=30)
     """How long an attempt may take to checkpoint and stop."""
+    forget_after: timedelta = timedelta(days=7)
+    """A lost worker leaves the list after this long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, ExecutionEnded, JobChanged, WorkerChanged
+from modelyard.scheduler.domain.decisions import (
+    AttemptChanged,
+    Decision,
+    ExecutionEnded,
+    JobChanged,
+    WorkerChanged,
+    WorkerForgotten,
+)
 from modelyard.scheduler.domain.events import Event
 from modelyard.scheduler.domain.jobs import MOVES, Attempt, Job
 from modelyard.scheduler.domain.state import State
@@ -63,6 +70,10 @@ class Turn:
         self.workers[worker.name] = worker
         if durable:
             self._decisions.append(WorkerChanged(worker, news=before is None or _differ(before, worker)))
+
+    def forget_worker(self, worker: Worker) -> None:
+        del self.workers[worker.name]
+        self._decisions.append(WorkerForgotten(worker.name))
 
 
 def _differ(before: Worker, after: Worker) -> bool:

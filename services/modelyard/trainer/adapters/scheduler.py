@@ -29,7 +29,7 @@ from modelyard.trainer.reporter import Report, Unavailable
 
 T = TypeVar("T")
 
-_SYNC_WAIT_S = 10
+_LONGEST_WAIT_S = 10.0
 _SYNC_TIMEOUT_S = 20.0
 _CALL_TIMEOUT_S = 15.0
 _TRANSIENT = (
@@ -58,9 +58,10 @@ class Scheduler:
         self._hostname = hostname
         self._version = version
         self._cursor = ""
+        self._lease_s = 0.0
 
     async def sync(self, found: Found, seen: Sequence[Seen], *, draining: bool, wait: bool) -> Orders:
-        """What I see, what I should do; with `wait` the answer may take 10 s. Raises Unavailable."""
+        """What I see, what I should do; with `wait` the answer may wait for news. Raises Unavailable."""
         request = worker_sync_service_pb2.SyncRequest(
             worker=f"workers/{self._worker}",
             instance_id=self._instance_id,
@@ -71,19 +72,22 @@ class Scheduler:
             tensorflow_version=found.tensorflow_version,
             cursor=self._cursor if wait else "",
         )
-        request.max_wait.seconds = _SYNC_WAIT_S if wait else 0
+        if wait:
+            # A lease counts from when its call was sent: two parked calls in a row must fit into it, with room to spare.
+            request.max_wait.FromMilliseconds(int(min(_LONGEST_WAIT_S, self._lease_s / 4) * 1000))
         for one in seen:
             state = job_pb2.Attempt.STATE_RUNNING if one.running else job_pb2.Attempt.STATE_PREPARING
             request.attempts.add(name=one.attempt, state=state)
         answer = await self._call(self._stub.Sync, request, _SYNC_TIMEOUT_S)
         self._cursor = answer.cursor
+        self._lease_s = answer.lease.ToTimedelta().total_seconds()
         return Orders(
             tuple(_assignment(each) for each in answer.assignments),
             tuple(
                 StopOrder(each.attempt, _STOP_REASONS[each.reason], each.grace.ToTimedelta().total_seconds())
                 for each in answer.stops
             ),
-            answer.lease.ToTimedelta().total_seconds(),
+            self._lease_s,
             answer.drain,
         )
 

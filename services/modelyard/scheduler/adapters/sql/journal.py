@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from modelyard.foundation.sql.engine import Database
 from modelyard.scheduler.adapters.sql.database import add, change, put
@@ -21,7 +21,14 @@ from modelyard.scheduler.adapters.sql.rows import (
     worker_values,
 )
 from modelyard.scheduler.adapters.sql.schema import attempts, audit, jobs, outbox, scheduler, workers
-from modelyard.scheduler.domain.decisions import AttemptChanged, Decision, ExecutionEnded, JobChanged, WorkerChanged
+from modelyard.scheduler.domain.decisions import (
+    AttemptChanged,
+    Decision,
+    ExecutionEnded,
+    JobChanged,
+    WorkerChanged,
+    WorkerForgotten,
+)
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, AttemptState, Job, JobState
 from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.domain.state import Rules, State
@@ -129,6 +136,8 @@ def _store_decisions(
     attempt_rows = [{"job": one.job, "number": one.number, **attempt_values(one)} for one in changed.attempts.values()]
     put(connection, attempts, ("job", "number"), attempt_rows, start_step=0, report_sequence=0)
     put(connection, workers, ("name",), [{"name": one.name, **worker_values(one)} for one in changed.workers.values()])
+    if changed.forgotten:
+        connection.execute(delete(workers).where(workers.c.name.in_(changed.forgotten)))
     ended = [{"job": job.name, "attempt": job.attempt_number, "outcome": job.state.value} for job in changed.ended]
     add(connection, outbox, ended)
 
@@ -138,6 +147,7 @@ class _Changed:
     jobs: dict[str, Job] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
     ended: list[Job] = field(default_factory=list)
 
     def take(self, decision: Decision) -> None:
@@ -148,5 +158,9 @@ class _Changed:
                 self.attempts[decision.attempt.name] = decision.attempt
             case WorkerChanged():
                 self.workers[decision.worker.name] = decision.worker
+                self.forgotten.discard(decision.worker.name)
+            case WorkerForgotten():
+                self.workers.pop(decision.worker, None)
+                self.forgotten.add(decision.worker)
             case ExecutionEnded():
                 self.ended.append(decision.job)
