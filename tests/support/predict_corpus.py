@@ -114,8 +114,24 @@ def corpus() -> Iterator[bytes]:
     yield field(1, spec) + field(2, field(1, b"image") + field(2, floats + unpacked[:5] + field(5, unpacked[6:])))
     integers = b"\x08\x03" + field(2, field(2, b"\x08\x03"))
     yield field(1, spec) + field(2, field(1, b"image") + field(2, integers + b"\x38\x01" + field(7, b"\x02\x03")))
+    # Fields that nobody reads, well-formed and not.
+    for value in (
+        field(15, b""),
+        field(15, field(1, b"type")),
+        field(15, b"x"),
+        field(14, b"\x20\x07"),
+        field(14, b"\x80"),
+    ):
+        yield field(1, spec) + field(2, field(1, b"image") + field(2, tensor + value))
     # Unknown fields of every wire type, everywhere.
-    for unknown in (b"\x78\x01", field(15, b"x"), b"\x7d\0\0\0\0", b"\x79" + bytes(8), b"\x7b\x08\x01\x7c"):
+    tag = {kind: varint(40 << 3 | kind) for kind in (0, 1, 3, 4, 5)}
+    for unknown in (
+        tag[0] + b"\x01",
+        field(40, b"x"),
+        tag[5] + bytes(4),
+        tag[1] + bytes(8),
+        tag[3] + b"\x08\x01" + tag[4],
+    ):
         yield unknown + image
         yield image + unknown
         yield field(1, spec + unknown) + entry

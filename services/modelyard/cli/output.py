@@ -13,11 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 _MISSING = "–"
+_UNLIMITED = 10_000
 
 
 def console() -> Console:
-    """Where people look; what stands in names and messages is text, whatever brackets it has."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    """Where people look; what stands in names and messages is text, whatever brackets it has.
+
+    Into a file or a pipe lines go whole, however long.
+    """
+    width = None if sys.stdout.isatty() else _UNLIMITED
+    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=width is not None)
 
 
 def print_json(value: Any) -> None:

@@ -33,7 +33,9 @@ def main(path: Path) -> int:
         channel.send(
             Failed(FailureClass.INTERNAL, "the job's own library failed; its log has the traceback", text[-8000:])
         )
-        return 1
+        status = 1
+    channel.finish()
+    return status
 
 
 def _run(spec: JobSpec, folder: Path, channel: Channel) -> int:

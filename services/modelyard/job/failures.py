@@ -1,5 +1,7 @@
 """What an exception means to the person whose job it was."""
 
+import errno
+import os
 import traceback
 from pathlib import Path
 
@@ -35,6 +37,8 @@ def describe(error: BaseException, code: Path) -> Failed:
     """The message for the worker; `code` is the folder whose frames the user knows."""
     kind = classify(error)
     text = str(error).strip() or type(error).__name__
+    if kind is FailureClass.STORAGE:
+        text = f"the worker's disk is full; free some space, or use another worker ({text})"
     if kind is FailureClass.USER_CODE:
         text = f"{type(error).__name__}: {text}"
     return Failed(kind, text[:MAX_MESSAGE], user_traceback(error, code))
@@ -44,6 +48,8 @@ def classify(error: BaseException) -> FailureClass:
     """The first known error among the exception and its causes; everything else is the code's own."""
     cause: BaseException | None = error
     while cause is not None:
+        if _disk_is_full(cause):
+            return FailureClass.STORAGE
         if isinstance(cause, tf.errors.ResourceExhaustedError):
             on_gpu = "GPU" in str(cause) or "CUDA" in str(cause)
             return FailureClass.ACCELERATOR_OOM if on_gpu else FailureClass.HOST_OOM
@@ -52,6 +58,13 @@ def classify(error: BaseException) -> FailureClass:
                 return failure
         cause = cause.__cause__
     return FailureClass.USER_CODE
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """TensorFlow has no error of its own for it."""
+    if isinstance(error, tf.errors.OpError):
+        return os.strerror(errno.ENOSPC) in str(error)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def user_traceback(error: BaseException, code: Path) -> str:

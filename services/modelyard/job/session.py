@@ -59,7 +59,7 @@ class Context:
             self._position,
             self._path(spec.checkpoints),
             self._path(spec.resume) if spec.resume else None,
-            spec.checkpoint_every_s,
+            float(spec.parameters.get("checkpoint_every_s") or spec.checkpoint_every_s),
         )
 
     def _path(self, path: str) -> Path:

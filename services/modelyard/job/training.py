@@ -41,7 +41,7 @@ class Training:
         self.folder = folder
         self.resume = (resume, checkpoints.read_state(resume)) if resume else None
         self.checkpoint_every_s = checkpoint_every_s
-        self.step = 0
+        self.step = self.resume[1].step if self.resume else 0
         self.fits = 0
         self.metrics: dict[str, float] = {}
         self.prepared = False
@@ -117,7 +117,6 @@ class FitCallback(keras.callbacks.Callback):
             self._restored_metrics = checkpoints.restore(path, self.model)
             self.model._initial_epoch = state.epoch
             self._epoch, self._skip = state.epoch, state.step_in_epoch
-            training.step = state.step
             training.metrics = dict(state.metrics)
         self._inner = self.model.train_function
         self.model.train_function = self._train

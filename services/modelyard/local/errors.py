@@ -4,6 +4,7 @@ FailedPrecondition
 ├── FolderInUse        another `modelyard up` runs on the data folder
 ├── FolderTooNew       a newer modelyard wrote it
 ├── FolderNotOurs      the folder holds something else
+├── FolderUnusable     the disk or the permissions of the data folder
 ├── PortTaken          somebody listens on the address
 ├── StoreChanged       another object store was asked for than the recorded one
 ├── NotRunning         there is nothing to stop or to ask
@@ -17,6 +18,7 @@ __all__ = [
     "FolderInUse",
     "FolderNotOurs",
     "FolderTooNew",
+    "FolderUnusable",
     "LocalError",
     "NotRunning",
     "PortTaken",
@@ -41,6 +43,12 @@ class FolderNotOurs(FailedPrecondition):
     """The folder holds something else."""
 
     reason = "FOLDER_NOT_OURS"
+
+
+class FolderUnusable(FailedPrecondition):
+    """The data folder can't be read or written."""
+
+    reason = "FOLDER_UNUSABLE"
 
 
 class PortTaken(FailedPrecondition):

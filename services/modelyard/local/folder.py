@@ -11,8 +11,10 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,6 +26,8 @@ from modelyard.local.errors import FolderInUse, FolderNotOurs, FolderTooNew
 
 FORMAT = 1
 LONGEST_SOCKET = "/proxy/metrics-front.sock"
+_FIRST = ("lock", "VERSION.new")
+"""What a start that was broken off at once may leave."""
 _PARTS = ("keys", "config", "db", "logs", "work", "store")
 
 
@@ -51,14 +55,12 @@ class DataFolder:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            if not _locked(lock):
                 raise FolderInUse(
                     f"modelyard already runs on {self.root} (process {self.supervisor()}); "
                     "stop it with `modelyard down`, or choose another folder with --dir",
                     folder=str(self.root),
-                ) from None
+                )
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
             self._stamp()
@@ -71,13 +73,14 @@ class DataFolder:
             os.close(lock)
 
     def supervisor(self) -> int | None:
-        """The pid of the running supervisor; None if none runs."""
+        """The pid of the running supervisor; None if none runs, 0 while it is just starting."""
         try:
             lock = os.open(self._lock_file, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who look do not take each other for a supervisor.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             text = os.pread(lock, 32, 0)
             return int(text) if text.isdigit() else 0
@@ -98,16 +101,24 @@ class DataFolder:
         facts: dict[str, Any] = json.loads(self.up_file.read_text())
         return facts
 
+    def remove_run_folder(self) -> None:
+        """When nothing runs any more: sockets that a killed process left, and the folder in /tmp."""
+        shutil.rmtree(self._run_folder(), ignore_errors=True)
+
     def run_folder(self) -> Path:
         """Where sockets go: `run/`, or a private folder in /tmp where that path is too long for a socket."""
-        run = self.root / "run"
-        if len(os.fsencode(run)) + len(LONGEST_SOCKET) > MAX_UNIX_PATH:
-            digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
-            run = Path(tempfile.gettempdir()) / f"modelyard-{os.getuid()}-{digest}"
+        run = self._run_folder()
         run.mkdir(mode=0o700, exist_ok=True)
         status = run.stat(follow_symlinks=False)
         if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o077:
             raise FolderNotOurs(f"{run} belongs to somebody else or is open to others; remove it", folder=str(run))
+        return run
+
+    def _run_folder(self) -> Path:
+        run = self.root / "run"
+        if len(os.fsencode(run)) + len(LONGEST_SOCKET) > MAX_UNIX_PATH:
+            digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+            run = Path(tempfile.gettempdir()) / f"modelyard-{os.getuid()}-{digest}"
         return run
 
     def _check(self) -> None:
@@ -116,20 +127,44 @@ class DataFolder:
         if not self.root.is_dir():
             raise FolderNotOurs(f"{self.root} is not a folder; choose another with --dir", folder=str(self.root))
         if self._stamp_file.exists():
-            stamp = json.loads(self._stamp_file.read_text())
+            stamp = self._read_stamp()
             if stamp["format"] > FORMAT:
                 raise FolderTooNew(
                     f"{self.root} was written by modelyard {stamp['version']} (format {stamp['format']}); "
                     f"this is {version('modelyard')} (format {FORMAT}): install that version, or choose another --dir",
                     folder=str(self.root),
                 )
-        elif any(path.name != "lock" for path in self.root.iterdir()):
+        elif any(path.name not in _FIRST for path in self.root.iterdir()):
             raise FolderNotOurs(
                 f"{self.root} is not empty and is not a data folder of modelyard; choose another with --dir",
                 folder=str(self.root),
             )
 
+    def _read_stamp(self) -> dict[str, Any]:
+        try:
+            stamp: dict[str, Any] = json.loads(self._stamp_file.read_text())
+            if isinstance(stamp["format"], int) and isinstance(stamp["version"], str):
+                return stamp
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise FolderNotOurs(f"{self._stamp_file} is damaged; restore it or choose another --dir", folder=str(self.root))
+
     def _stamp(self) -> None:
+        """The stamp first: a folder that has it is known again, however far the first start came."""
+        partial = self._stamp_file.with_suffix(".new")
+        partial.write_text(json.dumps({"version": version("modelyard"), "format": FORMAT}) + "\n")
+        partial.replace(self._stamp_file)
         for name in _PARTS:
             self.part(name).mkdir(mode=0o700, exist_ok=True)
-        self._stamp_file.write_text(json.dumps({"version": version("modelyard"), "format": FORMAT}) + "\n")
+
+
+def _locked(lock: int) -> bool:
+    """Whether the lock is this process's now. Who looks whether somebody holds it, holds it for a moment."""
+    for pause_s in (0.01, 0.05, 0.2, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(pause_s)
+        else:
+            return True
+    return False

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from modelyard.foundation.auth.keys import create_key, load_key
 from modelyard.foundation.auth.roles import MACHINE_ROLES, PEOPLE_ROLES
 from modelyard.foundation.auth.tokens import Signer
@@ -24,9 +26,7 @@ _MACHINES = {
 def ensure_identities(folder: DataFolder) -> None:
     """Make what is missing: both authorities' keys, the trust list, the administrator's token; renew the machines'."""
     keys = folder.part("keys")
-    catalog, scheduler = (
-        load_key(path) if path.exists() else create_key(path) for path in (keys / "catalog.key", keys / "scheduler.key")
-    )
+    catalog, scheduler = (_key(keys / name) for name in ("catalog.key", "scheduler.key"))
     write_trust(
         keys / "trust.json",
         {
@@ -39,6 +39,16 @@ def ensure_identities(folder: DataFolder) -> None:
         write_secret(folder.token, signer.sign("users/admin", {"*": "admin"}, ADMIN_TTL_S).token)
     for name, (subject, role) in _MACHINES.items():
         write_secret(keys / f"{name}.token", signer.sign(subject, {"*": role}, MACHINE_TTL_S).token)
+
+
+def _key(path: Path) -> Ed25519PrivateKey:
+    """The key in `path`, made if there is none; complete or not there at all."""
+    if not path.exists():
+        partial = path.with_name(path.name + ".new")
+        partial.unlink(missing_ok=True)
+        create_key(partial)
+        partial.rename(path)
+    return load_key(path)
 
 
 def write_secret(path: Path, text: str) -> None:

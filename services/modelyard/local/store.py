@@ -46,6 +46,12 @@ class Store:
     settings: S3Settings
     process: StoreProcess | None
     """None: somebody else runs it."""
+    own: embedded.EmbeddedStore | None = None
+
+    def sweep(self) -> None:
+        """Once its process has ended: what it leaves outside the data folder."""
+        if self.own is not None:
+            embedded.sweep(self.own)
 
     async def ready(self) -> None:
         """Return once it answers and has the bucket; one that somebody else runs must answer at once."""
@@ -95,7 +101,7 @@ def choose_store(folder: DataFolder, s3_endpoint: str = "") -> Store:
         return _minio(folder, record)
     store = embedded.prepare(folder.part("store"), bucket=BUCKET)
     title = f"SeaweedFS {store.version}, embedded, for evaluation"
-    return Store("embedded", title, store.settings, StoreProcess(store.argv, store.cwd, store.environment))
+    return Store("embedded", title, store.settings, StoreProcess(store.argv, store.cwd, store.environment), store)
 
 
 def _first_choice(s3_endpoint: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ class Supervisor:
         self._last: dict[str, deque[str]] = {}
         self._ready = {process.name: asyncio.Event() for process in processes}
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
+        self._hurried = False
         self.restarts = dict.fromkeys(self._ready, 0)
 
     async def start(self) -> None:
@@ -64,16 +64,22 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Drain all of them, the last started first."""
-        self._stopping = True
-        for process in reversed(self._processes):
-            child = self._children.get(process.name)
-            if child is not None:
-                await child.stop(process.grace_s)
-                self._tell(process.name, "stopped")
         for keeper in self._keepers.values():
             keeper.cancel()
         if self._keepers:
             await asyncio.wait(self._keepers.values())
+        for process in reversed(self._processes):
+            child = self._children.get(process.name)
+            if child is not None:
+                await child.stop(0 if self._hurried else process.grace_s)
+                self._tell(process.name, "stopped")
+
+    def hurry(self) -> None:
+        """End all of them now, those that `stop` is draining too."""
+        self._hurried = True
+        for child in self._children.values():
+            if child.running:
+                child.kill()
 
     def pids(self) -> dict[str, int]:
         """Of the running processes."""
@@ -88,20 +94,33 @@ class Supervisor:
         while True:
             self._tell(process.name, "starting" if not failures else "restarting")
             started = time.monotonic()
-            child = await self._launch(process, writer)
-            if await self._became_ready(process, child):
-                self._ready[process.name].set()
-                self._tell(process.name, "ready")
-            elif not self._ready[process.name].is_set() and not self._stopping:
-                await child.stop(1)
-                raise ProcessDidNotStart(self._why(process.name, child), process=process.name)
-            ended = await child.wait()
-            if self._stopping:
-                return
+            try:
+                how = await self._run_once(process, writer)
+            except OSError as error:
+                if not self._ready[process.name].is_set():
+                    raise ProcessDidNotStart(
+                        f"{process.name} can't be started: {error}", process=process.name
+                    ) from error
+                how = f"can't be started: {error}"
             failures = 1 if time.monotonic() - started > SETTLED_S else failures + 1
             self.restarts[process.name] += 1
-            log.warning("a process has ended and is started again", extra={"name": process.name, "how": str(ended)})
-            await asyncio.sleep(min(0.25 * 2**failures, MAX_BACKOFF_S))  # back-off between starts
+            log.warning("a process has ended and is started again", extra={"which": process.name, "how": how})
+            await asyncio.sleep(min(0.25 * 2 ** min(failures, 8), MAX_BACKOFF_S))  # back-off between starts
+
+    async def _run_once(self, process: Process, writer: logging.Logger) -> str:
+        """From its start to its end, and how it ended. Raises OSError, or ProcessDidNotStart the first time."""
+        child = await self._launch(process, writer)
+        if await self._became_ready(process, child):
+            self._ready[process.name].set()
+            self._tell(process.name, "ready")
+        elif not self._ready[process.name].is_set():
+            why = self._why(process.name, child)
+            await child.stop(1)
+            raise ProcessDidNotStart(why, process=process.name)
+        elif child.running:
+            log.error("a process does not become ready", extra={"which": process.name})
+            await child.stop(1)
+        return str(await child.wait())
 
     async def _launch(self, process: Process, writer: logging.Logger) -> Child:
         last = self._last[process.name] = deque[str](maxlen=30)

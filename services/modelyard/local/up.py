@@ -17,7 +17,7 @@ from typing import Any
 
 from modelyard.foundation.addresses import TcpAddress, parse_listen
 from modelyard.foundation.telemetry import logs
-from modelyard.local.errors import NotRunning, PortTaken, ProcessDidNotStart
+from modelyard.local.errors import FolderUnusable, NotRunning, PortTaken, ProcessDidNotStart
 from modelyard.local.folder import DataFolder
 from modelyard.local.identities import ensure_identities
 from modelyard.local.processes import plan
@@ -56,14 +56,40 @@ class Listener:
 
 
 async def run(wanted: Wanted, listener: Listener) -> None:
-    """Start everything, keep it running, drain on SIGTERM or SIGINT.
+    """Start everything, keep it running, drain on SIGTERM or SIGINT; a second one ends everything at once.
 
     Raises FailedPrecondition's subclasses with a sentence, and has left nothing running then.
     """
-    stop = asyncio.Event()
+    stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopping.asked)
     folder = DataFolder(wanted.folder)
+    try:
+        await _run(wanted, listener, folder, stopping)
+    except OSError as error:
+        raise FolderUnusable(
+            f"the data folder {folder.root} can't be used: {error.strerror or error}"
+            + (f" ({error.filename})" if error.filename else ""),
+            folder=str(folder.root),
+        ) from error
+
+
+class Stopping:
+    """Whether it was asked to stop, and whether it was asked twice."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.again: Callable[[], None] = lambda: None
+
+    def asked(self) -> None:
+        """A signal has come."""
+        if self.event.is_set():
+            self.again()
+        self.event.set()
+
+
+async def _run(wanted: Wanted, listener: Listener, folder: DataFolder, stopping: Stopping) -> None:
+    stop = stopping.event
     with folder.claimed():
         check_port(wanted.address)
         _log_to(folder.part("logs") / "up.log")
@@ -71,6 +97,7 @@ async def run(wanted: Wanted, listener: Listener) -> None:
         store = choose_store(folder, wanted.s3_endpoint)
         listener.store(store)
         supervisor = Supervisor(plan(folder, wanted.address, store), store, folder.part("logs"), listener.process)
+        stopping.again = supervisor.hurry
         try:
             await _until(stop, supervisor.start())
             if not stop.is_set():
@@ -79,6 +106,8 @@ async def run(wanted: Wanted, listener: Listener) -> None:
                 await _until(stop, _renew_tokens(folder))
         finally:
             await supervisor.stop()
+            store.sweep()
+            folder.remove_run_folder()
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -128,6 +157,8 @@ def check_port(address: str) -> None:
 
 
 def _log_to(path: Path) -> None:
+    # On a full disk lines are lost, here and in the processes' logs; complaining about each would help nobody.
+    logging.raiseExceptions = False
     logs.configure("up", stream=path.open("a", buffering=1))
 
 
@@ -140,9 +171,10 @@ def start_detached(wanted: Wanted) -> str:
     command = [sys.executable, "-m", "modelyard.cli", "up", "--dir", str(wanted.folder), "--port", str(wanted.port)]
     if wanted.s3_endpoint:
         command += ["--s3-endpoint", wanted.s3_endpoint]
-    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    process: subprocess.Popen[bytes] | None = None
     output = folder.root.with_name(folder.root.name + ".starting")
     try:
+        folder.root.parent.mkdir(parents=True, exist_ok=True)
         with output.open("w") as file:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
@@ -155,10 +187,12 @@ def start_detached(wanted: Wanted) -> str:
                 raise ProcessDidNotStart(output.read_text().strip() or f"`up` ended with status {process.returncode}")
             time.sleep(0.1)  # the file appears once everything is ready
     except KeyboardInterrupt:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        process.wait(STOP_TIMEOUT_S)
+        if process is not None:
+            process.terminate()
+            process.wait(STOP_TIMEOUT_S)
         raise
+    except OSError as error:
+        raise FolderUnusable(f"{folder.root} can't be made: {error.strerror}", folder=str(folder.root)) from error
     finally:
         output.unlink(missing_ok=True)
 
@@ -166,11 +200,13 @@ def start_detached(wanted: Wanted) -> str:
 def stop(folder_path: Path) -> None:
     """Stop the installation of a data folder and wait until it is gone. Raises NotRunning."""
     folder = DataFolder(folder_path)
-    pid = folder.supervisor()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while (pid := folder.supervisor()) == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)  # it has the lock, and is about to write its pid
     if not pid:
         raise NotRunning(f"nothing runs on {folder.root}", folder=str(folder.root))
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     while folder.supervisor() == pid:
         if time.monotonic() > deadline:
             raise NotRunning(

@@ -118,8 +118,8 @@ class Batcher:
         self._lanes: deque[Lane] = deque()
         """Lanes with waiting requests, the longest waiting first."""
         self._closed = False
-        self.batches = 0
-        self.batched_rows = 0
+        self.calls = 0
+        self.rows = 0
         self._thread = threading.Thread(target=self._work, name="tensorflow", daemon=True)
         self._thread.start()
 
@@ -177,8 +177,8 @@ class Batcher:
 
     def _run(self, lane: Lane, requests: list[Waiting]) -> "list[tuple[Outcome, int] | Exception]":
         rows = sum(request.rows for request in requests)
-        self.batches += 1
-        self.batched_rows += rows
+        self.calls += 1
+        self.rows += rows
         try:
             outcome = lane.call(requests, self._padded(lane, rows))
         except Exception as error:  # noqa: BLE001 - each request is told
@@ -246,5 +246,11 @@ class BatchingEngine:
         self._direct.close()
 
     @property
-    def mean_batch_rows(self) -> float:
-        return self._batcher.batched_rows / max(self._batcher.batches, 1)
+    def calls(self) -> int:
+        """Calls of signatures."""
+        return self._batcher.calls + self._direct.calls
+
+    @property
+    def rows(self) -> int:
+        """Rows that were in them."""
+        return self._batcher.rows + self._direct.rows

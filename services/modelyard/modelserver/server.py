@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from modelyard.foundation.errors import ModelyardError
 from modelyard.modelserver.batching import BatchingEngine, Limits
 from modelyard.modelserver.engine import DirectEngine
+from modelyard.modelserver.errors import UsageError
 from modelyard.modelserver.fastpath import FastPath
 from modelyard.modelserver.flags import Options
 from modelyard.modelserver.health import Health
 from modelyard.modelserver.management import Management
+from modelyard.modelserver.model_config import read
 from modelyard.modelserver.models import Load, LoadPolicy, Models
 from modelyard.modelserver.predict import Predictor, not_offered
 from modelyard.modelserver.rest import Rest
@@ -90,11 +93,33 @@ class ModelServer:
         gc.collect()
         gc.freeze()
         log.info("serving", extra={"models": [target.name for target in self._targets]})
+        async with asyncio.TaskGroup() as watchers:
+            watchers.create_task(self._follow_folders())
+            watchers.create_task(self._follow_configuration())
+            await asyncio.Event().wait()
+
+    async def _follow_folders(self) -> None:
         if self._options.file_system_poll_wait_seconds > 0:
             await self.models.follow(self._options.file_system_poll_wait_seconds)
-        await asyncio.Event().wait()
+
+    async def _follow_configuration(self) -> None:
+        """A file that cannot be used changes nothing."""
+        wait_s, path = self._options.model_config_file_poll_wait_seconds, Path(self._options.model_config_file)
+        current = list(self._targets)
+        while self._options.model_config_file and wait_s > 0:
+            await asyncio.sleep(wait_s)
+            try:
+                targets = await asyncio.to_thread(read, path)
+                if targets != current:
+                    current = targets
+                    await self.models.reload(targets)
+            except (UsageError, ModelyardError) as error:
+                log.warning("configuration not taken", extra={"file": str(path), "error": str(error)})
 
     def close(self) -> None:
+        """After the last call was answered."""
+        rows, calls = self._engine.rows, self._engine.calls
+        log.info("drained", extra={"rows": rows, "calls": calls, "mean_batch_rows": round(rows / max(calls, 1), 2)})
         self._engine.close()
 
     def _load(self, name: str, version: int, folder: Path) -> Servable:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelyard.api.serving.v1 import tensor_pb2 as pb
-from modelyard.proxy.errors import BadRequest
+from modelyard.proxy.errors import AnswerTooLarge, BadAnswer, BadRequest
 
 _CODES: dict[int, str] = {
     pb.DT_FLOAT: "f",
@@ -46,6 +46,7 @@ _VALUES: dict[int, str] = {
     pb.DT_STRING: "string_val",
 }
 _REALS: frozenset[int] = frozenset((pb.DT_FLOAT, pb.DT_DOUBLE, pb.DT_HALF, pb.DT_BFLOAT16))
+MAX_ELEMENTS = 16_000_000
 _BYTES_SUFFIX = "_bytes"
 
 
@@ -71,30 +72,54 @@ def to_tensor(value: object, dtype: int, field: str) -> pb.Tensor:
 def from_tensor(tensor: pb.Tensor, name: str) -> tuple[list[int], list[Any]]:
     """Shape, and the elements in row-major order as they stand in JSON."""
     shape = [dim.size for dim in tensor.tensor_shape.dim]
-    count = 1
-    for size in shape:
-        count *= size
+    count = _count(shape, name)
     if tensor.dtype not in _VALUES:
         raise BadRequest(f"the output {name} has a type that JSON has no form for ({_name(tensor.dtype)}); use gRPC")
     if tensor.tensor_content:
-        numbers = array.array(_CODES[tensor.dtype], tensor.tensor_content)
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        flat: list[Any] = list(numbers)
+        flat = _elements(tensor, name)
     else:
         flat = list(getattr(tensor, _VALUES[tensor.dtype]))
         if flat and len(flat) < count:
             flat += flat[-1:] * (count - len(flat))
+    if len(flat) != count:
+        raise BadAnswer(f"the model server's output {name} does not have as many elements as its shape says")
     return shape, _shown(flat, tensor.dtype, name)
 
 
 def nested(shape: Sequence[int], flat: list[Any]) -> Any:
     """Lists of lists; a scalar is its only element."""
     if not shape:
-        return flat[0] if flat else None
+        return flat[0]
+    if not flat:
+        return [nested(shape[1:], flat) for _ in range(shape[0])] if len(shape) > 1 else []
     for size in reversed(shape[1:]):
-        flat = [flat[at : at + size] for at in range(0, len(flat), size)] if size else []
+        flat = [flat[at : at + size] for at in range(0, len(flat), size)]
     return flat
+
+
+def _count(shape: Sequence[int], name: str) -> int:
+    """How many elements; a few bytes of a hostile answer must not become gigabytes of JSON."""
+    count = lists = 1
+    for size in shape:
+        if size < 0:
+            raise BadAnswer(f"the model server's output {name} has no shape")
+        count *= size
+        lists *= max(size, 1)
+    if lists > MAX_ELEMENTS:
+        raise AnswerTooLarge(f"the output {name} has more than {MAX_ELEMENTS} elements; use gRPC, or ask for less")
+    return count
+
+
+def _elements(tensor: pb.Tensor, name: str) -> list[Any]:
+    if tensor.dtype not in _CODES:
+        raise BadAnswer(f"the model server's output {name} cannot be read")
+    try:
+        numbers = array.array(_CODES[tensor.dtype], tensor.tensor_content)
+    except ValueError:
+        raise BadAnswer(f"the model server's output {name} ends within an element") from None
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return list(numbers)
 
 
 def _flattened(value: object, field: str) -> tuple[list[int], list[Any]]:

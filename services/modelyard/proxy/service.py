@@ -34,7 +34,8 @@ from modelyard.proxy.payload import Payload
 from modelyard.proxy.settings import PredictionLimits
 
 OK = 0
-_UNAVAILABLE = 14
+_CANCELLED, _UNAVAILABLE = 1, 14
+_WENT_AWAY = (_CANCELLED, _UNAVAILABLE)
 _ATTEMPTS = 2
 _KNOWN = 10_000
 
@@ -162,7 +163,11 @@ class Predictions:
         return route
 
     async def forward(self, call: Call, spec: ModelSpec, send: Forward) -> Outcome:
-        """The answer of one model server; a second one is asked where the first has seen nothing of the request."""
+        """The answer of one model server.
+
+        A second one is asked where the first has seen nothing of the request, and where it went away because the route
+        table has dropped it: a prediction changes nothing, so a switch of versions need not fail it.
+        """
         tried: list[str] = []
         while True:
             route = find(self._table, spec)
@@ -174,7 +179,7 @@ class Predictions:
                 if not self._again(route, spec, tried):
                     raise _lost(route) from None
             else:
-                if outcome.code != _UNAVAILABLE or not self._left(backend) or not self._again(route, spec, tried):
+                if outcome.code not in _WENT_AWAY or not self._left(backend) or not self._again(route, spec, tried):
                     return outcome
             self._metrics.retried(route.deployment)
 

@@ -84,7 +84,8 @@ class ConnectionLimits(Section):
     max_connections: int = Field(default=4096, ge=1)
     """Clients connected at once."""
     max_streams_per_connection: int = Field(default=256, ge=1)
-    max_header_kib: int = Field(default=16, ge=4, le=96)
+    max_header_kib: int = Field(default=64, ge=16, le=96)
+    """A call's metadata. On HTTP/2 a longer one is reset without a word, so it is well above what services accept."""
     idle_s: float = Field(default=300.0, gt=0)
     """A connection without calls is closed after this."""
     max_heap_bytes: int = Field(default=4 * 1024 * 1024 * 1024, ge=256 * 1024 * 1024)

@@ -24,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source, Sources
+from modelyard.sdk.png import HEAD_BYTES, ordinary_shape
 
 DESCRIPTION_FILE = "modelyard.dataset.json"
 FORMAT = 1
@@ -177,6 +178,9 @@ def _picture(path: str, source: Source, rule: str) -> _Picture:
     segments = path.split("/")
     split = segments[0] if rule == "folder" else hash_split(path)
     try:
+        shape = ordinary_shape(source.read(0, HEAD_BYTES))
+        if shape is not None:
+            return _Picture(split, segments[-2], *shape, "PNG")
         with Image.open(source.location or BytesIO(source.content)) as image:
             width, height = image.size
             return _Picture(split, segments[-2], height, width, _CHANNELS.get(image.mode, 3), image.format or "")

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from modelyard.job.messages import Failed as ChildFailed
 from modelyard.job.messages import Progress as ChildProgress
 from modelyard.job.messages import Stopped as ChildStopped
 from modelyard.trainer.checkpoints import CheckpointPublisher, Published
-from modelyard.trainer.child import TrainingProcess
+from modelyard.trainer.child import PROGRAM, TrainingProcess
 from modelyard.trainer.domain import (
     AttemptFailed,
     AttemptStopped,
@@ -35,9 +36,16 @@ from modelyard.trainer.domain import (
     StopReason,
     Succeeded,
     died,
+    disk_failed,
 )
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LAST_CHECKPOINT_S = 60.0
+"""How long the end of training waits for its last checkpoint to be stored."""
+MAX_METRICS, MAX_METRIC_NAME = 200, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +53,33 @@ class Work:
     """What an attempt shall do."""
 
     attempt: str
-    code: Path
-    """The template's folder."""
-    entry: str
-    """What to run in it."""
-    parameters: Mapping[str, Any]
     dataset_version: str
     dataset_digest: str
     model: str
     devices: tuple[Device, ...]
     cpu_threads: int
     checkpoint_every_s: float
+    visible_gpus: str = ""
+    """The worker's own CUDA_VISIBLE_DEVICES, by which it numbers its GPUs; empty: all of the machine's."""
+    code: Path = Path()
+    """The template's folder."""
+    entry: str = ""
+    """What to run in it."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    """Why this worker can't run it."""
+    program: tuple[str, ...] = PROGRAM
+    """What a job's process runs, before the path of job.json."""
 
     @property
     def number(self) -> int:
         """Which attempt of its job."""
         return int(self.attempt.rpartition("/")[2])
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """As the job's process wants them."""
+        return tuple(device.name_in_job(self.visible_gpus) for device in self.devices)
 
     @property
     def job(self) -> str:
@@ -79,7 +98,7 @@ class Resume:
 class Inputs(Protocol):
     """Where an attempt's inputs come from."""
 
-    async def begin(self) -> Resume | None:
+    async def begin(self, reporter: Reporter) -> Resume | None:
         """Tell the catalog that the attempt has begun; answers the newest checkpoint."""
 
     def dataset(self, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
@@ -114,6 +133,8 @@ class AttemptRun:
         self._exported: Exported | None = None
         self._failed: ChildFailed | None = None
         self._stopped = False
+        self._ending = False
+        self._metrics_left_out = False
 
     @property
     def running(self) -> bool:
@@ -127,80 +148,108 @@ class AttemptRun:
 
     async def run(self) -> Outcome:
         """Never raises but when cancelled; whatever happens, no process and no folder is left."""
-        self._task = asyncio.create_task(self._run(), name=f"attempt {self.work.attempt}")
-        try:
-            return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            if not self._task.cancelled():
-                self._task.cancel()
-                await asyncio.wait([self._task])
-                raise
+        if self._stopping is not None:
             return Stopped()
+        task = self._task = asyncio.create_task(self._run(), name=f"attempt {self.work.attempt}")
+        try:
+            await asyncio.wait((task,))
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+            await asyncio.to_thread(self._workspace.remove)
+        return Stopped() if task.cancelled() else task.result()
 
     def stop(self, reason: StopReason, grace_s: float) -> None:
-        """End early. One that saves gets `grace_s` to checkpoint; the others end at once."""
-        if self._stopping is not None and (self._stopping is reason or not self._stopping.saves):
+        """End early. One that saves gets `grace_s` to checkpoint, or to finish what it has trained; the others end at
+        once, unless their model is becoming a version in this very moment."""
+        if self._stopping is not None and not reason.outranks(self._stopping):
             return
         self._stopping = reason
-        if self._task is None:
-            return
-        if reason.saves and self._process is not None:
-            self._process.say(Stop())
-            asyncio.get_running_loop().call_later(grace_s, self._task.cancel)
+        if reason.saves and (self._process is not None or self._exported is not None):
+            if self._process is not None:
+                self._process.say(Stop())
+            asyncio.get_running_loop().call_later(grace_s, self._end)
         else:
+            self._end()
+
+    def _end(self) -> None:
+        """Cancelled once only: a second time would break off what the first one has to tidy up."""
+        if self._task is not None and not self._ending:
+            self._ending = True
             self._task.cancel()
 
     async def _run(self) -> Outcome:
         try:
+            if self.work.problem:
+                raise AttemptFailed(FailureClass.INTERNAL, self.work.problem)
             async with self._inputs_ready() as resume:
                 await self._train(resume)
             assert self._exported is not None
-            version = await self._outputs.register(
-                self._workspace.folder / self._exported.path, self._exported.metrics, self._reporter
-            )
+            exported = self._exported
+            folder = self._workspace.inside(exported.path)
+            version = await self._outputs.register(folder, exported.metrics, self._reporter)
             return Succeeded(version)
         except AttemptStopped:
             return Stopped()
         except AttemptFailed as error:
             return Failed(error.failure_class, error.message, error.detail)
         except OSError as error:
-            return Failed(FailureClass.STORAGE, f"this worker's disk can't be used: {error}")
-        finally:
-            self._workspace.remove()
+            return disk_failed(error)
+        except Exception:
+            log.exception("an attempt failed in a way that nobody thought of", extra={"attempt": self.work.attempt})
+            return Failed(FailureClass.INTERNAL, "the worker itself failed; its log has the traceback")
 
     @contextlib.asynccontextmanager
     async def _inputs_ready(self) -> AsyncIterator[Resume | None]:
-        self._workspace.create()
-        resume = await self._inputs.begin()
+        await asyncio.to_thread(self._workspace.create)
+        resume = await self._inputs.begin(self._reporter)
+        self._go_on()
         async with self._inputs.dataset(self._reporter) as dataset:
+            self._go_on()
             self._workspace.dataset.symlink_to(dataset, target_is_directory=True)
             if resume is not None:
                 await self._inputs.checkpoint(resume, self._workspace.resume, self._reporter)
+                self._go_on()
                 self._reporter.start_step = resume.step
                 self._reporter.progress.step = self._reporter.progress.checkpoint_step = resume.step
             yield resume
 
+    def _go_on(self) -> None:
+        """A call that was given up too late has answered all the same; the attempt ends here then."""
+        if self._stopping is not None:
+            raise AttemptStopped
+
     async def _train(self, resume: Resume | None) -> None:
         """Run the job's process until it has exported its model."""
-        ours, theirs = socket.socketpair()
-        self._workspace.job_file.write_text(self._spec(resume, theirs.fileno()).to_json())
         self._reporter.progress.stage = "preparing"
         self._reporter.changed(urgent=True)
-        process = self._process = await TrainingProcess.start(
-            self._workspace.job_file, ours, theirs, self._reporter.line
-        )
+        process = self._process = await self._started(resume)
         try:
-            async with CheckpointPublisher(self._outputs.store_checkpoint) as publisher:
-                if self._stopping is not None:
-                    process.say(Stop())
+            if self._stopping is not None:
+                process.say(Stop())
+            async with CheckpointPublisher(
+                self._outputs.store_checkpoint, lambda: self.stop(StopReason.STALE, 0), self._reporter.line
+            ) as publisher:
                 async for message in process.messages():
                     self._take(message, process, publisher)
                 status = await process.wait()
-                await publisher.finish()
+                await publisher.finish(LAST_CHECKPOINT_S)
             self._judge(status, process)
         finally:
             await process.close()
             self._process = None
+
+    async def _started(self, resume: Resume | None) -> TrainingProcess:
+        ours, theirs = socket.socketpair()
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(ours)
+            undo.enter_context(theirs)
+            self._workspace.job_file.write_text(self._spec(resume, theirs.fileno()).to_json())
+            undo.pop_all()
+        return await TrainingProcess.start(
+            self.work.program, self._workspace.job_file, ours, theirs, self._reporter.line
+        )
 
     def _spec(self, resume: Resume | None, fd: int) -> JobSpec:
         return JobSpec(
@@ -211,7 +260,7 @@ class AttemptRun:
             fd=fd,
             parameters=self.work.parameters,
             seed=int(self.work.parameters.get("seed", 0)),
-            devices=tuple(device.tensorflow_name for device in self.work.devices),
+            devices=self.work.device_names,
             cpu_threads=self.work.cpu_threads,
             checkpoint_every_s=self.work.checkpoint_every_s,
             resume="resume" if resume else "",
@@ -234,20 +283,36 @@ class AttemptRun:
                 progress.step, progress.total_steps = message.step, message.total_steps
                 progress.epoch, progress.epochs = message.epoch, message.epochs
                 progress.examples_per_second = message.examples_per_s
-                progress.metrics.update(message.metrics)
+                progress.metrics.update(
+                    {name: value for name, value in message.metrics.items() if self._may_report(name)}
+                )
                 self._reporter.changed()
             case Metric():
-                self._reporter.point(message.step, message.name, message.value)
-                progress.metrics[message.name] = message.value
-                self._reporter.changed()
+                if self._may_report(message.name):
+                    self._reporter.point(message.step, message.name, message.value)
+                    progress.metrics[message.name] = message.value
+                    self._reporter.changed()
             case Checkpoint():
-                publisher.add(message.step, self._workspace.folder / message.path, self._published(process))
+                publisher.add(message.step, self._workspace.inside(message.path), self._published(process))
             case Exported():
                 self._exported = message
             case ChildFailed():
                 self._failed = message
             case ChildStopped():
                 self._stopped = True
+
+    def _may_report(self, metric: str) -> bool:
+        """Whether it is one of few enough metrics; every report carries all of them."""
+        known = self._reporter.progress.metrics
+        if metric in known or (len(known) < MAX_METRICS and len(metric) <= MAX_METRIC_NAME):
+            return True
+        if not self._metrics_left_out:
+            self._metrics_left_out = True
+            self._reporter.line(
+                f"metric {metric[:MAX_METRIC_NAME]!r} is left out, as all that come: a job may report {MAX_METRICS} "
+                f"metrics with names of at most {MAX_METRIC_NAME} characters"
+            )
+        return False
 
     def _published(self, process: TrainingProcess) -> Published:
         def published(step: int) -> None:
@@ -264,7 +329,7 @@ class AttemptRun:
             raise AttemptFailed(
                 FailureClass(failed.failure_class), failed.message, failed.traceback or process.last_lines
             )
-        if self._stopped and self._stopping is not None:
+        if self._stopped:
             raise AttemptStopped
         if status != 0 or self._exported is None:
             raise died(status, process.last_lines)

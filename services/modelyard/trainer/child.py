@@ -1,11 +1,12 @@
 """A job's process: an inherited socket to talk over, pipes for what it prints, no credentials."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from modelyard.foundation.sync.children import Child
@@ -20,12 +21,12 @@ from modelyard.job.messages import (
 )
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 
+PROGRAM = (sys.executable, "-m", "modelyard.job")
 LAST_LINES = 40
-_STOP_GRACE_S = 3.0
 
 
 class TrainingProcess:
-    """Runs `python -m modelyard.job job.json` in a workspace. Close it whatever happens."""
+    """A job's program in its workspace. Close it whatever happens."""
 
     def __init__(
         self, child: Child, last: deque[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -37,25 +38,36 @@ class TrainingProcess:
 
     @classmethod
     async def start(
-        cls, job_file: Path, ours: socket.socket, theirs: socket.socket, printed: Callable[[str], None]
+        cls,
+        program: Sequence[str],
+        job_file: Path,
+        ours: socket.socket,
+        theirs: socket.socket,
+        printed: Callable[[str], None],
     ) -> "TrainingProcess":
-        """Start the process with `theirs`, whose number job.json names; every line that it prints goes to `printed`."""
+        """Start `program job_file` with `theirs`, whose number the file names; `printed` gets the lines that it prints.
+
+        Both sockets are this call's to close, also when it fails or is cancelled.
+        """
         last = deque[str](maxlen=LAST_LINES)
 
         def keep(stream: str, line: str) -> None:
             last.append(line)
             printed(line)
 
-        child = await Child.start(
-            [sys.executable, "-m", "modelyard.job", str(job_file)],
-            environment=_environment(job_file.parent),
-            cwd=job_file.parent,
-            pass_fds=(theirs.fileno(),),
-            on_line=keep,
-        )
-        theirs.close()
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
+        with theirs, contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            child = await Child.start(
+                [*program, str(job_file)],
+                environment=_environment(job_file.parent),
+                cwd=job_file.parent,
+                pass_fds=(theirs.fileno(),),
+                on_line=keep,
+            )
+            undo.callback(child.kill)
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
+            undo.pop_all()
         return cls(child, last, reader, writer)
 
     @property
@@ -88,9 +100,11 @@ class TrainingProcess:
         return -ended.signal if ended.signal is not None else ended.code or 0
 
     async def close(self) -> None:
-        """Make sure that it and everything that it started is gone."""
+        """End it and everything that it started, at once: one that shall save was told so before."""
+        if self._child.running:
+            self._child.kill()
         self._writer.close()
-        await self._child.stop(_STOP_GRACE_S)
+        await self._child.wait()
 
 
 def _environment(workspace: Path) -> dict[str, str]:

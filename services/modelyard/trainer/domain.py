@@ -1,5 +1,6 @@
 """What an attempt is and how it can end. Pure."""
 
+import errno
 import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,10 +32,12 @@ class StopReason(StrEnum):
         """Whether the job shall checkpoint first: it goes on later."""
         return self is StopReason.PREEMPTED
 
-    @property
-    def silent(self) -> bool:
-        """Whether nothing may be stored or reported any more."""
-        return self is StopReason.STALE
+    def outranks(self, other: "StopReason") -> bool:
+        """Whether this one counts when the attempt was told to stop for `other` before."""
+        return _RANK[self] > _RANK[other]
+
+
+_RANK = {StopReason.PREEMPTED: 0, StopReason.TIMEOUT: 1, StopReason.CANCELLED: 1, StopReason.STALE: 2}
 
 
 class AttemptFailed(Exception):
@@ -85,25 +88,26 @@ class Device:
     memory_bytes: int = 0
     problem: str = ""
 
-    @property
-    def tensorflow_name(self) -> str:
-        """As a job's process wants it."""
-        return "cpu" if self.kind == "cpu" else f"{self.kind}:{self.index}"
+    def __str__(self) -> str:
+        return " ".join(part for part in (f"{self.kind}:{self.index}", self.model, self.problem) if part)
+
+    def name_in_job(self, visible_gpus: str) -> str:
+        """As a job's process wants it: `cpu`, or `gpu:` and what its CUDA_VISIBLE_DEVICES shall name.
+
+        `visible_gpus` is this process's own CUDA_VISIBLE_DEVICES: TensorFlow numbers what is named there from 0.
+        """
+        if self.kind == "cpu":
+            return "cpu"
+        names = visible_gpus.split(",") if self.kind == "gpu" and visible_gpus else []
+        return f"{self.kind}:{names[self.index] if self.index < len(names) else self.index}"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a machine has."""
+    """What a machine has, also what TensorFlow can't use of it."""
 
     devices: tuple[Device, ...]
     tensorflow_version: str = ""
-    problem: str = ""
-    """Why TensorFlow can't be used at all; empty if it can."""
-
-    @property
-    def usable(self) -> tuple[Device, ...]:
-        """What can be given to jobs."""
-        return () if self.problem else tuple(device for device in self.devices if not device.problem)
 
 
 @dataclass(slots=True)
@@ -120,6 +124,14 @@ class Progress:
     done_bytes: int = 0
     total_bytes: int = 0
     checkpoint_step: int = 0
+
+
+def disk_failed(error: OSError) -> Failed:
+    """What an error of this worker's disk means to whose job it was."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failed(FailureClass.STORAGE, f"this worker's disk is full{where}; free some space")
+    return Failed(FailureClass.STORAGE, f"this worker's disk can't be used{where}: {error.strerror or error}")
 
 
 def died(exit_status: int, last_lines: str) -> AttemptFailed:

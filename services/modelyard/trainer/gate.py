@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+import zipfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,12 @@ from numpy.typing import NDArray
 from modelyard.api.serving.v1 import predict_pb2
 from modelyard.foundation.config import ChannelSettings
 from modelyard.foundation.rpc.channel import connect
-from modelyard.foundation.sync.children import Child
+from modelyard.foundation.sync.children import Child, Exit
 from modelyard.sdk.tensors import encode, shape, values
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 
 GOLDEN_FILE = "golden.npz"
+FOLDER_PREFIX = "modelyard-gate-"
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-5
 """Kernels of another batch size add in another order; a probability moves by about 1e-7."""
 _START_TIMEOUT_S = 180.0
@@ -53,10 +56,13 @@ class Checked:
     """Its answers do not depend on what else is in a batch."""
 
 
-async def check_model(folder: Path) -> Checked:
-    """Load the SavedModel in `folder` and compare. Raises AttemptFailed(EXPORT_INVALID)."""
+async def check_model(folder: Path, devices: Sequence[str] = ("cpu",)) -> Checked:
+    """Load the SavedModel in `folder` on the attempt's own devices and compare.
+
+    Raises AttemptFailed: EXPORT_INVALID when the model is at fault, else a class that is tried again.
+    """
     golden = await asyncio.to_thread(_read_golden, folder / GOLDEN_FILE)
-    async with _model_server(folder) as predict:
+    async with _model_server(folder, devices) as predict:
         gates = [GateResult("load", True, "it loads in the model server")]
         row_wise = True
         for signature, (inputs, outputs) in golden.items():
@@ -82,13 +88,17 @@ def _read_golden(path: Path) -> dict[str, tuple[dict[str, NDArray[Any]], dict[st
     """Signature -> inputs, outputs; keys are `{signature}/inputs/{name}` and `{signature}/outputs/{name}`."""
     golden: dict[str, tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]] = {}
     try:
+        with zipfile.ZipFile(path) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size > _MAX_MESSAGE_BYTES:
+            raise ValueError(f"they are {size} bytes large; {_MAX_MESSAGE_BYTES} are allowed")
         with np.load(path, allow_pickle=False) as arrays:
             for key in arrays.files:
                 signature, _, rest = key.partition("/")
                 side, _, name = rest.partition("/")
                 if side in ("inputs", "outputs"):
                     golden.setdefault(signature, ({}, {}))[side == "outputs"][name] = arrays[key]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise AttemptFailed(
             FailureClass.EXPORT_INVALID, f"the model's golden answers can't be read: {error}"
         ) from error
@@ -118,11 +128,12 @@ def _close(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _model_server(model: Path) -> AsyncIterator[Predict]:
+async def _model_server(model: Path, devices: Sequence[str]) -> AsyncIterator[Predict]:
     """A model server that serves `model` alone, on a socket that nobody else can open."""
     last = deque[str](maxlen=20)
     target = await asyncio.to_thread(model.resolve)
-    with tempfile.TemporaryDirectory(prefix="modelyard-gate-") as name:
+    # Not in the attempt's own folder, whose path may be too long for a socket.
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as name:
         folder = Path(name)
         (folder / "model").mkdir()
         (folder / "model" / "1").symlink_to(target, target_is_directory=True)
@@ -139,7 +150,7 @@ async def _model_server(model: Path) -> AsyncIterator[Predict]:
                 "--file_system_poll_wait_seconds=0",
                 "--front=aio",
             ],
-            environment={"PATH": os.environ.get("PATH", ""), "HOME": name, "TMPDIR": name, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            environment=_environment(name, devices),
             cwd=folder,
             on_line=lambda _, line: last.append(line),
         )
@@ -148,8 +159,20 @@ async def _model_server(model: Path) -> AsyncIterator[Predict]:
             await _wait_until_serving(channel, server, last)
             yield _predictor(channel)
         finally:
+            server.kill()
             await channel.close()
-            await server.stop()
+            await server.wait()
+
+
+def _environment(home: str, devices: Sequence[str]) -> dict[str, str]:
+    gpus = ",".join(device.partition(":")[2] for device in devices if device.startswith("gpu:"))
+    kept = ("PATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "HOME": home,
+        "TMPDIR": home,
+        "CUDA_VISIBLE_DEVICES": gpus or "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
 
 
 async def _wait_until_serving(channel: grpc.aio.Channel, server: Child, last: "deque[str]") -> None:
@@ -159,16 +182,28 @@ async def _wait_until_serving(channel: grpc.aio.Channel, server: Child, last: "d
     try:
         await asyncio.wait((gone, serving), timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            how = str(gone.result()) if gone.done() else f"not ready after {_START_TIMEOUT_S:.0f} s"
-            raise AttemptFailed(
-                FailureClass.EXPORT_INVALID,
-                f"the exported model does not load in a model server ({how})",
-                "\n".join(last),
-            )
+            raise _not_loaded(gone.result() if gone.done() else None, "\n".join(last))
         serving.result()
     finally:
         gone.cancel()
         serving.cancel()
+
+
+def _not_loaded(ended: Exit | None, last: str) -> AttemptFailed:
+    if ended is None:
+        return AttemptFailed(
+            FailureClass.INTERNAL, f"the model server was not ready after {_START_TIMEOUT_S:.0f} s", last
+        )
+    if ended.signal is signal.SIGKILL:
+        return AttemptFailed(
+            FailureClass.HOST_OOM,
+            "the model server was killed by the system while it loaded the exported model, which happens when the "
+            "machine runs out of memory",
+            last,
+        )
+    return AttemptFailed(
+        FailureClass.EXPORT_INVALID, f"the exported model does not load in a model server ({ended})", last
+    )
 
 
 async def _serving(health: "health_pb2_grpc.HealthStub") -> None:
@@ -200,8 +235,9 @@ def _predictor(channel: grpc.aio.Channel) -> Predict:
         try:
             response = await call(request, timeout=_CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
+            away = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
             raise AttemptFailed(
-                FailureClass.EXPORT_INVALID,
+                FailureClass.INTERNAL if away else FailureClass.EXPORT_INVALID,
                 f"the loaded model can't be asked by signature {signature!r}: {error.details()}",
             ) from error
         return {name: np.array(values(tensor)).reshape(shape(tensor)) for name, tensor in response.outputs.items()}

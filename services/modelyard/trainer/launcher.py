@@ -1,7 +1,10 @@
 """Turns an assignment into an attempt that is ready to run."""
 
+import os
+from dataclasses import replace
 from importlib.metadata import version
 
+from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.sync.cache import FolderCache
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.discovery import Access
@@ -28,25 +31,12 @@ class Launcher:
 
     def start(self, assignment: Assignment) -> Running:
         """An attempt with its own connection to the catalog, by its own token."""
-        template = get_template(assignment.template)
-        work = Work(
-            attempt=assignment.attempt,
-            code=template.folder,
-            entry=template.entry,
-            # Protobuf has one kind of number; the template knows which are whole.
-            parameters=template.complete(assignment.parameters),
-            dataset_version=assignment.dataset_version,
-            dataset_digest=assignment.dataset_digest,
-            model=assignment.model,
-            devices=assignment.devices,
-            cpu_threads=self._settings.cpu_threads,
-            checkpoint_every_s=self._settings.checkpoint_every_s,
-        )
         token = [assignment.token]
         ca_file = self._settings.server.tls_ca_file
         access = Access(self._settings.server.target, ca_file=str(ca_file) if ca_file else "")
         connection = Connection(access, token=lambda: token[0])
         reporter = Reporter(assignment.attempt, self._scheduler)
+        work = self._work(assignment)
         catalog = CatalogAttempt(connection, work, self._cache, self._frameworks)
         run = AttemptRun(work, Workspace(self._settings.work_folder, assignment.attempt), catalog, catalog, reporter)
 
@@ -54,3 +44,22 @@ class Launcher:
             token[0] = fresh
 
         return Running(run, reporter, renew, connection.close)
+
+    def _work(self, assignment: Assignment) -> Work:
+        work = Work(
+            attempt=assignment.attempt,
+            dataset_version=assignment.dataset_version,
+            dataset_digest=assignment.dataset_digest,
+            model=assignment.model,
+            devices=assignment.devices,
+            cpu_threads=self._settings.cpu_threads,
+            checkpoint_every_s=self._settings.checkpoint_every_s,
+            visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        )
+        try:
+            template = get_template(assignment.template)
+            # Protobuf has one kind of number; the template knows which are whole.
+            parameters = template.complete(assignment.parameters)
+        except ModelyardError as error:
+            return replace(work, problem=f"this worker, of modelyard {version('modelyard')}, can't: {error.message}")
+        return replace(work, code=template.folder, entry=template.entry, parameters=parameters)

@@ -7,14 +7,18 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from modelyard.foundation.errors import ModelyardError
 from modelyard.trainer.domain import Progress
 
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.5
+BUSY_PERIOD_S = 0.1
 MAX_LINES = 5_000
 MAX_POINTS = 20_000
 MAX_BATCH = 1_000
+MAX_BATCH_CHARACTERS = 200_000
+"""A report stays far below the 4 MiB of a message, whatever the script is that a line is written in."""
 MAX_LINE_CHARACTERS = 4_000
 
 
@@ -54,11 +58,12 @@ class Reports(Protocol):
     """Where reports go."""
 
     async def report(self, report: Report) -> None:
-        """Deliver it. Raises Unavailable when it should be tried again, AttemptFailed or AttemptStopped to end."""
+        """Deliver it. Raises Unavailable when it should be tried again, AttemptStopped when the attempt is over, and
+        any other ModelyardError when it is refused for good."""
 
 
 class Unavailable(Exception):
-    """The scheduler can't be reached now; the same report is sent again later."""
+    """The scheduler can't be reached now; the same is sent again later."""
 
 
 class Reporter:
@@ -73,7 +78,9 @@ class Reporter:
         self._dirty = False
         self._sequence = 0
         self._unsent: Report | None = None
+        self._sending = asyncio.Lock()
         self._urgent = asyncio.Event()
+        self._delivered = True
         self.progress = Progress()
         self.running = False
         self.start_step = 0
@@ -98,42 +105,74 @@ class Reporter:
             self._urgent.set()
 
     async def run(self) -> None:
-        """Send what there is, twice a second at most, until cancelled."""
+        """Send what there is until cancelled: twice a second, in a flood of lines ten times, one report each time.
+
+        Raises AttemptStopped when the attempt is over.
+        """
         while True:
             try:
-                async with asyncio.timeout(PERIOD_S):
+                async with asyncio.timeout(BUSY_PERIOD_S if self._has_many else PERIOD_S):
                     await self._urgent.wait()
             except TimeoutError:
                 pass
             self._urgent.clear()
-            await self._flush_once()
+            await self._send_once()
 
     async def flush(self) -> None:
-        """Send everything; raises Unavailable if that can't be done now."""
-        while self._unsent or self._lines or self._points or self._dirty:
+        """Send everything; raises Unavailable if that can't be done now, AttemptStopped when the attempt is over."""
+        while self._has_some:
             await self._send()
 
-    async def _flush_once(self) -> None:
+    @property
+    def _has_some(self) -> bool:
+        return bool(self._unsent or self._lines or self._points or self._dirty)
+
+    @property
+    def _has_many(self) -> bool:
+        return self._delivered and (len(self._lines) > MAX_BATCH or len(self._points) > MAX_BATCH)
+
+    async def _send_once(self) -> None:
+        if not self._has_some:
+            return
         try:
-            await self.flush()
+            await self._send()
         except Unavailable as error:
-            log.warning("a report was not delivered", extra={"attempt": self._attempt, "error": str(error)})
+            if self._delivered:
+                log.warning("reports are not delivered", extra={"attempt": self._attempt, "error": str(error)})
+            self._delivered = False
+        else:
+            self._delivered = True
 
     async def _send(self) -> None:
-        if self._unsent is None:
-            self._sequence += 1
-            self._unsent = self._take()
-        await self._reports.report(self._unsent)
-        self._unsent = None
+        async with self._sending:
+            if self._unsent is None:
+                self._sequence += 1
+                self._unsent = self._take()
+            try:
+                await self._reports.report(self._unsent)
+            except ModelyardError as error:
+                log.error(
+                    "a report was refused and is left out",
+                    extra={"attempt": self._attempt, "sequence": self._unsent.sequence, "error": error.message},
+                )
+            self._unsent = None
 
     def _take(self) -> Report:
-        lines = [self._lines.popleft() for _ in range(min(len(self._lines), MAX_BATCH))]
+        lines = self._take_lines()
         points = [self._points.popleft() for _ in range(min(len(self._points), MAX_BATCH))]
-        if self._dropped:
-            lines.insert(0, LogLine(time.time(), f"… {self._dropped} lines were left out"))
-            self._dropped = 0
         self._dirty = False
         progress = replace(self.progress, metrics=dict(self.progress.metrics))
         return Report(
             self._attempt, self._sequence, tuple(lines), tuple(points), progress, self.running, self.start_step
         )
+
+    def _take_lines(self) -> list[LogLine]:
+        lines: list[LogLine] = []
+        if self._dropped:
+            lines.append(LogLine(time.time(), f"… {self._dropped} lines were left out"))
+            self._dropped = 0
+        characters = 0
+        while self._lines and len(lines) < MAX_BATCH and characters < MAX_BATCH_CHARACTERS:
+            lines.append(self._lines.popleft())
+            characters += len(lines[-1].text)
+        return lines

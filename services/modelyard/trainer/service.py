@@ -3,19 +3,23 @@
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from modelyard.foundation.errors import ModelyardError
 from modelyard.trainer.attempt import AttemptRun
-from modelyard.trainer.domain import AttemptStopped, Found, Outcome, StopReason
+from modelyard.trainer.domain import AttemptStopped, Failed, FailureClass, Found, Outcome, StopReason
 from modelyard.trainer.orders import Assignment, Orders, Seen
 from modelyard.trainer.reporter import Reporter, Unavailable
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+REPLACED = "WORKER_REPLACED"
+"""The reason by which the scheduler refuses an older process of the same name."""
 REMEMBERED_ATTEMPTS = 10_000
 
 
@@ -23,10 +27,10 @@ class SchedulerPort(Protocol):
     """What the worker needs of the scheduler."""
 
     async def sync(self, found: Found, seen: list[Seen], *, draining: bool, wait: bool) -> Orders:
-        """What I see, what I should do. Raises Unavailable."""
+        """What I see, what I should do. Raises Unavailable, or the scheduler's refusal."""
 
     async def complete(self, attempt: str, outcome: Outcome) -> None:
-        """How an attempt ended. Raises Unavailable, or AttemptStopped when it is no longer this worker's."""
+        """How an attempt ended. Raises Unavailable, AttemptStopped when it is no longer this worker's, or a refusal."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,13 @@ class Worker:
         self._ended: dict[str, None] = {}
         self._news = asyncio.Event()
         self._lease_ends = 0.0
+        self._answered = False
+        """The scheduler has, once: this worker is welcome."""
+        self._warned = False
+        self._leaving = False
+        self._going = False
+        """Nothing is tried twice any more."""
+        self._heard_draining = asyncio.Event()
         self.draining = False
         self.connected = False
 
@@ -73,16 +84,25 @@ class Worker:
             one.run.stop(StopReason.PREEMPTED, self._stop_grace_s)
         self._news.set()
 
+    def leave(self) -> None:
+        """Drain, and end when nothing runs any more."""
+        self._leaving = True
+        self.drain()
+
     async def run(self) -> None:
-        """Until it is drained and its last attempt has ended."""
+        """Until it was told to leave and its last attempt has ended.
+
+        Raises the scheduler's refusal: of the first call, or because a newer process has taken this one's name.
+        """
         watchdog = asyncio.create_task(self._watch_lease(), name="lease")
         try:
             wait = False
-            while not (self.draining and not self._running):
+            while not (self._leaving and not self._running):
                 wait = await self._sync_once(wait=wait)
             await self._say_goodbye()
         finally:
             watchdog.cancel()
+            self._going = True
             for one in self._running.values():
                 one.run.stop(StopReason.STALE, 0)
             tasks = [one.task for one in self._running.values() if one.task is not None]
@@ -92,9 +112,9 @@ class Worker:
     async def _sync_once(self, *, wait: bool) -> bool:
         """One exchange; answers whether the next one may wait for news from the other side."""
         self._news.clear()
-        sent = time.monotonic()
+        sent, draining = time.monotonic(), self.draining
         seen = [Seen(name, one.run.running) for name, one in self._running.items()]
-        asking = asyncio.create_task(self._scheduler.sync(self.found, seen, draining=self.draining, wait=wait))
+        asking = asyncio.create_task(self._scheduler.sync(self.found, seen, draining=draining, wait=wait))
         news = asyncio.create_task(self._news.wait())
         try:
             await asyncio.wait((asking, news), return_when=asyncio.FIRST_COMPLETED)
@@ -102,27 +122,35 @@ class Worker:
                 return False  # something changed here: tell it at once
             orders = asking.result()
         except Unavailable as error:
-            if self.connected:
-                log.warning("the scheduler can't be reached", extra={"error": str(error)})
-            self.connected = False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news, RETRY_S)
+            await self._not_heard(str(error), news)
+            return False
+        except ModelyardError as error:
+            if error.reason == REPLACED or not self._answered:
+                raise
+            await self._not_heard(error.message, news)
             return False
         finally:
             for task in (asking, news):
                 task.cancel()
-        self.connected = True
+        self.connected = self._answered = True
+        self._warned = False
         self._lease_ends = sent + orders.lease_s
-        return self._obey(orders)
+        if draining:
+            self._heard_draining.set()
+        # What has changed here while the answer was under way is not told yet.
+        return self._obey(orders) and not self._news.is_set()
+
+    async def _not_heard(self, why: str, news: "asyncio.Task[bool]") -> None:
+        if not self._warned:
+            log.warning("the scheduler can't be used", extra={"error": why})
+        self.connected, self._warned = False, True
+        await asyncio.wait((news,), timeout=RETRY_S * random.uniform(0.5, 1.5))
 
     def _obey(self, orders: Orders) -> bool:
         started = False
-        if orders.drain and not self.draining:
-            log.info("told to drain")
-            self.drain()
         for stop in orders.stops:
             one = self._running.get(stop.attempt)
-            if one is not None:
+            if one is not None and one.run.stop_reason is not stop.reason:
                 log.info("stopping an attempt", extra={"attempt": stop.attempt, "reason": stop.reason})
                 one.run.stop(stop.reason, stop.grace_s or self._stop_grace_s)
         stopping = {stop.attempt for stop in orders.stops}
@@ -143,17 +171,17 @@ class Worker:
         one.task = asyncio.create_task(self._carry_out(assignment.attempt, one), name=assignment.attempt)
 
     async def _carry_out(self, name: str, one: Running) -> None:
-        reporting = asyncio.create_task(one.reporter.run(), name=f"reports of {name}")
+        reporting = asyncio.create_task(self._report(one), name=f"reports of {name}")
         try:
             outcome = await one.run.run()
             log.info("an attempt has ended", extra={"attempt": name, "outcome": type(outcome).__name__.lower()})
-            if one.run.stop_reason is None or not one.run.stop_reason.silent:
-                await self._deliver(name, one, outcome)
+            reporting.cancel()
+            await asyncio.wait([reporting])
+            await self._deliver(name, one, outcome)
         except AttemptStopped:
             log.info("an attempt is no longer this worker's", extra={"attempt": name})
         finally:
             reporting.cancel()
-            await asyncio.wait([reporting])
             one.close()
             del self._running[name]
             self._ended[name] = None
@@ -161,18 +189,43 @@ class Worker:
                 del self._ended[next(iter(self._ended))]
             self._news.set()
 
+    async def _report(self, one: Running) -> None:
+        try:
+            await one.reporter.run()
+        except AttemptStopped:
+            one.run.stop(StopReason.STALE, 0)
+
     async def _deliver(self, name: str, one: Running, outcome: Outcome) -> None:
-        """Say how it ended, again and again while the lease lasts: after that it is somebody else's."""
+        """Say how it ended, again and again: until it is said, the scheduler believes that it runs here.
+
+        A worker that is going away tries while the lease lasts; after that the scheduler knows by itself.
+        """
+        if self.draining:
+            await self._until_heard_draining()
         while True:
             try:
                 await one.reporter.flush()
                 await self._scheduler.complete(name, outcome)
-                return
             except Unavailable as error:
-                if one.run.stop_reason is StopReason.STALE:
-                    return
                 log.warning("an outcome was not delivered", extra={"attempt": name, "error": str(error)})
-                await asyncio.sleep(RETRY_S)  # between tries
+            except ModelyardError as error:
+                log.error("an outcome was refused", extra={"attempt": name, "error": error.message})
+                if isinstance(outcome, Failed):
+                    return
+                outcome = Failed(FailureClass.INTERNAL, f"the scheduler refused how it ended: {error.message}")
+                continue
+            else:
+                return
+            if self._going or (self._leaving and time.monotonic() > self._lease_ends):
+                return
+            await asyncio.sleep(RETRY_S)  # between tries
+
+    async def _until_heard_draining(self) -> None:
+        """What stops because its worker drains goes on elsewhere at once; that must be known before it is said."""
+        left = self._lease_ends - time.monotonic()
+        if left > 0 and not self._going:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._heard_draining.wait(), left)
 
     async def _watch_lease(self) -> None:
         """Stop everything as soon as the lease is over: another worker may start it then."""
@@ -186,5 +239,5 @@ class Worker:
 
     async def _say_goodbye(self) -> None:
         """Tell the scheduler that nothing runs here any more; it may be gone itself."""
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(Unavailable, ModelyardError):
             await self._scheduler.sync(self.found, [], draining=True, wait=False)

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from modelyard.foundation.addresses import UnixAddress, parse_listen
 from modelyard.foundation.config import ChannelSettings, IdentitySettings, ListenSettings, ProcessSettings
 
 
@@ -18,7 +19,8 @@ class TrainerSettings(ProcessSettings):
     identity: IdentitySettings
     """token_file: this worker's token; trust_file: whom the local service believes."""
     listen: ListenSettings
-    """Where the local TrainerService answers."""
+    """The unix socket where the local TrainerService answers. Only this process's own user can open it, who could read
+    the worker's token as well: that is why revoked tokens are not looked for here."""
     work_folder: Path
     """Attempts' folders and verified copies of datasets; only this worker writes there."""
     cache_max_bytes: int = Field(default=50 << 30, ge=1 << 20)
@@ -31,3 +33,10 @@ class TrainerSettings(ProcessSettings):
     """Time between checkpoints within an epoch; each epoch's end is one as well."""
     stop_grace_s: float = Field(default=60.0, gt=0)
     """How long a job may take to checkpoint when the worker is told to stop."""
+
+    @field_validator("listen")
+    @classmethod
+    def _on_this_machine(cls, listen: ListenSettings) -> ListenSettings:
+        if not isinstance(parse_listen(listen.listen), UnixAddress):
+            raise ValueError("the local TrainerService listens on a unix socket: unix:/path")
+        return listen

@@ -91,6 +91,26 @@ def test_policies_and_labels_come_from_the_configuration_file(started: Start, fr
     assert answering(server, name="b", version=model_pb2.Int64Value(value=2)) == 24
 
 
+def test_a_configuration_file_that_changes_is_followed(started: Start, front: str, tmp_path: Path) -> None:
+    make_version(tmp_path / "a", 1, bias=1.0)
+    make_version(tmp_path / "b", 1, bias=2.0)
+    config = tmp_path / "models.config"
+
+    def write(text: str) -> None:
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").rename(config)
+
+    write(f'model_config_list {{ config {{ name: "a" base_path: "{tmp_path}/a" }} }}')
+    flags = (f"--model_config_file={config}", "--model_config_file_poll_wait_seconds=1")
+    server = started(*flags, front=front)
+    write("nonsense")
+    time.sleep(1.5)
+    assert answering(server, name="a") == 5
+    write(f'model_config_list {{ config {{ name: "b" base_path: "{tmp_path}/b" }} }}')
+    eventually(lambda: _code(server, image(1, name="b")) is grpc.StatusCode.OK)
+    assert _code(server, image(1, name="a")) is grpc.StatusCode.NOT_FOUND
+
+
 def test_a_load_that_fails_is_tried_again(started: Start, front: str, tmp_path: Path) -> None:
     make_version(tmp_path, 1, broken=2)
     flags = (f"--model_base_path={tmp_path}", "--model_name=digits", "--load_retry_interval_micros=1000")

@@ -16,5 +16,3 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         in_background(running_proxy(Path(folder), request.param)) as stack,
     ):
         yield stack
-        for l in stack.lines:
-            if '"code":"OK"' not in l: print("LINE", l)

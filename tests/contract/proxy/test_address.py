@@ -57,9 +57,12 @@ async def test_a_path_without_anything_is_unimplemented(stack: Stack) -> None:
 
 async def test_metadata_that_is_too_long_is_refused_in_our_words(stack: Stack) -> None:
     async with stack.channel() as channel:
-        failure = await refused(channel, "x" * 20_000, predict_request())
+        token = await refused(channel, "x" * 20_000, predict_request())
+    over_http = await http(stack, "GET", "/v1/models/digits", token="x" * 80_000)
 
-    assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "METADATA_TOO_LARGE")
+    assert (token.code, token.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID")
+    assert over_http.status == 431
+    assert "metadata is longer" in over_http.body["error"]
 
 
 async def test_grpc_web_reaches_services_and_predictions(stack: Stack) -> None:
@@ -76,11 +79,6 @@ async def test_grpc_web_reaches_services_and_predictions(stack: Stack) -> None:
     assert b"grpc-status:0" in control.replace(b" ", b"")
     assert b"grpc-status:0" in prediction.replace(b" ", b"")
     assert b"grpc-status: 16" in refusal
-
-
-async def test_the_stores_path_takes_signed_urls_only_and_passes_them_on_as_they_are(stack: Stack) -> None:
-    """The shared stack has no store: what is under /objects/ is nothing."""
-    assert (await http(stack, "PUT", "/objects/a?X-Amz-Signature=1", b"x")).status == 404
 
 
 async def test_health_is_answered_without_a_token(stack: Stack) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-from functools import partial
 
 import grpc
 import pytest
@@ -216,29 +215,6 @@ async def test_a_dead_model_server_costs_nothing_where_there_is_another(stack: S
 
         for _ in range(20):
             assert version_of(await call(channel, token, predict_request())) == 1
-
-
-async def test_a_switch_of_versions_under_load_fails_no_request(stack: Stack, token: str) -> None:
-    served: set[int] = set()
-    async with stack.channel() as channel:
-
-        async def ask() -> None:
-            while not done.is_set():
-                served.add(version_of(await call(channel, token, predict_request())))
-
-        done = asyncio.Event()
-        async with stack.model_server(100), asyncio.TaskGroup() as callers:
-            await stack.route(route(backends=[(100, stack.endpoint("100"), 100)]))
-            for _ in range(8):
-                callers.create_task(ask())
-            for version in range(101, 107):
-                async with stack.model_server(version):
-                    await stack.route(route(backends=[(version, stack.endpoint(str(version)), 100)]))
-                    await eventually(partial(served.__contains__, version))
-                    # Back, so that this one is dropped by the table before it stops.
-                    await stack.route(route(backends=[(100, stack.endpoint("100"), 100)]))
-            done.set()
-    assert served == set(range(100, 107))
 
 
 async def test_status_shows_every_version_that_is_served(stack: Stack, token: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -97,6 +98,30 @@ async def test_a_prediction_in_flight_survives_the_end(tmp_path: Path, front: st
         assert (await stack.child.wait()).code == 0
 
 
+async def test_a_switch_of_versions_under_load_fails_no_request(tmp_path: Path, front: str) -> None:
+    served: set[int] = set()
+    async with running_proxy(tmp_path, front) as stack, stack.channel() as channel:
+        token = stack.issuers.token("predictor", "default")
+
+        async def ask() -> None:
+            while not done.is_set():
+                served.add(version_of(await call(channel, token, predict_request())))
+
+        done = asyncio.Event()
+        async with stack.model_server(100), asyncio.TaskGroup() as callers:
+            await stack.route(route(backends=[(100, stack.endpoint("100"), 100)]))
+            for _ in range(8):
+                callers.create_task(ask())
+            for version in range(101, 107):
+                async with stack.model_server(version):
+                    await stack.route(route(backends=[(version, stack.endpoint(str(version)), 100)]))
+                    await eventually(partial(served.__contains__, version))
+                    # Back, so that this one is dropped by the table before it stops.
+                    await stack.route(route(backends=[(100, stack.endpoint("100"), 100)]))
+            done.set()
+    assert served == set(range(100, 107))
+
+
 async def test_killing_the_supervisor_leaves_no_envoy_behind(plain: Stack) -> None:
     await kill(plain)
 
@@ -133,7 +158,7 @@ async def test_one_caller_cannot_take_more_than_its_share(tmp_path: Path, front:
             assert failure.retry_after_s == 0.5
             assert version_of(await call(channel, other, predict_request())) == 1
             await asyncio.gather(*held)
-            too_long = await refused(channel, other, predict_request(values=[1.0] * 2000))
+            too_long = await refused(channel, other, predict_request(values=[1.0] * 1200))
             assert too_long.reason == "REQUEST_TOO_LARGE"
 
 
@@ -192,8 +217,8 @@ async def test_over_tls_and_only_over_tls(tmp_path: Path, front: str) -> None:
 
 async def test_pages_of_a_named_origin_may_call_and_others_not(tmp_path: Path) -> None:
     async with running_proxy(tmp_path, "auto", cors_origins=["https://console.example.org"]) as stack:
-        named = await http(stack, "OPTIONS", PREDICT, **_preflight("https://console.example.org"))
-        other = await http(stack, "OPTIONS", PREDICT, **_preflight("https://evil.example.org"))
+        named = await http(stack, "OPTIONS", PREDICT, headers=_preflight("https://console.example.org"))
+        other = await http(stack, "OPTIONS", PREDICT, headers=_preflight("https://evil.example.org"))
 
     assert named.headers["access-control-allow-origin"] == "https://console.example.org"
     assert "authorization" in named.headers["access-control-allow-headers"]
@@ -201,7 +226,7 @@ async def test_pages_of_a_named_origin_may_call_and_others_not(tmp_path: Path) -
 
 
 def _preflight(origin: str) -> dict[str, str]:
-    return {"Origin": origin, "Access_Control_Request_Method": "POST"}
+    return {"Origin": origin, "Access-Control-Request-Method": "POST"}
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

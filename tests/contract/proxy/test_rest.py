@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,19 @@ class Answer:
     body: Any
 
 
-async def http(stack: Stack, verb: str, path: str, body: bytes = b"", token: str = "", **headers: str) -> Answer:
+async def http(
+    stack: Stack,
+    verb: str,
+    path: str,
+    body: bytes = b"",
+    token: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
     """One HTTP/1.1 request on a connection of its own."""
     host, _, port = stack.address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     lines = [f"{verb} {path} HTTP/1.1", "Host: test", "Connection: close", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)

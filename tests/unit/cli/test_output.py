@@ -67,3 +67,9 @@ def test_facts_without_a_value_are_left_out(capsys: pytest.CaptureFixture[str]) 
 def test_what_is_in_brackets_is_text_and_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     show_facts([("why", "shape [28, 28] [bold]is[/bold] odd")])
     assert "shape [28, 28] [bold]is[/bold] odd" in capsys.readouterr().out
+
+
+def test_a_line_for_a_script_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    listed("projects/default/datasets/" + "long" * 50, "b")
+    lines = capsys.readouterr().out.splitlines()
+    assert [len(line.split()) for line in lines] == [2, 2, 2]

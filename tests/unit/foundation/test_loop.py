@@ -114,3 +114,15 @@ async def test_it_is_started_once() -> None:
     async with Loop("x", Steps(), period_s=1) as loop:
         with pytest.raises(RuntimeError, match="running already"):
             loop.start()
+
+
+async def test_a_stop_right_after_a_nudge_ends_the_loop() -> None:
+    async def step() -> None:
+        """Nothing to do."""
+
+    loop = Loop("test", step, period_s=60)
+    loop.start()
+    await asyncio.sleep(0)
+    loop.nudge()
+    await asyncio.sleep(0)
+    await asyncio.wait_for(loop.stop(), 5)

@@ -81,8 +81,12 @@ def test_what_an_installation_leaves_behind_is_seen(tmp_path: Path) -> None:
 def test_a_process_that_works_in_the_folder_is_left_behind_whoever_started_it(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     with folder.claimed():
-        command = [sys.executable, "-c", "input()", str(folder.root / "job.json")]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        command = [sys.executable, "-c", "input('here\\n')", str(folder.root / "job.json")]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
             (found,) = left_behind(folder, None)
             assert found.startswith(f"process {child.pid}: ")
         assert left_behind(folder, None) == []

@@ -1,8 +1,10 @@
 """Why a training process that said nothing is gone."""
 
+import errno
+
 import pytest
 
-from modelyard.trainer.domain import Device, FailureClass, Found, StopReason, died
+from modelyard.trainer.domain import Device, FailureClass, StopReason, died, disk_failed
 
 
 @pytest.mark.parametrize(
@@ -21,17 +23,35 @@ def test_a_silent_end_is_classified_by_its_status(status: int, failure_class: Fa
     assert failed.detail == "last line"
 
 
-def test_a_gpu_that_tensorflow_cannot_use_is_shown_but_not_given_away() -> None:
-    cpu, gpu = Device("cpu", 0), Device("gpu", 0, problem="no CUDA")
-    found = Found((cpu, gpu), "2.21.0")
-    assert found.devices == (cpu, gpu)
-    assert found.usable == (cpu,)
+@pytest.mark.parametrize(
+    ("device", "visible", "name"),
+    [
+        (Device("cpu", 0), "", "cpu"),
+        (Device("gpu", 1), "", "gpu:1"),
+        (Device("gpu", 1), "2,5", "gpu:5"),
+        (Device("gpu", 0), "GPU-8a3f", "gpu:GPU-8a3f"),
+        (Device("tpu", 0), "2,5", "tpu:0"),
+    ],
+)
+def test_a_job_is_bound_to_the_gpu_that_the_worker_counted(device: Device, visible: str, name: str) -> None:
+    assert device.name_in_job(visible) == name
 
 
-def test_without_tensorflow_nothing_can_be_given_away() -> None:
-    assert Found((Device("cpu", 0),), problem="TensorFlow can't be loaded").usable == ()
-
-
-def test_only_preemption_saves_and_only_stale_is_silent() -> None:
+def test_only_preemption_saves() -> None:
     assert [reason for reason in StopReason if reason.saves] == [StopReason.PREEMPTED]
-    assert [reason for reason in StopReason if reason.silent] == [StopReason.STALE]
+
+
+def test_a_worse_reason_counts_and_a_milder_one_does_not() -> None:
+    assert StopReason.CANCELLED.outranks(StopReason.PREEMPTED)
+    assert StopReason.STALE.outranks(StopReason.CANCELLED)
+    assert not StopReason.PREEMPTED.outranks(StopReason.TIMEOUT)
+    assert not StopReason.CANCELLED.outranks(StopReason.CANCELLED)
+
+
+def test_a_full_disk_is_said_in_a_sentence() -> None:
+    failed = disk_failed(OSError(errno.ENOSPC, "No space left on device", "/work/x"))
+    assert failed.failure_class is FailureClass.STORAGE
+    assert failed.message == "this worker's disk is full (/work/x); free some space"
+    assert disk_failed(OSError(errno.EIO, "Input/output error")).message == (
+        "this worker's disk can't be used: Input/output error"
+    )

@@ -93,8 +93,10 @@ class Loop:
         return False
 
     async def _wait(self) -> None:
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes just after the nudge.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), self._delay_s())
+            async with asyncio.timeout(self._delay_s()):
+                await self._nudged.wait()
 
     def _delay_s(self) -> float:
         delay = self._period_s

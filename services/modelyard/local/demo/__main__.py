@@ -21,6 +21,7 @@ from modelyard.local.demo.predictions import ask
 from modelyard.local.demo.samples import write_samples
 from modelyard.local.demo.serving import serve
 from modelyard.local.demo.training import train
+from modelyard.local.errors import PortTaken
 from modelyard.local.up import Wanted
 from modelyard.sdk import Client
 from modelyard.sdk.discovery import DATA_FOLDER, DEFAULT_ADDRESS
@@ -41,6 +42,8 @@ def main() -> int:
         status = exit_status(error)
     except LocalError as error:
         print(f"error: {error.message} [{error.reason}]", file=sys.stderr)
+        if isinstance(error, PortTaken):
+            print("hint: with make it is `make demo PORT=…`", file=sys.stderr)
         status = WRONG_STATE
     except KeyboardInterrupt:
         say("interrupted; `make demo` goes on from here")

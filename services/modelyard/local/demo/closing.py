@@ -31,22 +31,24 @@ def show_table(
     show_facts(
         [
             ("data", f"{short(spec.dataset_version)}: {splits}"),
-            ("training", f"{short(job.name)}: {metrics_text(job.progress.metrics.items())}"),
-            ("model", short(job.model_version)),
+            ("model", f"{short(job.model_version)}: {metrics_text(_shown(job))}"),
             ("deployment", f"{deployment.serving_name} serves {short(deployment.serving_version)}"),
             (
                 "right answers",
-                f"{answers.right:,}/{answers.images:,} ({answers.accuracy:.2%}) held-out images, through the proxy",
+                f"{answers.right:,}/{answers.images:,} ({answers.accuracy:.2%}), asked through the proxy",
             ),
             (
                 "latency",
-                f"p50 {answers.p50_s * 1000:.1f} ms, p99 {answers.p99_s * 1000:.1f} ms "
-                f"({SINGLES:,} requests of one image, one after the other)",
+                f"p50 {answers.p50_s * 1000:.1f} ms, p99 {answers.p99_s * 1000:.1f} ms ({SINGLES:,} × one image)",
             ),
             ("throughput", f"{answers.images_per_s:,.0f} images/s ({BATCH} a request, {IN_FLIGHT} in flight)"),
             ("time", f"{total:.0f} s: {times}"),
         ]
     )
+
+
+def _shown(job: job_pb2.Job) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in job.progress.metrics.items() if name.startswith("val_")]
 
 
 def show_next(address: str, samples: Path) -> None:

@@ -9,7 +9,7 @@ from modelyard.local.demo.footprint import Footprint, left_behind, take_footprin
 from modelyard.local.demo.phases import say
 from modelyard.local.errors import NotRunning
 from modelyard.local.folder import DataFolder
-from modelyard.local.up import Wanted, start_detached, stop
+from modelyard.local.up import Wanted, check_port, start_detached, stop
 
 _SETTLE_S = 10.0
 
@@ -25,9 +25,10 @@ class Installation:
         self.address = ""
 
     def start(self) -> str:
-        """Answers the address. Raises ProcessDidNotStart with the reason."""
+        """Answers the address. Raises PortTaken, or ProcessDidNotStart with the reason."""
         facts = self.folder.read_up()
         if facts is None:
+            check_port(self._wanted.address)
             self._started = True
             with Console().status("      starting: object store, catalog, scheduler, inference, proxy, worker, host"):
                 self.address = start_detached(self._wanted)

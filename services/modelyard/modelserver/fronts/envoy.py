@@ -146,7 +146,7 @@ class Envoy:
                 grace = self._options.drain_seconds
                 await asyncio.wait({events, ended}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
             elif events.done():
-                _raise(events.result())
+                raise _failure(events.result())
             if ended.done():
                 raise RuntimeError(f"Envoy ended with code {process.returncode}; its last words are above")
         finally:
@@ -190,6 +190,7 @@ async def _events(reader: asyncio.StreamReader) -> dict[str, Any]:
     return event
 
 
-def _raise(event: dict[str, Any]) -> None:
+def _failure(event: dict[str, Any]) -> Exception:
     if event.get("event") == "failed":
-        raise CannotServe(event["message"]) if event["expected"] else RuntimeError(event["message"])
+        return CannotServe(event["message"]) if event["expected"] else RuntimeError(event["message"])
+    return RuntimeError("the server inside Envoy ended without a word; its last words are above")

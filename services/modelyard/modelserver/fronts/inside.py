@@ -65,6 +65,7 @@ class Inside:
         if (await reader.readline()).strip() == b"drain":
             server.health.close()
             await app.drain()
+            server.close()
             _leave_quietly()
             _say(writer, event="drained")
 

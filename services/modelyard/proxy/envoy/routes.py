@@ -46,9 +46,8 @@ def virtual_host(settings: ProxySettings, *, embedded: bool) -> Json:
 
 def _predictions(*, embedded: bool) -> list[Json]:
     if embedded:
-        # The filter answers; Envoy never gets as far as this action.
-        unreached = {"direct_response": {"status": 503}}
-        return [{"name": "predictions", "match": {"prefix": p}} | unreached for p in PREDICTION_GRPC + PREDICTION_REST]
+        # The filter answers, so nothing goes where this points; but CORS needs a route with an upstream.
+        return [_plain("predictions", {"prefix": prefix}, INFERENCE) for prefix in PREDICTION_GRPC + PREDICTION_REST]
     routes = [
         *(_plain("predictions", {"prefix": prefix}, FRONT_GRPC) for prefix in PREDICTION_GRPC),
         *(_plain("predictions", {"prefix": prefix}, FRONT_REST) for prefix in PREDICTION_REST),

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from modelyard.api.catalog.v1 import lineage_service_pb2, lineage_service_pb2_grpc, model_pb2
 from modelyard.foundation.errors import FailedPrecondition, ResourceExhausted
@@ -15,35 +17,50 @@ from modelyard.sdk import errors as sdk_errors
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.download import fetch_files, fetch_packs, signed_reads
 from modelyard.sdk.folder import scan
-from modelyard.sdk.progress import Progress
+from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.upload import push
 from modelyard.trainer.attempt import Resume, Work
 from modelyard.trainer.domain import AttemptFailed, AttemptStopped, FailureClass
+from modelyard.trainer.errand import Errand
 from modelyard.trainer.gate import Checked, check_model
 from modelyard.trainer.reporter import Reporter
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-_TRANSIENT = (sdk_errors.Unavailable, sdk_errors.DeadlineExceeded, sdk_errors.ResourceExhausted)
+PATIENCE_S = 120.0
+"""How long an attempt waits for a catalog or a store that is away, once it needs them."""
+_LONGEST_PAUSE_S = 5.0
+_SHOW_EVERY_S = 0.2
+_WEATHER = (sdk_errors.Unavailable, sdk_errors.DeadlineExceeded, sdk_errors.Unauthenticated)
+"""Passes: a neighbour is started again, a token is renewed."""
 
 
 class CatalogAttempt:
     """The catalog as one attempt sees it; both Inputs and Outputs."""
 
-    def __init__(self, connection: Connection, work: Work, cache: FolderCache, frameworks: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        work: Work,
+        cache: FolderCache,
+        frameworks: Mapping[str, str],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._connection = connection
         self._work = work
         self._cache = cache
         self._frameworks = frameworks
+        self._patience_s = patience_s
         self._lineage = lineage_service_pb2_grpc.LineageServiceStub(connection.channel)
 
-    async def begin(self) -> Resume | None:
+    async def begin(self, reporter: Reporter) -> Resume | None:
         """Fence off older attempts; answers the newest checkpoint."""
         request = lineage_service_pb2.BeginExecutionRequest(
             parent="/".join(self._work.job.split("/")[:2]), consumer=self._work.job, attempt=self._work.number
         )
-        execution = await _guarded(self._connection.call, self._lineage.BeginExecution, request)
+        execution = await self._patiently(
+            reporter, lambda errand: errand.run(self._connection.call, self._lineage.BeginExecution, request)
+        )
         if not execution.HasField("last_checkpoint"):
             return None
         return Resume(execution.last_checkpoint.name, execution.last_checkpoint.step)
@@ -53,9 +70,10 @@ class CatalogAttempt:
         """A verified copy with its example index; every job on this worker shares it."""
 
         async def build(folder: Path) -> None:
-            await _guarded(self._fetch_dataset, folder, _bytes_to(reporter))
+            shown = _bytes_to(reporter)
+            await self._patiently(reporter, lambda errand: errand.run(self._fetch, folder, errand.watched(shown)))
 
-        size = await _guarded(self._dataset_bytes)
+        size = await self._patiently(reporter, lambda errand: errand.run(self._dataset_bytes))
         async with contextlib.AsyncExitStack() as stack:
             try:
                 copy = self._cache.pinned(self._work.dataset_digest, size, build)
@@ -64,10 +82,43 @@ class CatalogAttempt:
                 raise AttemptFailed(FailureClass.STORAGE, error.message) from error
             yield folder
 
+    async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
+        """Put a checkpoint's files into a new folder, verified."""
+        shown = _bytes_to(reporter)
+
+        def fetch(progress: Progress) -> None:
+            _empty(folder)
+            fetch_files(self._connection, resume.name, folder, progress=progress)
+
+        await self._patiently(reporter, lambda errand: errand.run(fetch, errand.watched(shown)))
+
+    async def store_checkpoint(self, step: int, folder: Path) -> None:
+        """Publish a checkpoint; refused once a newer attempt has begun."""
+        errand = Errand()
+        with _translated():
+            await errand.run(self._push_checkpoint, step, folder, errand.watched(silent, last="verifying"))
+
+    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
+        """Check the exported model and make it a version; answers the version's name."""
+        _stage(reporter, "checking")
+        checked = await check_model(folder, self._work.device_names)
+        _stage(reporter, "registering")
+        info = _model_info(metrics, checked, self._frameworks)
+        shown = _bytes_to(reporter)
+
+        def register(progress: Progress) -> str:
+            return push(self._connection, self._work.model, scan(folder), model_info=info, progress=progress).version
+
+        # Once it is being verified it may become a version at any moment, so from there on it is seen through.
+        return await self._patiently(
+            reporter, lambda errand: errand.run(register, errand.watched(shown, last="verifying"))
+        )
+
     def _dataset_bytes(self) -> int:
         return sum(pack.size_bytes for pack in signed_reads(self._connection, self._work.dataset_version).packs)
 
-    def _fetch_dataset(self, folder: Path, progress: Progress) -> None:
+    def _fetch(self, folder: Path, progress: Progress) -> None:
+        _empty(folder)
         entries = fetch_packs(self._connection, self._work.dataset_version, folder / PACKS_FOLDER, progress=progress)
         described = next((entry for entry in entries if entry.path == DESCRIPTION_FILE), None)
         if described is None:
@@ -79,25 +130,49 @@ class CatalogAttempt:
             description = parse_description(pack.read(described.size))
         build_index(description, entries, folder)
 
-    async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
-        """Put a checkpoint's files into a new folder, verified."""
-        await _guarded(fetch_files, self._connection, resume.name, folder, progress=_bytes_to(reporter))
+    def _push_checkpoint(self, step: int, folder: Path, progress: Progress) -> None:
+        push(self._connection, f"{self._work.job}/checkpoints/{step}", scan(folder), progress=progress)
 
-    async def store_checkpoint(self, step: int, folder: Path) -> None:
-        """Publish a checkpoint; refused once a newer attempt has begun."""
-        await _guarded(push, self._connection, f"{self._work.job}/checkpoints/{step}", scan(folder))
+    async def _patiently(self, reporter: Reporter, call: Callable[[Errand], Awaitable[T]]) -> T:
+        """The call's answer, waiting while the catalog or the store can't be reached; that may be for a while only."""
+        since, pause = time.monotonic(), 0.5
+        while True:
+            try:
+                with _translated():
+                    return await call(Errand())
+            except _Weather as weather:
+                if time.monotonic() - since > self._patience_s:
+                    raise
+                reporter.line(f"{weather.message}; trying again")
+                reporter.changed()
+            await asyncio.sleep(pause)  # back-off between tries
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
-        """Check the exported model and make it a version; answers the version's name."""
-        _stage(reporter, "checking")
-        checked = await check_model(folder)
-        _stage(reporter, "registering")
-        info = _model_info(metrics, checked, self._frameworks)
-        progress = _bytes_to(reporter)
-        pushed = await _guarded(
-            push, self._connection, self._work.model, scan(folder), model_info=info, progress=progress
-        )
-        return pushed.version
+
+class _Weather(AttemptFailed):
+    """A failure that passes by itself."""
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """What a call of the client fails with becomes the attempt's end."""
+    try:
+        yield
+    except sdk_errors.Aborted as error:
+        raise AttemptStopped from error
+    except sdk_errors.ResourceExhausted as error:
+        kind = AttemptFailed if error.retry_after_s is None else _Weather
+        raise kind(FailureClass.STORAGE, error.message) from error
+    except _WEATHER as error:
+        raise _Weather(FailureClass.STORAGE, f"the catalog or its store can't be used: {error.message}") from error
+    except sdk_errors.DataLoss as error:
+        raise AttemptFailed(FailureClass.STORAGE, error.message) from error
+    except sdk_errors.ModelyardError as error:
+        if error.reason == "EXECUTION_ENDED":
+            raise AttemptStopped from error
+        raise AttemptFailed(FailureClass.INTERNAL, f"the catalog refused: {error.message}") from error
+    except FailedPrecondition as error:
+        raise AttemptFailed(FailureClass.INVALID_DATA, error.message) from error
 
 
 def _model_info(metrics: Mapping[str, float], checked: Checked, frameworks: Mapping[str, str]) -> model_pb2.ModelInfo:
@@ -117,27 +192,24 @@ def _stage(reporter: Reporter, stage: str) -> None:
 def _bytes_to(reporter: Reporter) -> Progress:
     """A progress callback for worker threads that shows up in the job's progress."""
     loop = asyncio.get_running_loop()
+    shown_at = 0.0
 
     def show(stage: str, done: int, total: int) -> None:
-        progress = reporter.progress
-        if stage in ("fetching", "verifying", "sending"):
-            progress.done_bytes, progress.total_bytes = done, total
-            if stage == "fetching":
-                progress.stage = stage
-            loop.call_soon_threadsafe(reporter.changed)
+        nonlocal shown_at
+        now = time.monotonic()
+        if stage not in ("fetching", "verifying", "sending") or (now - shown_at < _SHOW_EVERY_S and done < total):
+            return
+        shown_at = now
+        reporter.progress.done_bytes, reporter.progress.total_bytes = done, total
+        if stage == "fetching":
+            reporter.progress.stage = stage
+        loop.call_soon_threadsafe(reporter.changed)
 
     return show
 
 
-async def _guarded(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking call of the client in a thread; what it fails with becomes the attempt's end."""
-    try:
-        return await asyncio.to_thread(function, *args, **kwargs)
-    except sdk_errors.Aborted as error:
-        raise AttemptStopped from error
-    except _TRANSIENT as error:
-        raise AttemptFailed(FailureClass.STORAGE, f"the catalog or its store can't be used: {error.message}") from error
-    except sdk_errors.ModelyardError as error:
-        raise AttemptFailed(FailureClass.INTERNAL, f"the catalog refused: {error.message}") from error
-    except FailedPrecondition as error:
-        raise AttemptFailed(FailureClass.INVALID_DATA, error.message) from error
+def _empty(folder: Path) -> None:
+    """What an earlier try left is no part of the next one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)

@@ -4,9 +4,12 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
+from modelyard.foundation.errors import FailedPrecondition
+from modelyard.foundation.sync.children import Child, Exit
 from modelyard.trainer.domain import Device, Found
 
 log = logging.getLogger(__name__)
@@ -15,30 +18,31 @@ _NVIDIA = Path("/proc/driver/nvidia/gpus")
 _TIMEOUT_S = 300.0
 
 
+class TensorFlowUnusable(FailedPrecondition):
+    """It can't be loaded at all on this machine."""
+
+    reason = "TENSORFLOW_UNUSABLE"
+
+
 async def find_devices(*, cpu_only: bool) -> Found:
-    """What TensorFlow sees, and GPUs that the driver has but TensorFlow can't use."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "modelyard.job.probe",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
+    """What TensorFlow sees, and GPUs that the driver has but TensorFlow can't use. Raises TensorFlowUnusable."""
+    printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    child = await Child.start(
+        [sys.executable, "-m", "modelyard.job.probe"],
+        environment=_environment(),
+        on_line=lambda stream, line: printed[stream].append(line),
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
+        ended = await asyncio.wait_for(child.wait(), _TIMEOUT_S)
     except TimeoutError:
-        process.kill()
-        await process.wait()
-        return Found((), problem=f"TensorFlow did not start within {_TIMEOUT_S:.0f} s")
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode != 0:
-        return Found((), problem=_why(process.returncode or 0, err.decode(errors="replace")))
-    seen = json.loads(out.splitlines()[-1])
+        raise TensorFlowUnusable(f"TensorFlow did not start within {_TIMEOUT_S:.0f} s") from None
+    finally:
+        if child.running:
+            child.kill()
+            await child.wait()
+    if not ended.ok or not printed["stdout"]:
+        raise TensorFlowUnusable(_why(ended, printed["stderr"]))
+    seen = json.loads(printed["stdout"][-1])
     devices = [Device("cpu", 0, seen["cpu"], seen["memory_bytes"])]
     if not cpu_only:
         devices += [Device(kind, index, model, memory) for kind, index, model, memory in seen["accelerators"]]
@@ -51,9 +55,9 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def _why(status: int, stderr: str) -> str:
-    last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "nothing was printed")
-    if status == -9:
+def _why(ended: Exit, printed: list[str]) -> str:
+    last = next((line for line in reversed(printed) if line.strip()), f"it {ended} and printed nothing")
+    if ended.signal is signal.SIGKILL:
         return "TensorFlow was killed while it was loading: there is too little memory (about 1 GiB is needed)"
     return f"TensorFlow can't be loaded: {last.strip()}"
 

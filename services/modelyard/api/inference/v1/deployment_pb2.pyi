@@ -47,7 +47,7 @@ class Deployment(_message.Message):
         STATE_UPDATING: Deployment._State.ValueType  # 5
         """An older version still answers while model_version is being brought up."""
         STATE_FAILED: Deployment._State.ValueType  # 6
-        """Nothing answers, and it will not by itself; `message` says why."""
+        """model_version could not be brought up; `message` says why, `serving_version` what still answers."""
         STATE_DELETING: Deployment._State.ValueType  # 7
         """Deleted; its last model servers are stopping."""
 
@@ -67,7 +67,7 @@ class Deployment(_message.Message):
     STATE_UPDATING: Deployment.State.ValueType  # 5
     """An older version still answers while model_version is being brought up."""
     STATE_FAILED: Deployment.State.ValueType  # 6
-    """Nothing answers, and it will not by itself; `message` says why."""
+    """model_version could not be brought up; `message` says why, `serving_version` what still answers."""
     STATE_DELETING: Deployment.State.ValueType  # 7
     """Deleted; its last model servers are stopping."""
 

@@ -49,7 +49,7 @@ class Job(_message.Message):
         STATE_PREEMPTING: Job._State.ValueType  # 5
         """It was asked to checkpoint and stop; next QUEUED."""
         STATE_CANCELLING: Job._State.ValueType  # 6
-        """It was asked to stop for good; next CANCELLED."""
+        """It was asked to stop for good; next CANCELLED, or SUCCEEDED if its model version was registered just before."""
         STATE_SUCCEEDED: Job._State.ValueType  # 7
         """Its model version is registered."""
         STATE_FAILED: Job._State.ValueType  # 8
@@ -75,7 +75,7 @@ class Job(_message.Message):
     STATE_PREEMPTING: Job.State.ValueType  # 5
     """It was asked to checkpoint and stop; next QUEUED."""
     STATE_CANCELLING: Job.State.ValueType  # 6
-    """It was asked to stop for good; next CANCELLED."""
+    """It was asked to stop for good; next CANCELLED, or SUCCEEDED if its model version was registered just before."""
     STATE_SUCCEEDED: Job.State.ValueType  # 7
     """Its model version is registered."""
     STATE_FAILED: Job.State.ValueType  # 8

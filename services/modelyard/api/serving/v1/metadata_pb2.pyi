@@ -266,7 +266,8 @@ class GetModelMetadataResponse(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.MessageMap[_builtins.str, _any_pb2.Any]:
-        """Field name -> value. The type URL of `signature_def` is `type.googleapis.com/tensorflow.serving.SignatureDefMap`: the original's name, so read
+        """Field name -> value. The type URL of `signature_def` is
+        `type.googleapis.com/tensorflow.serving.SignatureDefMap`: the original's name, so read
         the `value` with SignatureDefMap rather than by `Unpack`, which compares names.
         """
 

@@ -49,7 +49,9 @@ class ModelSpec(_message.Message):
     VERSION_LABEL_FIELD_NUMBER: _builtins.int
     SIGNATURE_NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Required: the model's name; for modelyard the deployment (`digits`, or `project.digits` outside the default project)."""
+    """Required: the model's name; for modelyard the deployment (`digits`, or `project.digits` outside the default
+    project).
+    """
     version_label: _builtins.str
     """The version with this label."""
     signature_name: _builtins.str

@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class PredictRequest(_message.Message):
-    """tensorflow.serving.PredictRequest. Fields 5-7 of the original (streamed prediction, client id) are not known here and travel as unknown fields."""
+    """tensorflow.serving.PredictRequest. Fields 5-7 of the original (streamed prediction, client id) are not known
+    here and travel as unknown fields.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -3,8 +3,10 @@
 isort:skip_file
 Messages that are wire-compatible with TensorFlow's, under a package of our own.
 
-Field numbers and types are those of tensorflow/core/framework (tensor.proto, tensor_shape.proto, types.proto), so that the SDK, the proxy and
-the worker speak to any TensorFlow Serving without importing TensorFlow (10 s and hundreds of megabytes). They must never be generated under
+Field numbers and types are those of tensorflow/core/framework (tensor.proto, tensor_shape.proto, types.proto),
+so that the SDK, the proxy and
+the worker speak to any TensorFlow Serving without importing TensorFlow (10 s and hundreds of megabytes). They
+must never be generated under
 TensorFlow's own package or file names: both would collide in protobuf's default descriptor pool.
 """
 
@@ -225,9 +227,116 @@ class TensorShape(_message.Message):
 Global___TensorShape: _TypeAlias = TensorShape  # noqa: Y015
 
 @_typing.final
+class ResourceHandle(_message.Message):
+    """A handle to a resource of a running server (tensorflow.ResourceHandleProto). Nobody here sends or reads one; it
+    is described so that what
+    TensorFlow refuses as malformed is refused here too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DtypeAndShape(_message.Message):
+        """What the handle points to."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        DTYPE_FIELD_NUMBER: _builtins.int
+        SHAPE_FIELD_NUMBER: _builtins.int
+        dtype: Global___DataType.ValueType
+        """Element type."""
+        @_builtins.property
+        def shape(self) -> Global___TensorShape:
+            """Shape."""
+
+        def __init__(
+            self,
+            *,
+            dtype: Global___DataType.ValueType = ...,
+            shape: Global___TensorShape | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["shape", b"shape"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["dtype", b"dtype", "shape", b"shape"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    HASH_CODE_FIELD_NUMBER: _builtins.int
+    MAYBE_TYPE_NAME_FIELD_NUMBER: _builtins.int
+    DTYPES_AND_SHAPES_FIELD_NUMBER: _builtins.int
+    device: _builtins.str
+    """Device that holds the resource."""
+    container: _builtins.str
+    """Container of the resource."""
+    name: _builtins.str
+    """Name in the container."""
+    hash_code: _builtins.int
+    """Hash of the resource's type."""
+    maybe_type_name: _builtins.str
+    """The type, for people."""
+    @_builtins.property
+    def dtypes_and_shapes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceHandle.DtypeAndShape]:
+        """Of each tensor behind the handle."""
+
+    def __init__(
+        self,
+        *,
+        device: _builtins.str = ...,
+        container: _builtins.str = ...,
+        name: _builtins.str = ...,
+        hash_code: _builtins.int = ...,
+        maybe_type_name: _builtins.str = ...,
+        dtypes_and_shapes: _abc.Iterable[Global___ResourceHandle.DtypeAndShape] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "device", b"device", "dtypes_and_shapes", b"dtypes_and_shapes", "hash_code", b"hash_code", "maybe_type_name", b"maybe_type_name", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceHandle: _TypeAlias = ResourceHandle  # noqa: Y015
+
+@_typing.final
+class VariantTensorData(_message.Message):
+    """An arbitrary C++ value (tensorflow.VariantTensorDataProto). Nobody here sends or reads one; see ResourceHandle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_NAME_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    TENSORS_FIELD_NUMBER: _builtins.int
+    type_name: _builtins.str
+    """Name of the C++ type."""
+    metadata: _builtins.bytes
+    """What the type stores of itself."""
+    @_builtins.property
+    def tensors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tensor]:
+        """Tensors in the value."""
+
+    def __init__(
+        self,
+        *,
+        type_name: _builtins.str = ...,
+        metadata: _builtins.bytes = ...,
+        tensors: _abc.Iterable[Global___Tensor] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "tensors", b"tensors", "type_name", b"type_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VariantTensorData: _TypeAlias = VariantTensorData  # noqa: Y015
+
+@_typing.final
 class Tensor(_message.Message):
-    """A tensor (tensorflow.TensorProto). Its elements are in `tensor_content` or in the one `*_val` field of its dtype. Both forms are in use by
-    servers and clients, so a reader must know both. In the `*_val` form fewer values than elements means: the last value repeats.
+    """A tensor (tensorflow.TensorProto). Its elements are in `tensor_content` or in the one `*_val` field of its
+    dtype. Both forms are in use by
+    servers and clients, so a reader must know both. In the `*_val` form fewer values than elements means: the last
+    value repeats.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -245,6 +354,8 @@ class Tensor(_message.Message):
     BOOL_VAL_FIELD_NUMBER: _builtins.int
     DCOMPLEX_VAL_FIELD_NUMBER: _builtins.int
     HALF_VAL_FIELD_NUMBER: _builtins.int
+    RESOURCE_HANDLE_VAL_FIELD_NUMBER: _builtins.int
+    VARIANT_VAL_FIELD_NUMBER: _builtins.int
     UINT32_VAL_FIELD_NUMBER: _builtins.int
     UINT64_VAL_FIELD_NUMBER: _builtins.int
     FLOAT8_VAL_FIELD_NUMBER: _builtins.int
@@ -297,6 +408,14 @@ class Tensor(_message.Message):
         """DT_HALF and DT_BFLOAT16: the 16 bits of each."""
 
     @_builtins.property
+    def resource_handle_val(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceHandle]:
+        """DT_RESOURCE."""
+
+    @_builtins.property
+    def variant_val(self) -> _containers.RepeatedCompositeFieldContainer[Global___VariantTensorData]:
+        """DT_VARIANT."""
+
+    @_builtins.property
     def uint32_val(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """DT_UINT32."""
 
@@ -320,13 +439,15 @@ class Tensor(_message.Message):
         bool_val: _abc.Iterable[_builtins.bool] | None = ...,
         dcomplex_val: _abc.Iterable[_builtins.float] | None = ...,
         half_val: _abc.Iterable[_builtins.int] | None = ...,
+        resource_handle_val: _abc.Iterable[Global___ResourceHandle] | None = ...,
+        variant_val: _abc.Iterable[Global___VariantTensorData] | None = ...,
         uint32_val: _abc.Iterable[_builtins.int] | None = ...,
         uint64_val: _abc.Iterable[_builtins.int] | None = ...,
         float8_val: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tensor_shape", b"tensor_shape"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool_val", b"bool_val", "dcomplex_val", b"dcomplex_val", "double_val", b"double_val", "dtype", b"dtype", "float8_val", b"float8_val", "float_val", b"float_val", "half_val", b"half_val", "int64_val", b"int64_val", "int_val", b"int_val", "scomplex_val", b"scomplex_val", "string_val", b"string_val", "tensor_content", b"tensor_content", "tensor_shape", b"tensor_shape", "uint32_val", b"uint32_val", "uint64_val", b"uint64_val", "version_number", b"version_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bool_val", b"bool_val", "dcomplex_val", b"dcomplex_val", "double_val", b"double_val", "dtype", b"dtype", "float8_val", b"float8_val", "float_val", b"float_val", "half_val", b"half_val", "int64_val", b"int64_val", "int_val", b"int_val", "resource_handle_val", b"resource_handle_val", "scomplex_val", b"scomplex_val", "string_val", b"string_val", "tensor_content", b"tensor_content", "tensor_shape", b"tensor_shape", "uint32_val", b"uint32_val", "uint64_val", b"uint64_val", "variant_val", b"variant_val", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
