@@ -7,12 +7,10 @@ does.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import os
 import shutil
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -108,14 +106,14 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(BENCHES)}")
     began = time.monotonic()
-    # Only the answer goes to stdout.
-    with contextlib.redirect_stdout(sys.stderr):
+    # Only the answer goes to stdout, whatever benches and their processes print.
+    with open(os.dup(1), "w") as answer:  # noqa: PTH123 - a descriptor has no path
+        os.dup2(2, 1)
         found = [_run(name) for name in BENCHES if name in (arguments.names or BENCHES)]
-    seconds = time.monotonic() - began
-    if arguments.output == "json":
-        print(json.dumps(_document(found, seconds), indent=1))
-    else:
-        print("\n".join(_report(found, seconds)))
+        seconds = time.monotonic() - began
+        json_wanted = arguments.output == "json"
+        text = json.dumps(_document(found, seconds), indent=1) if json_wanted else "\n".join(_report(found, seconds))
+        print(text, file=answer)
     return 1 if any(each.missing for each in found) else 0
 
 
@@ -150,7 +148,7 @@ def _document(found: Sequence[Found], seconds: float) -> dict[str, Any]:
 def _report(found: Sequence[Found], seconds: float) -> list[str]:
     rows = [(each.bench, row) for each in found for row in each.rows]
     head = ("bench", "row", "measured", "floor or peer", "ratio", "target", "")
-    table = [head] + [(bench, *_cells(row)) for bench, row in rows]
+    table = [head] + [(bench, *row.cells()) for bench, row in rows]
     widths = [max(len(line[column]) for line in table) for column in range(len(head))]
     machine = _machine()
     lines = ["", f"{machine['cores']} cores, {machine['cpu']}, load {machine['load']:.1f} at the end"]
@@ -170,26 +168,6 @@ def _report(found: Sequence[Found], seconds: float) -> list[str]:
     over = "" if seconds <= BUDGET_S else f", more than the {BUDGET_S // 60} it may take"
     lines.append(f"{seconds / 60:.1f} minutes{over}")
     return lines
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.what,
-        _shown(row.measured, row.unit),
-        f"{row.floor_is} {_shown(row.floor, row.unit)}" if row.floor else "",
-        _shown(row.ratios) if row.floor else "",
-        row.target.text if row.target else "",
-        {None: "", True: "ok", False: "MISSED"}[row.is_met],
-    )
-
-
-def _shown(values: Sequence[float], unit: str = "") -> str:
-    median = f"{_number(statistics.median(values))}{unit and ' ' + unit}"
-    return f"{median} [{_number(min(values))} {_number(max(values))}]" if len(values) > 1 else median
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 def _plain(value: Any) -> str:

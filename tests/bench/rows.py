@@ -38,6 +38,21 @@ class Row:
         """None where nothing is promised."""
         return self.target.is_met(self) if self.target else None
 
+    def cells(self) -> tuple[str, ...]:
+        """What it is, measured, floor, ratio, target, verdict; medians, the smallest and the largest in brackets."""
+        return (
+            self.what,
+            shown(self.measured, self.unit),
+            f"{self.floor_is} {shown(self.floor, self.unit)}" if self.floor else "",
+            shown(self.ratios) if self.floor else "",
+            self.target.text if self.target else "",
+            {None: "", True: "ok", False: "MISSED"}[self.is_met],
+        )
+
+    def line(self) -> str:
+        """The same in one line."""
+        return "  " + "  ".join(filter(None, self.cells()))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -76,3 +91,13 @@ def at_most_times(factor: float, plus: float = 0.0, unit: str = "") -> Target:
 def at_least_times(factor: float) -> Target:
     """In most pairs no less than `factor` times the floor."""
     return Target(f"≥ {factor:g} ×", lambda row: statistics.median(row.ratios) >= factor)
+
+
+def shown(values: Sequence[float], unit: str = "") -> str:
+    """`median unit [smallest largest]`"""
+    median = f"{_number(statistics.median(values))}{unit and ' ' + unit}"
+    return f"{median} [{_number(min(values))} {_number(max(values))}]" if len(values) > 1 else median
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"

@@ -12,11 +12,10 @@ answers from memory, so that only the scheduler is measured.
 import argparse
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +40,7 @@ from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.runtime import MIGRATIONS
 from modelyard.scheduler.service.ports import Admitted, Audit, Draft, RequestKey, Written
 from modelyard.templates.specs import get_template
+from tests.bench.rows import Row, at_least_times, at_most
 from tests.support.scheduling import (
     PROJECT,
     VERSION,
@@ -56,10 +56,10 @@ PREPARING_TARGET_MS = 150.0
 IN_FLIGHT, JOBS, ACKNOWLEDGED = 32, 600, 15
 
 
-async def measure(pairs: int) -> int:
+async def measure(pairs: int) -> list[Row]:
+    """Submits a second, and milliseconds to PREPARING."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder, issuers = Path(name), Issuers()
-        print(f"submit, SQLite, {os.cpu_count()} cores, {pairs} pairs of {JOBS} jobs")
         async with running(folder, issuers) as target:
             ours: list[float] = []
             floor: list[float] = []
@@ -67,13 +67,10 @@ async def measure(pairs: int) -> int:
                 floor.append(await bare(folder / f"bare{pair}"))
                 ours.append(await submits(target, issuers, pair))
             waits = await acknowledged(target, issuers)
-    ratios = [mine / theirs for mine, theirs in zip(ours, floor, strict=True)]
-    print(f"  submits/s          {spread(ours)}")
-    print(f"  bare commits/s     {spread(floor)}")
-    print(f"  ratio              {spread(ratios, 2)}  target >= {RATIO_TARGET}")
-    print(f"  to PREPARING, ms   {spread(waits)}  target p50 <= {PREPARING_TARGET_MS:g}")
-    good = statistics.median(ratios) >= RATIO_TARGET and statistics.median(waits) <= PREPARING_TARGET_MS
-    return 0 if good else 1
+    return [
+        Row("submits", ours, "/s", floor, "the same commits, bare", at_least_times(RATIO_TARGET)),
+        Row("submit to PREPARING", waits, "ms", target=at_most(PREPARING_TARGET_MS, " ms")),
+    ]
 
 
 async def submits(target: str, issuers: Issuers, pair: int) -> float:
@@ -185,11 +182,6 @@ async def calling(target: str, token: str) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
 
 
-def spread(values: Sequence[float], digits: int = 0) -> str:
-    median = statistics.median(values)
-    return f"{median:8.{digits}f} [{min(values):.{digits}f} – {max(values):.{digits}f}]"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=7)
@@ -198,7 +190,10 @@ def main() -> int:
     if arguments.catalog:
         asyncio.run(serve_catalog(arguments.catalog))
         return 0
-    return asyncio.run(measure(arguments.pairs))
+    rows = asyncio.run(measure(arguments.pairs))
+    print(f"submit, SQLite, {os.cpu_count()} cores, {arguments.pairs} pairs of {JOBS} jobs")
+    print("\n".join(row.line() for row in rows))
+    return 0 if all(row.is_met for row in rows) else 1
 
 
 if __name__ == "__main__":

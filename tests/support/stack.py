@@ -1,5 +1,6 @@
 """A whole installation, started as a user starts it, and real digits to put into it."""
 
+import inspect
 import json
 import os
 import shutil
@@ -7,16 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from modelyard.local.folder import DataFolder
 from modelyard.sdk import gallery
+
+T = TypeVar("T")
 
 START_TIMEOUT_S = 240
 COMMAND_TIMEOUT_S = 240
@@ -68,13 +73,13 @@ class Stack:
         return (self.folder / "logs" / f"{process}.log").read_text()
 
     def pids(self, module: str) -> list[int]:
-        """Of this installation's processes of `python -m {module}`."""
+        """Of this installation's processes of `python -m {module}`, or of a program of that name."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 words = _command_line(entry)
                 mine = any(str(self.home) in word for word in words)
-                if module in words and mine:
+                if mine and (module in words or words[0].endswith(f"/{module}")):
                     found.append(int(entry.name))
         return sorted(found)
 
@@ -82,6 +87,30 @@ class Stack:
         """`kill -9` of its one process."""
         (pid,) = self.pids(module)
         os.kill(pid, signal.SIGKILL)
+
+    def supervisor(self) -> int | None:
+        """The pid of `modelyard up`; None while it does not run."""
+        return DataFolder(self.folder).supervisor()
+
+    def processes(self) -> dict[int, str]:
+        """The command line of everything that this installation has started, by pid; this test's own are left out."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid() and self._is_mine(entry):
+                found[int(entry.name)] = " ".join(_command_line(entry))
+        return found
+
+    def up(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        """`modelyard up --detach` at this port."""
+        self.run("up", "--detach", "--port", str(self.port), *arguments, environment=environment)
+
+    def _is_mine(self, entry: Path) -> bool:
+        try:
+            place = str((entry / "cwd").readlink())
+            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            return False  # it has ended
+        return bool(words) and (place.startswith(str(self.folder)) or os.fsencode(self.folder) in words)
 
 
 def plain_environment() -> dict[str, str]:
@@ -95,11 +124,23 @@ def running_stack(home: Path, *arguments: str, environment: dict[str, str] | Non
     """`modelyard up --detach`, and `modelyard down` at the end."""
     home.mkdir(parents=True, exist_ok=True)
     stack = Stack(home, free_port())
-    stack.run("up", "--detach", "--port", str(stack.port), *arguments, environment=environment)
+    stack.up(*arguments, environment=environment)
     try:
         yield stack
     finally:
         stack.run("down", status=None)
+        left = stack.processes()
+        assert not left, f"still there after `modelyard down`: {left}"
+
+
+def until(condition: Callable[[], T | None], timeout_s: float = 10.0) -> T:
+    """What `condition` answers, once that is true."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if answer := condition():
+            return answer
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {inspect.getsource(condition).strip()}"
+        time.sleep(0.05)  # between looks
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,8 @@ Part = bytes | Array
 @dataclass(frozen=True, slots=True)
 class Limits:
     max_batch_rows: int = 64
-    timeout_s: float = 0.0
-    """Longest wait for company while TensorFlow is free."""
+    timeout_s: float | None = None
+    """Longest wait for company while TensorFlow is free. None: see Pace."""
     max_enqueued_batches: int = 64
     allowed_sizes: tuple[int, ...] = ()
 
@@ -56,6 +57,27 @@ class Waiting:
     """Resolves to the outcome and this request's first row in it."""
 
 
+@dataclass(slots=True)
+class Pace:
+    """How many rows are worth a wait, and how long: learned from the calls before.
+
+    Callers who wait for their answers send their next request as soon as they have one. So after a call of many rows as
+    many are on their way, and a wait of a fraction of that call's time gathers them into one call again, which costs
+    far less than two. A caller alone is never kept waiting.
+    """
+
+    expected_rows: float = 1.0
+    call_s: float = 0.0
+
+    @property
+    def patience_s(self) -> float:
+        return self.call_s / 2 if self.expected_rows >= 2 else 0.0
+
+    def called(self, rows: int, seconds: float) -> None:
+        self.expected_rows = max(float(rows), (self.expected_rows + rows) / 2)
+        self.call_s = seconds
+
+
 class Lane:
     def __init__(
         self, batcher: "Batcher", servable: Servable, signature: Signature, row_shapes: Sequence[tuple[int, ...]]
@@ -70,6 +92,7 @@ class Lane:
         ]
         self.waiting: deque[Waiting] = deque()
         self.waiting_rows = 0
+        self.pace = Pace()
 
     def submit(self, parts: tuple[Part, ...], rows: int) -> asyncio.Future[tuple[Outcome, int]]:
         """`parts` in the order of the signature's inputs. Raises QueueFull."""
@@ -117,6 +140,8 @@ class Batcher:
         self._ready = threading.Condition()
         self._lanes: deque[Lane] = deque()
         """Lanes with waiting requests, the longest waiting first."""
+        self._wake_rows = 1
+        """Rows in a lane for which the thread wants to be woken."""
         self._closed = False
         self.calls = 0
         self.rows = 0
@@ -133,7 +158,8 @@ class Batcher:
                 self._lanes.append(lane)
             lane.waiting.append(request)
             lane.waiting_rows += rows
-            self._ready.notify()
+            if lane.waiting_rows >= self._wake_rows or len(self._lanes) > 1:
+                self._ready.notify()
         return request.future
 
     def close(self) -> None:
@@ -154,14 +180,12 @@ class Batcher:
         """The next batch, None when closed."""
         limits = self._limits
         with self._ready:
+            self._wake_rows = 1
             self._ready.wait_for(lambda: self._lanes or self._closed)
             if self._closed:
                 return None
             lane = self._lanes[0]
-            if limits.timeout_s:
-                self._ready.wait_for(
-                    lambda: lane.waiting_rows >= limits.max_batch_rows or self._closed, timeout=limits.timeout_s
-                )
+            self._wait_for_company(lane)
             self._lanes.popleft()
             requests: list[Waiting] = []
             rows = 0
@@ -175,12 +199,25 @@ class Batcher:
                 self._lanes.append(lane)
             return lane, requests
 
+    def _wait_for_company(self, lane: Lane) -> None:
+        """Not while another lane waits too."""
+        rows, patience_s = self._limits.max_batch_rows, self._limits.timeout_s
+        if patience_s is None:
+            rows, patience_s = min(rows, int(lane.pace.expected_rows)), lane.pace.patience_s
+        if patience_s:
+            self._wake_rows = rows
+            self._ready.wait_for(
+                lambda: lane.waiting_rows >= rows or len(self._lanes) > 1 or self._closed, timeout=patience_s
+            )
+
     def _run(self, lane: Lane, requests: list[Waiting]) -> "list[tuple[Outcome, int] | Exception]":
         rows = sum(request.rows for request in requests)
         self.calls += 1
         self.rows += rows
         try:
+            began = time.monotonic()
             outcome = lane.call(requests, self._padded(lane, rows))
+            lane.pace.called(rows, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - each request is told
             if len(requests) == 1:
                 return [error]

@@ -101,4 +101,5 @@ def batching_limits(path: str) -> Limits:
         raise UsageError(f"{flag}: allowed_batch_sizes has to ascend and end with max_batch_size ({rows})")
     if parameters.pad_variable_length_inputs.value:
         raise UsageError(f"{flag}: pad_variable_length_inputs is not supported")
-    return Limits(rows, parameters.batch_timeout_micros.value / 1e6, batches, sizes)
+    timeout_s = parameters.batch_timeout_micros.value / 1e6 if parameters.HasField("batch_timeout_micros") else None
+    return Limits(rows, timeout_s, batches, sizes)

@@ -145,6 +145,8 @@ class Reporter:
 
     async def _send(self) -> None:
         async with self._sending:
+            if not self._has_some:
+                return  # somebody else has sent it meanwhile
             if self._unsent is None:
                 self._sequence += 1
                 self._unsent = self._take()

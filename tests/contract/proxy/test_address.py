@@ -35,6 +35,14 @@ async def test_the_token_reaches_the_service(stack: Stack) -> None:
         assert stack.scheduler.metadata[-1]["authorization"] == "Bearer any"
 
 
+async def test_the_catalog_hears_under_which_name_it_was_called(stack: Stack) -> None:
+    async with stack.channel() as channel:
+        await call(channel, "any", b"", "/modelyard.api.catalog.v1.FileService/SignReads")
+
+        assert stack.catalog.metadata[-1]["x-forwarded-host"] == stack.address
+        assert stack.catalog.metadata[-1]["x-forwarded-proto"] == "http"
+
+
 async def test_a_service_that_is_away_is_named(stack: Stack) -> None:
     await stack.on_loop(stack.scheduler.stop())
     async with stack.channel() as channel:

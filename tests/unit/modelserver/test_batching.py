@@ -1,5 +1,8 @@
 import asyncio
+import statistics
 import threading
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from modelyard.api.serving.v1 import model_pb2, predict_pb2
 from modelyard.api.serving.v1 import tensor_pb2 as pb
 from modelyard.foundation.errors import InvalidArgument
 from modelyard.modelserver.answers import AnswerWriter
-from modelyard.modelserver.batching import BatchingEngine, Limits, Outcome
+from modelyard.modelserver.batching import BatchingEngine, Limits, Outcome, Pace
 from modelyard.modelserver.errors import QueueFull
 from modelyard.modelserver.predict import response
 from modelyard.modelserver.servable import Array, Arrays, Servable, Signature, TensorSpec
@@ -120,6 +123,43 @@ async def test_a_timeout_waits_for_company() -> None:
     answers = await asyncio.gather(*(run(engine, model, rows(number)) for number in range(3)))
     engine.close()
     assert (len(answers), model.sizes) == (3, [3])
+
+
+async def test_a_caller_alone_never_waits() -> None:
+    model, engine = Model(), BatchingEngine(Limits())
+    for number in range(5):
+        await run(engine, model, rows(number))
+    (lane,) = engine._lanes.values()
+    assert lane.pace.patience_s == 0
+    engine.close()
+
+
+def test_patience_follows_what_came_before() -> None:
+    pace = Pace()
+    pace.called(32, 0.004)
+    assert (pace.expected_rows, pace.patience_s) == (32, 0.002)
+    for _ in range(6):
+        pace.called(1, 0.001)
+    assert pace.patience_s == 0
+
+
+async def test_callers_who_come_back_at_once_share_one_call_again() -> None:
+    model, engine = Model(), BatchingEngine(Limits())
+    quick = model.call
+
+    def call(inputs: Arrays) -> Arrays:
+        time.sleep(0.01)
+        return quick(inputs)
+
+    async def caller(number: int) -> None:
+        for _ in range(30):
+            await run(engine, model, rows(number * 100))
+            await asyncio.sleep(0)
+
+    model.signature = replace(model.signature, call=call)
+    await asyncio.gather(*(caller(number) for number in range(16)))
+    engine.close()
+    assert statistics.median(model.sizes) == 16
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ _RENAMED = {
     "DataType": "tensorflow.DataType",
     "Tensor": "tensorflow.TensorProto",
     "TensorShape": "tensorflow.TensorShapeProto",
+    "ResourceHandle": "tensorflow.ResourceHandleProto",
+    "VariantTensorData": "tensorflow.VariantTensorDataProto",
     "TensorInfo": "tensorflow.TensorInfo",
     "SignatureDef": "tensorflow.SignatureDef",
     "SignatureDefMap": "tensorflow.serving.SignatureDefMap",

@@ -22,6 +22,15 @@ PREDICTION_REST = ("/v1/models",)
 HEALTH_PATH = "/healthz"
 
 _DISABLED = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+_AUTHORITY: Json = {
+    "request_headers_to_add": [
+        {
+            "header": {"key": "x-forwarded-host", "value": "%REQ(:AUTHORITY)%"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+    ]
+}
+"""The name by which the caller reached us: the catalog signs URLs of the store for it."""
 _OFF: Json = {"typed_per_filter_config": {FILTER: _DISABLED}}
 
 
@@ -29,7 +38,7 @@ def virtual_host(settings: ProxySettings, *, embedded: bool) -> Json:
     """All routes, for every name by which the address is called; `embedded` is the prediction path inside Envoy."""
     routes = [
         *_predictions(embedded=embedded),
-        *(_plain(name, {"prefix": prefix}, name) for prefix, name in CONTROL.items()),
+        *(_plain(name, {"prefix": prefix}, name) | _AUTHORITY for prefix, name in CONTROL.items()),
         *(_store(settings.store.bucket) if settings.store else ()),
         _answer("health", {"path": HEALTH_PATH}, 200, "ok\n"),
         _answer("nothing", {"prefix": "/"}, 404, "nothing here"),
