@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+from tests.bench.embedded import EMBEDDED
 from tests.bench.rows import Row, at_least, at_most_times
 from tests.bench.training import plain
 from tests.support.stack import free_port, plain_environment
@@ -31,7 +32,7 @@ def measure() -> list[Row]:
         done = subprocess.run(
             [sys.executable, "-m", "modelyard.local.demo"],
             cwd=home,
-            env=plain_environment() | {"CI": "true", "FRESH": "1", "PORT": str(free_port())},
+            env=plain_environment() | EMBEDDED | {"CI": "true", "FRESH": "1", "PORT": str(free_port())},
             stdout=subprocess.PIPE,
             text=True,
             check=False,

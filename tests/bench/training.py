@@ -17,6 +17,7 @@ import numpy as np
 
 from modelyard.sdk import Client, gallery
 from modelyard.sdk.jobs import ENDED
+from tests.bench.embedded import EMBEDDED
 from tests.bench.rows import Row, at_least_times
 from tests.support.stack import plain_environment, running_stack
 
@@ -29,7 +30,7 @@ def measure() -> list[Row]:
     """Steps a second."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-steps-") as name,
-        running_stack(Path(name)) as stack,
+        running_stack(Path(name), environment=EMBEDDED) as stack,
         Client(stack.address, token=stack.token) as client,
     ):
         version = gallery.find("mnist").bring(client).version

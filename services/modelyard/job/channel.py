@@ -1,12 +1,17 @@
 """The child's end of the inherited socket."""
 
+import fcntl
 import os
 import socket
+import sys
+import termios
 import threading
+import time
 from typing import Protocol
 
 from modelyard.job.messages import Checkpointed, ChildMessage, Stop, decode_worker, encode
 
+FINISH_S = 10.0
 ORPHANED = 75
 """Exit status of a child whose worker is gone: its attempt is over, and nobody takes what it makes."""
 
@@ -47,8 +52,17 @@ class SocketChannel:
                 os._exit(ORPHANED)
 
     def finish(self) -> None:
-        """The end of the stream is no accident any more."""
+        """Returns when the worker has taken every message: a socket that closes earlier may lose the last ones."""
         self._finished = True
+        self._socket.shutdown(socket.SHUT_WR)
+        give_up = time.monotonic() + FINISH_S
+        while self._untaken() and time.monotonic() < give_up:
+            time.sleep(0.002)
+
+    def _untaken(self) -> int:
+        """Bytes that the worker has not read; there is no call that waits for it."""
+        size = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(size, sys.byteorder)
 
     def _read(self) -> None:
         try:

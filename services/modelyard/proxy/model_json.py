@@ -6,8 +6,8 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from modelyard.api.serving.v1 import metadata_pb2, status_pb2
+from modelyard.proxy.codes import code_name
 from modelyard.proxy.errors import BadAnswer
-from modelyard.proxy.service import code_name
 
 _SIGNATURES = "signature_def"
 

@@ -4,7 +4,8 @@ from typing import Self
 
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.rpc import edge
-from modelyard.proxy.service import Call, ClientGone, Outcome, Predictions, Refused, code_name
+from modelyard.proxy.codes import code_name
+from modelyard.proxy.service import Call, ClientGone, Outcome, Predictions, Refused
 
 
 class observed:  # used as `with observed(…)`; a generator would cost twice as much

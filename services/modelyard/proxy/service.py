@@ -14,8 +14,9 @@ from typing import Protocol
 
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.auth.roles import may
-from modelyard.foundation.errors import Kind, ModelyardError
+from modelyard.foundation.errors import ModelyardError
 from modelyard.proxy.access_log import AccessEvent, AccessLog
+from modelyard.proxy.codes import NAME_OF_KIND
 from modelyard.proxy.domain import (
     Backend,
     ModelSpec,
@@ -213,7 +214,7 @@ class Predictions:
             self._admission.leave_each(call.counted)
         seconds = time.monotonic() - call.began
         if error is not None:
-            code = _CODE_NAMES[error.kind]
+            code = NAME_OF_KIND[error.kind]
         deployment = call.route.deployment if call.route else ""
         self._metrics.ended(deployment, call.method.name, code, seconds)
         self._access_log.write(
@@ -279,45 +280,3 @@ def _not_allowed(method: Method, spec: ModelSpec) -> NotAllowed:
         f"{method.name} on {spec.name!a} is not allowed (or it does not exist); it needs one of these roles: {roles}",
         roles=roles,
     )
-
-
-def code_name(number: int) -> str:
-    """The name of gRPC's number."""
-    return _NUMBERED[number] if 0 <= number < len(_NUMBERED) else "UNKNOWN"
-
-
-_NUMBERED = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
-_CODE_NAMES = {
-    Kind.INVALID: "INVALID_ARGUMENT",
-    Kind.NOT_FOUND: "NOT_FOUND",
-    Kind.EXISTS: "ALREADY_EXISTS",
-    Kind.PRECONDITION: "FAILED_PRECONDITION",
-    Kind.CONFLICT: "ABORTED",
-    Kind.DENIED: "PERMISSION_DENIED",
-    Kind.UNAUTHENTICATED: "UNAUTHENTICATED",
-    Kind.EXHAUSTED: "RESOURCE_EXHAUSTED",
-    Kind.OUT_OF_RANGE: "OUT_OF_RANGE",
-    Kind.UNAVAILABLE: "UNAVAILABLE",
-    Kind.DEADLINE: "DEADLINE_EXCEEDED",
-    Kind.DATA_LOSS: "DATA_LOSS",
-    Kind.UNIMPLEMENTED: "UNIMPLEMENTED",
-    Kind.INTERNAL: "INTERNAL",
-}

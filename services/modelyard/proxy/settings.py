@@ -53,7 +53,7 @@ class BackendSettings(Section):
     """How model servers on other machines are reached; those on this one have a unix socket."""
 
     tls_ca_file: FilePath | None = None
-    """Authority that signed their certificates. Required for backends that are not on this machine."""
+    """Authority that signed their certificates; without it the system's list is used."""
     tls_cert_file: FilePath | None = None
     """This proxy's certificate, which they ask for."""
     tls_key_file: FilePath | None = None

@@ -7,7 +7,15 @@ import urllib3
 
 from modelyard.sdk.errors import DataLoss, PermissionDenied, Unavailable
 
-_RETRIES = urllib3.Retry(total=6, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+_RETRIES = urllib3.Retry(
+    total=7,
+    backoff_factor=0.3,
+    backoff_max=4,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods=None,
+    raise_on_status=False,
+)
+"""For some 16 s: a store that was killed is back by then."""
 _CHUNK_BYTES = 1 << 20
 _RESUMES = 6
 
@@ -28,7 +36,7 @@ class Store:
         try:
             answer = self._pool.request("PUT", url, body=data, headers={"Content-Type": ""})
         except urllib3.exceptions.HTTPError as error:
-            raise Unavailable(f"the object store can't be reached: {error}", reason="STORE_UNREACHABLE") from error
+            raise Unavailable(f"the object store can't be reached: {_why(error)}", reason="STORE_UNREACHABLE") from None
         _check(answer.status, "a part")
 
     def get(self, url: str) -> bytes:
@@ -56,7 +64,9 @@ class Store:
                     raise DataLoss(f"the store sent {done} bytes of a pack of {size}", reason="PACK_DAMAGED")
             except urllib3.exceptions.HTTPError as error:
                 if attempt == _RESUMES - 1 or size is None:
-                    raise Unavailable(f"the object store broke off: {error}", reason="STORE_UNREACHABLE") from error
+                    raise Unavailable(
+                        f"the object store broke off: {_why(error)}", reason="STORE_UNREACHABLE"
+                    ) from None
             time.sleep(0.2 * 2**attempt)  # back-off between tries, not a wait for a condition
         raise DataLoss(f"the store sent {done} bytes of a pack of {size}", reason="PACK_DAMAGED")
 
@@ -67,5 +77,12 @@ def _check(status: int, what: str) -> None:
     if status == 403:
         raise PermissionDenied(f"the URL for {what} is no longer valid", reason="URL_EXPIRED")
     raise Unavailable(
-        f"the object store answered {status} for {what}", reason="STORE_FAILED", facts={"status": str(status)}
+        f"the object store answered {status} for {what}; its log says why, and a full disk is one of the reasons",
+        reason="STORE_FAILED",
+        facts={"status": str(status)},
     )
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """Without the URL, whose signature is nobody's business."""
+    return str(error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error)

@@ -143,7 +143,8 @@ def _send(
         return part.length
 
     progress("sending", done, total)
-    with ThreadPoolExecutor(_SENDERS, "push") as senders:
+    senders = ThreadPoolExecutor(_SENDERS, "push")
+    try:
         for start in range(0, len(missing), _SIGN_BATCH):
             batch = missing[start : start + _SIGN_BATCH]
             urls = _sign(connection, upload.name, batch)
@@ -153,6 +154,9 @@ def _send(
                 with lock:
                     done += future.result()
                 progress("sending", done, total)
+    finally:
+        # Once one has failed, or the push is given up, those that wait need not be tried.
+        senders.shutdown(cancel_futures=True)
 
 
 def _parts(pack: upload_pb2.Pack) -> Iterable[_Part]:

@@ -44,11 +44,22 @@ class Fake(grpc.GenericRpcHandler):
         return self.name.encode()
 
     async def start(self, address: str) -> None:
-        limit = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        self._server = grpc.aio.server(options=[*limit, ("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers((self,))
+        self._server = self._new_server()
         self._server.add_insecure_port(address)
         await self._server.start()
+
+    async def start_secure(self, address: str, credentials: grpc.ServerCredentials) -> int:
+        """The port it got."""
+        self._server = self._new_server()
+        port: int = self._server.add_secure_port(address, credentials)
+        await self._server.start()
+        return port
+
+    def _new_server(self) -> grpc.aio.Server:
+        limit = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        server = grpc.aio.server(options=[*limit, ("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers((self,))
+        return server
 
     async def stop(self, grace_s: float = 0) -> None:
         if self._server is not None:

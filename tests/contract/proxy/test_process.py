@@ -1,7 +1,6 @@
 """The proxy as a process: what it refuses to start with, its limits, its end."""
 
 import asyncio
-import datetime
 import os
 import signal
 import sys
@@ -11,9 +10,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelyard.foundation.sync.children import Child, Exit
 from tests.contract.proxy.fakes import PREDICT
@@ -198,21 +194,51 @@ async def test_a_client_that_hangs_up_ends_the_prediction(tmp_path: Path, front:
         await eventually(lambda: stack.metric("modelyard_predictions_in_flight", 0))
 
 
-async def test_over_tls_and_only_over_tls(tmp_path: Path, front: str) -> None:
-    certificate, key = self_signed(tmp_path)
-    server = {"listen": "127.0.0.1:0", "tls_cert_file": str(certificate), "tls_key_file": str(key)}
-    async with running_proxy(tmp_path, front, server=server) as stack, stack.model_server(1):
-        await stack.route(route(backends=[(1, stack.endpoint("1"), 100)]))
+async def test_a_request_that_never_ends_ends_with_its_deadline(tmp_path: Path, front: str) -> None:
+    async with running_proxy(tmp_path, front) as stack:
+        await stack.route(route())
+        host, _, port = stack.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
         token = stack.issuers.token("predictor", "default")
-        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
-        port = stack.address.rpartition(":")[2]
-        async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
-            assert version_of(await call(channel, token, predict_request())) == 1
-        async with stack.channel() as channel:
-            assert (await refused(channel, token, predict_request(), timeout=5)).code in (
-                grpc.StatusCode.UNAVAILABLE,
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            )
+        lines = ["POST /v1/models/digits:predict HTTP/1.1", "Host: x", "Content-Length: 100", "Grpc-Timeout: 400m"]
+        writer.write("\r\n".join([*lines, f"Authorization: Bearer {token}", "", '{"instances"']).encode())
+
+        answer = await reader.read(1000)
+
+        assert answer.startswith(b"HTTP/1.1 504")
+        assert b"before the request had arrived" in answer
+        writer.close()
+
+
+async def test_an_envoy_that_ends_by_itself_ends_the_process(plain: Stack) -> None:
+    assert plain.child is not None
+    for child in children_of(plain.child.pid):
+        os.kill(child, signal.SIGKILL)
+
+    assert (await plain.child.wait()).code == 1
+    assert "Envoy ended by itself" in "\n".join(plain.lines)
+
+
+async def test_model_servers_that_are_long_gone_are_forgotten(tmp_path: Path) -> None:
+    async with running_proxy(tmp_path, "pyvoy", predictions={"timeout_s": 0.2}) as stack, stack.model_server(1):
+        clusters = tmp_path / "run" / "clusters" / "backends.json"
+        await stack.route(route(backends=[(1, stack.endpoint("1"), 100)]))
+        assert stack.endpoint("1").removeprefix("unix:") in clusters.read_text()
+
+        await stack.route(route(message="undeployed"))
+
+        await eventually(lambda: stack.endpoint("1").removeprefix("unix:") not in clusters.read_text(), timeout_s=15)
+
+
+async def test_an_address_that_means_nothing_costs_nobody_else_a_route(tmp_path: Path, front: str) -> None:
+    async with running_proxy(tmp_path, front) as stack, stack.model_server(1), stack.channel() as channel:
+        await stack.route(
+            route("broken", backends=[(1, "nonsense", 100)]), route(backends=[(1, stack.endpoint("1"), 100)])
+        )
+        token = stack.issuers.token("predictor", "default")
+
+        assert version_of(await call(channel, token, predict_request())) == 1
+        assert (await refused(channel, token, predict_request("broken"))).reason == "NOTHING_SERVES"
 
 
 async def test_pages_of_a_named_origin_may_call_and_others_not(tmp_path: Path) -> None:
@@ -229,23 +255,5 @@ def _preflight(origin: str) -> dict[str, str]:
     return {"Origin": origin, "Access-Control-Request-Method": "POST"}
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(pem)
-    return folder / "cert.pem", folder / "key.pem"
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

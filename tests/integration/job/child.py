@@ -1,5 +1,6 @@
 """A worker's side of the job protocol, for tests: prepare a dataset, start a child, talk to it."""
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -127,15 +128,23 @@ class Child:
 
     def say(self, message: WorkerMessage) -> None:
         """Tell the child something."""
-        self.socket.sendall(encode(message))
+        with contextlib.suppress(BrokenPipeError):
+            self.socket.sendall(encode(message))
 
     def messages(self) -> Iterator[ChildMessage]:
         """Until the child closes its end; every checkpoint is published at once."""
-        for line in self._lines:
+        while line := self._line():
             message = decode_child(line)
             if isinstance(message, Checkpoint):
                 self.say(Checkpointed(message.step))
             yield message
+
+    def _line(self) -> bytes:
+        try:
+            return self._lines.readline()
+        except ConnectionResetError:
+            # The child has ended with something of ours unread.
+            return b""
 
     def finish(self, stop_when: Callable[[ChildMessage], bool] = lambda _: False) -> tuple[int, list[ChildMessage]]:
         """Run to the end, saying stop once a message asks for it; exit status and all messages."""

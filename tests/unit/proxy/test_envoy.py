@@ -11,11 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from modelyard.foundation.rpc.status import code_number, code_of, read_failure
+from modelyard.proxy.embedding import SETTINGS_VARIABLE
 from modelyard.proxy.envoy.bootstrap import bootstrap, cluster_file
 from modelyard.proxy.envoy.clusters import backend, write_clusters
 from modelyard.proxy.envoy.process import binary
 from modelyard.proxy.envoy.replies import REPLIES, local_reply_config
 from modelyard.proxy.envoy.routes import virtual_host
+from modelyard.proxy.errors import CannotStart
+from modelyard.proxy.front import embedded_environment
 from modelyard.proxy.settings import BackendSettings, ProxySettings
 
 
@@ -124,3 +127,19 @@ def test_the_admin_interface_is_a_socket_of_its_owner() -> None:
     address = bootstrap(settings(), embedded=False)["admin"]["address"]
 
     assert address == {"pipe": {"path": "/run/p/admin.sock", "mode": 0o600}}
+
+
+def test_a_front_that_cannot_be_is_refused_and_auto_takes_the_other() -> None:
+    with pytest.raises(CannotStart, match="use front = aio"):
+        embedded_environment(settings(front="pyvoy", envoy_binary="/usr/bin/envoy"))
+    assert embedded_environment(settings(envoy_binary="/usr/bin/envoy")) is None
+    assert embedded_environment(settings(front="aio")) is None
+
+
+def test_envoys_python_finds_what_this_one_finds() -> None:
+    environment = embedded_environment(settings())
+
+    if environment is None:
+        pytest.skip("this interpreter has no shared library")
+    assert ProxySettings.model_validate_json(environment[SETTINGS_VARIABLE]) == settings()
+    assert Path(environment["LD_PRELOAD"]).exists()

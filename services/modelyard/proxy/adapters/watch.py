@@ -10,6 +10,7 @@ import grpc
 
 from modelyard.api.inference.v1 import route_service_pb2 as pb
 from modelyard.api.inference.v1 import route_service_pb2_grpc as rpc
+from modelyard.foundation.addresses import parse_listen
 from modelyard.proxy.domain import Backend, Route, RouteTable, table_of
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,20 @@ def from_proto(table: pb.RouteTable) -> RouteTable:
             Route(
                 serving_name=route.serving_name,
                 deployment=route.deployment,
-                backends=tuple(Backend(b.version, b.endpoint, b.weight) for b in route.backends),
+                backends=tuple(Backend(b.version, b.endpoint, b.weight) for b in route.backends if _callable(b)),
                 message=route.message,
             )
             for route in table.routes
         ),
         table.revision,
     )
+
+
+def _callable(backend: pb.Backend) -> bool:
+    """One address that means nothing must not cost all others their routes."""
+    try:
+        parse_listen(backend.endpoint)
+    except ValueError as error:
+        log.error("a model server's address is left out", extra={"endpoint": backend.endpoint, "error": str(error)})
+        return False
+    return True
