@@ -86,7 +86,7 @@ def measure(pairs: int, calls: int = 8_000, flags: Sequence[str] = ()) -> list[R
             at_least_times(ECHO_TARGET),
             notes,
         ),
-        Row(f"{what} , to grpc.aio", ours.rates, "/s", aio.rates, "grpc.aio front", at_least_times(AIO_TARGET)),
+        Row(f"{what}, to grpc.aio", ours.rates, "/s", aio.rates, "grpc.aio front", at_least_times(AIO_TARGET)),
     ]
 
 

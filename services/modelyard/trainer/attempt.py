@@ -204,21 +204,13 @@ class AttemptRun:
     async def _inputs_ready(self) -> AsyncIterator[Resume | None]:
         await asyncio.to_thread(self._workspace.create)
         resume = await self._inputs.begin(self._reporter)
-        self._go_on()
         async with self._inputs.dataset(self._reporter) as dataset:
-            self._go_on()
             self._workspace.dataset.symlink_to(dataset, target_is_directory=True)
             if resume is not None:
                 await self._inputs.checkpoint(resume, self._workspace.resume, self._reporter)
-                self._go_on()
                 self._reporter.start_step = resume.step
                 self._reporter.progress.step = self._reporter.progress.checkpoint_step = resume.step
             yield resume
-
-    def _go_on(self) -> None:
-        """A call that was given up too late has answered all the same; the attempt ends here then."""
-        if self._stopping is not None:
-            raise AttemptStopped
 
     async def _train(self, resume: Resume | None) -> None:
         """Run the job's process until it has exported its model."""
@@ -231,9 +223,12 @@ class AttemptRun:
             async with CheckpointPublisher(
                 self._outputs.store_checkpoint, lambda: self.stop(StopReason.STALE, 0), self._reporter.line
             ) as publisher:
-                async for message in process.messages():
-                    self._take(message, process, publisher)
-                status = await process.wait()
+                try:
+                    async for message in process.messages():
+                        self._take(message, process, publisher)
+                    status = await process.wait()
+                finally:
+                    process.kill()  # before anything else has to come to its end
                 await publisher.finish(LAST_CHECKPOINT_S)
             self._judge(status, process)
         finally:

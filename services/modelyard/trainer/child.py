@@ -99,10 +99,14 @@ class TrainingProcess:
         ended = await self._child.wait()
         return -ended.signal if ended.signal is not None else ended.code or 0
 
-    async def close(self) -> None:
+    def kill(self) -> None:
         """End it and everything that it started, at once: one that shall save was told so before."""
         if self._child.running:
             self._child.kill()
+
+    async def close(self) -> None:
+        """Make sure that it and everything that it started is gone."""
+        self.kill()
         self._writer.close()
         await self._child.wait()
 

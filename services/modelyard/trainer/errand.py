@@ -20,9 +20,14 @@ class GivenUp(Exception):
 
 
 class Errand:
-    """One call. Cancelling who waits for it makes it end at its next report of progress."""
+    """One call. Cancelling who waits for it makes it end at its next report of progress.
 
-    def __init__(self) -> None:
+    With `counts`, a call that was given up too late and has done its work answers all the same: its waiter is not
+    cancelled then.
+    """
+
+    def __init__(self, *, counts: bool = False) -> None:
+        self._counts = counts
         self._given_up = threading.Event()
 
     def watched(self, progress: Progress, *, last: str = "") -> Progress:
@@ -36,7 +41,7 @@ class Errand:
         return show
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the call answers or raises. One that was given up too late has done its work, and still answers."""
+        """What the call answers or raises."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -59,7 +64,7 @@ class Errand:
         except asyncio.CancelledError:
             self._given_up.set()
             await asyncio.wait((done,), timeout=LAST_S)
-            if done.done() and done.exception() is None:
+            if self._counts and done.done() and done.exception() is None:
                 return done.result()
             done.add_done_callback(lambda late: late.exception())
             raise

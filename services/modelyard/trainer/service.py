@@ -231,9 +231,10 @@ class Worker:
         """Stop everything as soon as the lease is over: another worker may start it then."""
         while True:
             left = self._lease_ends - time.monotonic()
-            if left <= 0 and self._running:
+            lost = [one for one in self._running.values() if one.run.stop_reason is not StopReason.STALE]
+            if left <= 0 and lost:
                 log.error("the scheduler was not heard of for a lease's time; stopping all attempts")
-                for one in self._running.values():
+                for one in lost:
                     one.run.stop(StopReason.STALE, 0)
             await asyncio.sleep(min(max(left, 0.2), 1.0))
 

@@ -44,6 +44,7 @@ class Rig:
         self.stages: list[str] = []
         self.closed: set[str] = set()
         self.gate = asyncio.Event()
+        self.slow_to_cancel_s = 0.0
         self.errors: dict[str, Exception] = {}
         self.stored: list[tuple[int, str]] = []
         self.reports: list[Report] = []
@@ -94,7 +95,11 @@ class Rig:
     async def _stage(self, name: str) -> None:
         self.stages.append(name)
         if name in self.closed:
-            await self.gate.wait()
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(self.slow_to_cancel_s)
+                raise
         if name in self.errors:
             raise self.errors[name]
 
@@ -228,6 +233,18 @@ async def test_a_cancellation_while_the_process_starts_leaves_none(tmp_path: Pat
     rig.run.stop(StopReason.CANCELLED, 0)
     assert await running == Stopped()
     assert open_files() <= files
+
+
+async def test_a_job_ends_at_once_though_the_store_takes_its_time(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, [["prepared"], ["checkpoint", 10], ["deaf"]])
+    rig.slow_to_cancel_s = 1.0
+    rig.closed.add("store")
+    running = asyncio.create_task(rig.outcome())
+    await eventually(lambda: "store" in rig.stages)
+    rig.run.stop(StopReason.STALE, 0)
+    await eventually(lambda: processes_of(rig.workspace) == [], timeout_s=0.7)
+    assert not running.done()
+    assert await running == Stopped()
 
 
 async def test_a_newer_attempt_ends_it_at_its_next_checkpoint(tmp_path: Path) -> None:

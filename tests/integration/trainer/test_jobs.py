@@ -17,19 +17,21 @@ from tests.integration.job.child import strokes
 from tests.integration.trainer.yard import WorkerProcess, Yard, ended, running_yard, wait_for
 from tests.support.background import in_background
 from tests.support.seaweedfs import RunningStore
+from tests.support.stack import until
 
 pytestmark = pytest.mark.timeout(240)
 
 TEMPLATE = "image-classification"
 ENDLESS = {"epochs": 10_000, "batch_size": 8, "checkpoint_every_s": 1}
 """Until it is stopped."""
+LEASE_S = 6.0
 Class = job_pb2.Job.FailureClass
 
 
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory, seaweedfs: RunningStore) -> Iterator[Yard]:
     s3 = seaweedfs.store.settings.model_copy(update={"bucket": "trainer"})
-    with in_background(running_yard(tmp_path_factory.mktemp("yard"), s3, backoff_s=0)) as yard:
+    with in_background(running_yard(tmp_path_factory.mktemp("yard"), s3, backoff_s=0, lease_s=LEASE_S)) as yard:
         with yard.client() as client:
             write(yard.folder / "strokes", 200)
             client.datasets.push("strokes", yard.folder / "strokes")
@@ -112,9 +114,30 @@ def test_a_job_that_asks_for_a_gpu_waits_and_says_what_there_is(client: Client, 
     wanted = device_pb2.DeviceRequest(kind=device_pb2.DEVICE_KIND_GPU, count=1)
     job = client.jobs.get(client.jobs.create(TEMPLATE, "strokes", devices=wanted).name)
     assert job.state == State.STATE_QUEUED
-    assert "needs 1 gpu" in job.pending_message
-    assert "first: 1 cpu" in job.pending_message
+    assert "needs 1 GPU" in job.pending_message
+    assert "first: 1 CPU" in job.pending_message
     client.jobs.cancel(job.name)
+
+
+def test_a_worker_that_was_away_for_a_lease_ends_its_attempt_and_the_next_one_goes_on(
+    client: Client, worker: WorkerProcess
+) -> None:
+    job = client.jobs.create(TEMPLATE, "strokes", parameters=ENDLESS)
+    saved = wait_for(client, job.name, training).progress.checkpoint_step
+    (training_process,) = worker.jobs()
+    worker.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_for(client, job.name, lambda job: job.state == State.STATE_QUEUED, timeout_s=2 * LEASE_S)
+    finally:
+        worker.process.send_signal(signal.SIGCONT)
+    until(lambda: training_process not in worker.jobs(), timeout_s=5)
+    wait_for(client, job.name, lambda job: job.attempt == 2 and job.state == State.STATE_RUNNING)
+    second, first = client.jobs.attempts(job.name)
+    assert first.state == job_pb2.Attempt.STATE_LOST
+    assert second.start_step >= saved
+    client.jobs.cancel(job.name)
+    ended(client, job.name, 20)
+    assert worker.attempts() == []
 
 
 def test_a_worker_that_is_told_to_stop_checkpoints_and_the_next_one_goes_on_there(

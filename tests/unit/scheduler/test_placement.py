@@ -93,7 +93,11 @@ def test_a_device_tensorflow_cannot_use_is_given_to_nobody(world: World) -> None
     broken = Device(DeviceKind.GPU, 0, problem="the driver is too old")
     job = world.submit(ask=Ask(DeviceKind.GPU, 1))
     world.sync(devices=(broken, *CPU))
-    assert pending(world, job).reason is PendingReason.NO_MATCHING_WORKER
+    assert pending(world, job) == Pending(
+        PendingReason.NO_MATCHING_WORKER,
+        "it needs 1 GPU; no connected worker has that (w: 1 CPU); w has a GPU, but the driver is too old",
+        0,
+    )
 
 
 def test_the_tightest_fit_is_taken(world: World) -> None:

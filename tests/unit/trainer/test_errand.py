@@ -47,8 +47,20 @@ async def test_a_call_whose_waiter_is_cancelled_ends_at_its_next_report_of_progr
     assert isinstance(call.ended_with, GivenUp)
 
 
-async def test_in_its_last_stage_it_is_seen_through() -> None:
+async def test_in_its_last_stage_it_is_seen_through_and_the_cancellation_stands() -> None:
     errand, call = Errand(), Call("verifying")
+    waiting = asyncio.create_task(errand.run(call, errand))
+    await eventually(call.began.is_set)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    call.goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert call.ended_with is None
+
+
+async def test_the_answer_of_one_that_counts_is_kept_though_it_was_cancelled() -> None:
+    errand, call = Errand(counts=True), Call("verifying")
     waiting = asyncio.create_task(errand.run(call, errand))
     await eventually(call.began.is_set)
     waiting.cancel()

@@ -75,6 +75,7 @@ class _Room:
     present: bool
     total: dict[DeviceKind, int]
     free: dict[DeviceKind, list[Device]]
+    unusable: tuple[Device, ...] = ()
     kept: set[DeviceKind] = field(default_factory=set)
     """Kinds that an earlier job waits for."""
 
@@ -98,7 +99,8 @@ def _rooms(state: State) -> dict[str, _Room]:
                 total[device.kind] = total.get(device.kind, 0) + 1
         for device in free_devices(worker, used.get(worker.name, set())):
             free.setdefault(device.kind, []).append(device)
-        rooms[worker.name] = _Room(worker.name, worker.present, total, free)
+        unusable = tuple(device for device in worker.devices if device.problem)
+        rooms[worker.name] = _Room(worker.name, worker.present, total, free, unusable)
     return rooms
 
 
@@ -155,7 +157,16 @@ def _no_match(job: Job, rooms: dict[str, _Room]) -> str:
     if not rooms:
         return f"it needs {job.ask}; no worker that takes jobs is connected (start one: `modelyard worker run`)"
     have = ", ".join(f"{room.worker.removeprefix('workers/')}: {_inventory(room)}" for room in list(rooms.values())[:5])
-    return f"it needs {job.ask}; no connected worker has that ({have})"
+    return f"it needs {job.ask}; no connected worker has that ({have}){_unusable(job, rooms)}"
+
+
+def _unusable(job: Job, rooms: dict[str, _Room]) -> str:
+    """Devices of the right kind are there, and something is wrong with them."""
+    for room in rooms.values():
+        for device in room.unusable:
+            if device.kind in job.ask.kinds:
+                return f"; {room.worker.removeprefix('workers/')} has a {device.kind}, but {device.problem}"
+    return ""
 
 
 def _inventory(room: _Room) -> str:

@@ -33,6 +33,8 @@ _LONGEST_PAUSE_S = 5.0
 _SHOW_EVERY_S = 0.2
 _WEATHER = (sdk_errors.Unavailable, sdk_errors.DeadlineExceeded, sdk_errors.Unauthenticated)
 """Passes: a neighbour is started again, a token is renewed."""
+_OVER = ("STALE_ATTEMPT", "EXECUTION_ENDED")
+"""A newer attempt has begun, or the job has ended."""
 
 
 class CatalogAttempt:
@@ -111,7 +113,7 @@ class CatalogAttempt:
 
         # Once it is being verified it may become a version at any moment, so from there on it is seen through.
         return await self._patiently(
-            reporter, lambda errand: errand.run(register, errand.watched(shown, last="verifying"))
+            reporter, lambda errand: errand.run(register, errand.watched(shown, last="verifying")), counts=True
         )
 
     def _dataset_bytes(self) -> int:
@@ -133,13 +135,15 @@ class CatalogAttempt:
     def _push_checkpoint(self, step: int, folder: Path, progress: Progress) -> None:
         push(self._connection, f"{self._work.job}/checkpoints/{step}", scan(folder), progress=progress)
 
-    async def _patiently(self, reporter: Reporter, call: Callable[[Errand], Awaitable[T]]) -> T:
+    async def _patiently(
+        self, reporter: Reporter, call: Callable[[Errand], Awaitable[T]], *, counts: bool = False
+    ) -> T:
         """The call's answer, waiting while the catalog or the store can't be reached; that may be for a while only."""
         since, pause = time.monotonic(), 0.5
         while True:
             try:
                 with _translated():
-                    return await call(Errand())
+                    return await call(Errand(counts=counts))
             except _Weather as weather:
                 if time.monotonic() - since > self._patience_s:
                     raise
@@ -159,7 +163,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sdk_errors.Aborted as error:
-        raise AttemptStopped from error
+        if error.reason in _OVER:
+            raise AttemptStopped from error
+        raise _Weather(FailureClass.STORAGE, error.message) from error
     except sdk_errors.ResourceExhausted as error:
         kind = AttemptFailed if error.retry_after_s is None else _Weather
         raise kind(FailureClass.STORAGE, error.message) from error
@@ -168,7 +174,7 @@ def _translated() -> Iterator[None]:
     except sdk_errors.DataLoss as error:
         raise AttemptFailed(FailureClass.STORAGE, error.message) from error
     except sdk_errors.ModelyardError as error:
-        if error.reason == "EXECUTION_ENDED":
+        if error.reason in _OVER:
             raise AttemptStopped from error
         raise AttemptFailed(FailureClass.INTERNAL, f"the catalog refused: {error.message}") from error
     except FailedPrecondition as error:
