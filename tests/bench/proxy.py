@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.bench.proxy_peers import PREDICT, body
+from tests.bench.rows import Row, at_most_times
 from tests.contract.proxy.stack import Stack, route, running_proxy
 
 CPU_TARGET = 0.55
@@ -32,7 +33,8 @@ LEAD_S, LOAD_S = 1.0, OPEN_S + 2.0
 CONTROL = "/modelyard.api.catalog.v1.DatasetService/GetDataset"
 
 
-async def measure(pairs: int, front: str) -> int:
+async def measure(pairs: int, front: str) -> list[Row]:
+    """CPU and added latency of a prediction, and a control call's beside many of them."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         echo, bare = f"unix:{folder}/echo.sock", f"127.0.0.1:{free_port()}"
@@ -45,15 +47,15 @@ async def measure(pairs: int, front: str) -> int:
             token = stack.issuers.token("predictor", "default")
             await stack.route(route(backends=[(1, echo, 100)]))
             front = "pyvoy" if any('"front": "pyvoy"' in line for line in stack.lines) else "aio"
-            print(f"proxy, front {front}, {os.cpu_count()} cores, {pairs} pairs")
-            cpu = await cpu_per_request(stack, token, bare, bare_pid, pairs)
-            await added_latency(stack, token, echo, pairs)
-            control = await control_latency(stack, token, pairs)
-    return 0 if cpu <= CPU_TARGET and control <= CONTROL_TARGET else 1
+            print(f"  front {front}", flush=True)
+            return [
+                await cpu_per_request(stack, token, bare, bare_pid, pairs),
+                *await added_latency(stack, token, echo, pairs),
+                await control_latency(stack, token, pairs),
+            ]
 
 
-async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pairs: int) -> float:
-    """The median ratio."""
+async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pairs: int) -> Row:
     assert stack.child is not None
     ours: list[float] = []
     theirs: list[float] = []
@@ -65,25 +67,24 @@ async def cpu_per_request(stack: Stack, token: str, bare: str, bare_pid: int, pa
             spent.append((cpu_s(pid) - before) / CLOSED_CALLS * 1e6)
     if await answered(stack) - good != pairs * CLOSED_CALLS:
         raise RuntimeError("some predictions were refused")
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    print(f"  CPU per request      proxy {shown(ours, 'us')}   bare grpc.aio {shown(theirs, 'us')}")
-    print(f"    ratio              {shown(ratios, '')}   at most {CPU_TARGET}")
-    return statistics.median(ratios)
+    return Row("proxy, CPU a request", ours, "us", theirs, "bare grpc.aio", at_most_times(CPU_TARGET))
 
 
-async def added_latency(stack: Stack, token: str, echo: str, pairs: int) -> None:
+async def added_latency(stack: Stack, token: str, echo: str, pairs: int) -> list[Row]:
     through: list[float] = []
     straight: list[float] = []
     for _ in range(pairs):
         for found, address in ((through, stack.address), (straight, echo)):
             found.append(statistics.median(await latencies("open", address, token, ADDED_RATE, OPEN_S, PREDICT)) * 1e3)
     added = [a - b for a, b in zip(through, straight, strict=True)]
-    print(f"  p50 at {ADDED_RATE}/s         proxy {shown(through, 'ms')}   straight {shown(straight, 'ms')}")
-    print(f"    added              {shown(added, 'ms')}")
+    return [
+        Row(f"proxy, p50 at {ADDED_RATE}/s", through, "ms", straight, "straight"),
+        Row("proxy, added to p50", added, "ms"),
+    ]
 
 
-async def control_latency(stack: Stack, token: str, pairs: int) -> float:
-    """The median ratio of the 99th percentiles."""
+async def control_latency(stack: Stack, token: str, pairs: int) -> Row:
+    """Its 99th percentiles."""
     alone: list[float] = []
     beside: list[float] = []
     reached: list[float] = []
@@ -97,10 +98,9 @@ async def control_latency(stack: Stack, token: str, pairs: int) -> float:
         beside.append(p99(await latencies("open", stack.address, token, CONTROL_RATE, OPEN_S, CONTROL)) * 1e3)
         await load
         reached.append((await answered(stack) - before) / LOAD_S)
-    ratios = [b / a for a, b in zip(alone, beside, strict=True)]
-    print(f"  control call's p99   alone {shown(alone, 'ms')}   beside {LOAD_RATE} predictions/s {shown(beside, 'ms')}")
-    print(f"    ratio              {shown(ratios, '')}   at most {CONTROL_TARGET}; predictions {shown(reached, '/s')}")
-    return statistics.median(ratios)
+    what = f"control call's p99 beside {LOAD_RATE} predictions/s"
+    notes = {"predictions/s": statistics.median(reached)}
+    return Row(what, beside, "ms", alone, "alone", at_most_times(CONTROL_TARGET), notes)
 
 
 async def h2load(folder: Path, address: str, token: str, *arguments: object) -> None:
@@ -169,10 +169,6 @@ def p99(values: Sequence[float]) -> float:
     return sorted(values)[int(len(values) * 0.99)]
 
 
-def shown(values: Sequence[float], unit: str) -> str:
-    return f"{statistics.median(values):.3g}{unit} [{min(values):.3g} {max(values):.3g}]"
-
-
 def _command(role: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "tests.bench.proxy_peers", role, *arguments]
 
@@ -182,4 +178,7 @@ if __name__ == "__main__":
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--front", choices=["auto", "pyvoy", "aio"], default="auto")
     arguments = parser.parse_args()
-    sys.exit(asyncio.run(measure(arguments.pairs, arguments.front)))
+    rows = asyncio.run(measure(arguments.pairs, arguments.front))
+    print(f"proxy, {os.cpu_count()} cores, {arguments.pairs} pairs")
+    print("\n".join(row.line() for row in rows))
+    sys.exit(0 if all(row.is_met in (True, None) for row in rows) else 1)

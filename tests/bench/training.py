@@ -47,10 +47,13 @@ def plain(*arguments: str) -> dict[str, Any]:
     """What the plain script prints."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.plain", *arguments],
-        env=plain_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-        stdout=subprocess.PIPE,
-        check=True,
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if done.returncode:
+        raise RuntimeError(f"the plain script ended with {done.returncode}:\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
