@@ -78,7 +78,7 @@ def asker(stack: Stack) -> Iterator[Asker]:
     thread = threading.Thread(target=asker.run)
     thread.start()
     try:
-        asker.wait_for_answer(0.0, 60)
+        asker.wait_for_answer(time.monotonic(), 60)
         yield asker
     finally:
         asker.stop()

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +23,32 @@ pytestmark = [
         os.getuid() != 0 or shutil.which("unshare") is None, reason="a small file system needs root and unshare"
     ),
 ]
-IN_A_SMALL_PLACE = """
+PLACES = {"store": "25m", "work": "1500k"}
+"""Parts of the data folder with little room."""
+IN_SMALL_PLACES = """
 set -e
-mkdir -m 700 -p .modelyard/{part}
-echo '{{"version": "0", "format": 1}}' > .modelyard/VERSION.json
-mount -t tmpfs -o size={size} none .modelyard/{part}
+mkdir -m 700 -p .modelyard
+echo '{"version": "0", "format": 1}' > .modelyard/VERSION.json
+for place in $PLACES; do
+  mkdir -m 700 ".modelyard/${place%=*}"
+  mount -t tmpfs -o "size=${place#*=}" none ".modelyard/${place%=*}"
+done
 exec "$@"
 """
 
 
-@contextmanager
-def installation(home: Path, part: str, size: str) -> Iterator[Stack]:
-    """`modelyard up` whose data folder has only `size` for `part`: in a mount namespace of its own, gone with it."""
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """`modelyard up` in a mount namespace of its own, where the disk is nearly full; gone with it."""
+    home = tmp_path_factory.mktemp("small")
     stack = Stack(home, free_port())
-    script = IN_A_SMALL_PLACE.format(part=part, size=size)
     up = [sys.executable, "-m", "modelyard.cli", "up", "--port", str(stack.port)]
+    places = " ".join(f"{name}={size}" for name, size in PLACES.items())
     with (home / "up.out").open("w") as out:
         process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", script, "sh", *up],
+            ["unshare", "-m", "sh", "-c", IN_SMALL_PLACES, "sh", *up],
             cwd=home,
-            env=plain_environment() | EMBEDDED,
+            env=plain_environment() | EMBEDDED | {"PLACES": places},
             stdout=out,
             stderr=out,
         )
@@ -78,24 +83,13 @@ def failed_attempt(client: Client, name: str) -> job_pb2.Attempt:
     return found
 
 
-def test_a_push_that_does_not_fit_the_store_is_refused_and_a_smaller_one_taken(tmp_path: Path) -> None:
-    write_noise(tmp_path / "large", 30, 700)
-    write_noise(tmp_path / "small", 6, 28)
-    with installation(tmp_path, "store", "25m") as stack:
-        refused = stack.run("datasets", "push", "large", "large", status=6)
-        assert "full disk" in refused.stderr
-        assert "X-Amz" not in refused.stderr
-        stack.run("datasets", "push", "small", "small")
-        assert [each["name"].rpartition("/")[2] for each in stack.json("datasets", "list")] == ["small"]
-
-
-def test_a_worker_without_room_says_so(tmp_path: Path) -> None:
-    write_noise(tmp_path / "large", 12, 300)
-    write_digits(tmp_path / "digits", 200)
-    with installation(tmp_path, "work", "1500k") as stack, Client(stack.address, token=stack.token) as client:
-        client.datasets.push("large", tmp_path / "large")
-        client.datasets.push("digits", tmp_path / "digits")
-        attempt = failed_attempt(client, client.jobs.create("image-classification", "large").name)
+def test_a_worker_without_room_says_so(small: Stack) -> None:
+    write_noise(small.home / "pictures", 12, 300)
+    write_digits(small.home / "digits", 200)
+    with Client(small.address, token=small.token) as client:
+        client.datasets.push("pictures", small.home / "pictures")
+        client.datasets.push("digits", small.home / "digits")
+        attempt = failed_attempt(client, client.jobs.create("image-classification", "pictures").name)
         assert attempt.failure_class == job_pb2.Job.FAILURE_CLASS_STORAGE
         assert "bytes left" in attempt.message
         assert "free some space" in attempt.message
@@ -103,3 +97,15 @@ def test_a_worker_without_room_says_so(tmp_path: Path) -> None:
         attempt = failed_attempt(client, client.jobs.create("image-classification", "digits").name)
         assert attempt.failure_class == job_pb2.Job.FAILURE_CLASS_STORAGE
         assert "disk is full" in attempt.message
+
+
+def test_a_push_that_does_not_fit_is_refused_and_what_is_there_stays(small: Stack) -> None:
+    write_noise(small.home / "few", 6, 28)
+    small.run("datasets", "push", "few", "few")
+    write_noise(small.home / "large", 30, 700)
+    refused = small.run("datasets", "push", "large", "large", status=6)
+    assert "full disk" in refused.stderr
+    assert "X-Amz" not in refused.stderr
+    assert "large" not in [each["name"].rpartition("/")[2] for each in small.json("datasets", "list")]
+    small.run("datasets", "pull", "few@1", "pulled")
+    small.run("status")

@@ -21,7 +21,7 @@ from tests.support.stack import Stack, free_port, held_out, plain_environment, u
 
 pytestmark = pytest.mark.timeout(300)
 
-MOMENTS = 6
+MOMENTS = 4
 LONGEST_START_S = 6.0
 ENDLESS = {"epochs": 10_000, "batch_size": 16, "checkpoint_every_s": 1}
 

@@ -40,6 +40,7 @@ class Supervisor:
         self._tell = tell
         self._children: dict[str, Child] = {}
         self._last: dict[str, deque[str]] = {}
+        self._writers: dict[str, logging.Logger] = {}
         self._ready = {process.name: asyncio.Event() for process in processes}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._hurried = False
@@ -73,6 +74,9 @@ class Supervisor:
             if child is not None:
                 await child.stop(0 if self._hurried else process.grace_s)
                 self._tell(process.name, "stopped")
+        for writer in self._writers.values():
+            for handler in writer.handlers:
+                handler.close()
 
     def hurry(self) -> None:
         """End all of them now, those that `stop` is draining too."""
@@ -89,7 +93,7 @@ class Supervisor:
         """Run the process for good; ends only by cancellation, or when it does not start the first time."""
         for name in process.after:
             await self._ready[name].wait()
-        writer = _log_writer(self._logs / f"{process.name}.log")
+        writer = self._writers[process.name] = _log_writer(self._logs / f"{process.name}.log")
         failures = 0
         while True:
             self._tell(process.name, "starting" if not failures else "restarting")

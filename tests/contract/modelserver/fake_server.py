@@ -1,7 +1,7 @@
 """The model server with models made of NumPy: `python -m tests.contract.modelserver.fake_server`, flags as usual.
 
 A version folder holds `model.json`: {"bias": number added to every answer, "refuse": why it cannot be served,
-"broken": how many loads fail}.
+"broken": how many loads fail, "until": a file whose appearance a load waits for}.
 """
 
 import json
@@ -36,6 +36,8 @@ def load(name: str, version: int, folder: Path) -> Servable:
     document = json.loads(path.read_text())
     if "refuse" in document:
         raise CannotServe(document["refuse"])
+    while "until" in document and not Path(document["until"]).exists():
+        time.sleep(0.01)
     _attempts[folder] = _attempts.get(folder, 0) + 1
     if _attempts[folder] <= document.get("broken", 0):
         raise OSError("the disk coughed")

@@ -144,7 +144,16 @@ def test_while_draining_new_calls_are_sent_elsewhere(started: Start, front: str,
     caller.start()
     time.sleep(0.3)
     server.process.send_signal(signal.SIGTERM)
-    eventually(lambda: _code(server) is grpc.StatusCode.UNAVAILABLE, 5)
+    codes: list[grpc.StatusCode] = []
+
+    def refused() -> bool:
+        codes.append(_code(server))
+        return codes[-1] is grpc.StatusCode.UNAVAILABLE
+
+    try:
+        eventually(refused, 5)
+    finally:
+        print(codes[:5], codes[-5:], len(codes), server.log.read_text()[-600:], server.process.poll())
     caller.join()
     assert server.process.wait(10) == 0
 
@@ -218,15 +227,15 @@ def _listening_ports(pids: list[int]) -> set[int]:
 def test_health_says_not_serving_and_predict_unavailable_until_loaded(
     started: Start, front: str, tmp_path: Path
 ) -> None:
-    make_version(tmp_path, 1, broken=1)
-    flags = (f"--model_base_path={tmp_path}", "--model_name=digits", "--load_retry_interval_micros=4000000")
-    server = started(*flags, front=front, ready=False)
+    make_version(tmp_path, 1, until=f"{tmp_path}/go")
+    server = started(f"--model_base_path={tmp_path}", "--model_name=digits", front=front, ready=False)
     assert server.health() == health_pb2.HealthCheckResponse.NOT_SERVING
     with pytest.raises(grpc.RpcError) as caught:
         server.predict(image(1))
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "being loaded" in (caught.value.details() or "")
-    eventually(lambda: states(server) == {1: STATE.LOADING}, 5)
+    eventually(lambda: states(server) == {1: STATE.LOADING})
+    (tmp_path / "go").touch()
     server.wait_ready()
     assert states(server) == {1: STATE.AVAILABLE}
 

@@ -3,15 +3,15 @@ import shlex
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from modelyard.local.demo import footprint as footprints
 from modelyard.local.demo.closing import next_lines
 from modelyard.local.demo.data import HeldOut
-from modelyard.local.demo.footprint import left_behind, take_footprint
+from modelyard.local.demo.footprint import Footprint, left_behind, take_footprint
 from modelyard.local.demo.samples import write_samples
 from modelyard.local.folder import DataFolder
 from modelyard.sdk.folder import scan
@@ -72,10 +72,10 @@ def test_what_an_installation_leaves_behind_is_seen(tmp_path: Path) -> None:
             assert f"port {port} is still listened on" in left_behind(folder, footprint)
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(folder.run_folder() / "x.sock"))
-        found = left_behind(folder, footprints.Footprint({}, footprint.ports))
+        found = left_behind(folder, replace(footprint, processes={}))
         assert found == [f"socket {folder.root}/run/x.sock"]
         (folder.root / "run" / "x.sock").unlink()
-        assert left_behind(folder, footprints.Footprint({}, footprint.ports)) == []
+        assert left_behind(folder, replace(footprint, processes={})) == []
 
 
 def test_a_process_that_works_in_the_folder_is_left_behind_whoever_started_it(tmp_path: Path) -> None:
@@ -95,4 +95,4 @@ def test_a_process_that_works_in_the_folder_is_left_behind_whoever_started_it(tm
 def test_a_pid_that_was_used_again_is_somebody_else(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     with folder.claimed():
-        assert left_behind(folder, footprints.Footprint({os.getpid(): "1"}, frozenset())) == []
+        assert left_behind(folder, Footprint({os.getpid(): "1"}, frozenset(), ())) == []

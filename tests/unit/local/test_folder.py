@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,50 @@ def test_sockets_go_into_the_folder_or_where_their_path_is_short_enough(tmp_path
             long.run_folder()
     finally:
         run.rmdir()
+
+
+def test_a_start_that_was_broken_off_anywhere_can_be_repeated(tmp_path: Path) -> None:
+    for left in ("lock", "VERSION.new"):
+        root = tmp_path / left
+        root.mkdir()
+        (root / left).touch()
+        with DataFolder(root).claimed():
+            assert (root / "VERSION.json").exists()
+
+
+def test_a_damaged_stamp_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "VERSION.json").write_text("{")
+    with pytest.raises(FolderNotOurs, match="is damaged"), DataFolder(tmp_path).claimed():
+        pass
+
+
+def test_who_looks_is_not_taken_for_a_supervisor(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "f")
+    with folder.claimed():
+        pass
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            assert folder.supervisor() in (None, 0, os.getpid())
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(20):
+            with folder.claimed():
+                pass
+    finally:
+        stop.set()
+        for looker in lookers:
+            looker.join()
+
+
+def test_sockets_of_a_killed_process_are_removed_with_their_folder(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "f")
+    with folder.claimed():
+        (folder.run_folder() / "left.sock").touch()
+        folder.remove_run_folder()
+        assert not (tmp_path / "f" / "run").exists()
+        folder.remove_run_folder()

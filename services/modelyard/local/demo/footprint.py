@@ -19,6 +19,8 @@ class Footprint:
     """pid -> when it was started, in the kernel's ticks: pids are used again."""
     ports: frozenset[int]
     """TCP ports on which they listen."""
+    places: tuple[Path, ...]
+    """Folders with their sockets."""
 
 
 def take_footprint(folder: DataFolder) -> Footprint:
@@ -33,18 +35,17 @@ def take_footprint(folder: DataFolder) -> Footprint:
         family |= more
     sockets = {inode for pid in family for inode in _sockets(pid)}
     ports = frozenset(port for port, inode in _listening().items() if inode in sockets)
-    return Footprint({pid: _started(pid) for pid in family}, ports)
+    return Footprint({pid: _started(pid) for pid in family}, ports, (folder.run_folder(), folder.root))
 
 
 def left_behind(folder: DataFolder, footprint: Footprint | None) -> list[str]:
     """What should be gone, in words: processes, ports, sockets."""
-    before = footprint or Footprint({}, frozenset())
+    before = footprint or Footprint({}, frozenset(), (folder.root,))
     alive = {pid for pid, started in before.processes.items() if started and _started(pid) == started}
     alive |= {pid for pid in _pids() if str(folder.root) in _command(pid) and pid != os.getpid()}
     found = [f"process {pid}: {_command(pid)[:120]}" for pid in sorted(alive) if _runs(pid)]
     found += [f"port {port} is still listened on" for port in sorted(before.ports & _listening().keys())]
-    places = [folder.run_folder(), folder.root]
-    found += sorted({f"socket {path}" for place in places for path in _socket_files(place)})
+    found += sorted({f"socket {path}" for place in before.places for path in _socket_files(place)})
     stores = Path("/tmp").glob("seaweedfs-*-grpc-*.sock")
     found += [f"socket {path}" for path in stores if int(path.stem.rpartition("-")[2]) in before.ports]
     return found

@@ -1,0 +1,126 @@
+"""The worker's half of the conversation, with a real scheduler at the other end."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from modelyard.api.scheduler.v1 import job_pb2
+from modelyard.foundation.config import SqlSettings
+from modelyard.foundation.errors import Kind, ModelyardError
+from modelyard.trainer.adapters.scheduler import Scheduler as Dialled
+from modelyard.trainer.domain import AttemptStopped, Device, Failed, FailureClass, Found, Progress, Stopped, Succeeded
+from modelyard.trainer.orders import Seen
+from modelyard.trainer.reporter import LogLine, Point, Report, Unavailable
+from tests.support.scheduling import Scheduler, running_dataset_catalog, running_scheduler, scheduler_settings
+from tests.support.servers import Issuers
+
+FOUND = Found((Device("cpu", 0), Device("gpu", 0, problem="no CUDA")), "2.21.0")
+Class = job_pb2.Job.FailureClass
+
+
+class Yard:
+    """A scheduler, and as many workers as a test dials."""
+
+    def __init__(self, scheduler: Scheduler, stack: AsyncExitStack) -> None:
+        self.scheduler = scheduler
+        self._stack = stack
+
+    async def dial(self, name: str = "w", instance: str = "1", token_of: str = "w") -> Dialled:
+        served = self.scheduler.served
+        token = served.issuers.token("worker", subject=f"workers/{token_of}")
+        channel = await self._stack.enter_async_context(served.channel(token))
+        return Dialled(channel, name, instance, "host", "0.1.0")
+
+    async def assigned(self, worker: Dialled) -> str:
+        """An attempt that the worker has taken."""
+        await worker.sync(FOUND, [], draining=False, wait=False)
+        await self.scheduler.submit()
+        while not (orders := await worker.sync(FOUND, [], draining=False, wait=True)).assignments:
+            continue
+        (assignment,) = orders.assignments
+        await worker.sync(FOUND, [Seen(assignment.attempt, False)], draining=False, wait=False)
+        return assignment.attempt
+
+
+@pytest.fixture
+async def yard(tmp_path: Path, issuers: Issuers) -> AsyncIterator[Yard]:
+    async with running_dataset_catalog(tmp_path) as catalog, AsyncExitStack() as stack:
+        sql = SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/scheduler.sqlite"))
+        settings = scheduler_settings(tmp_path, sql, catalog.target, issuers)
+        scheduler = await stack.enter_async_context(running_scheduler(settings, catalog, issuers))
+        yield Yard(scheduler, stack)
+
+
+async def test_an_assignment_arrives_with_all_that_the_attempt_needs(yard: Yard) -> None:
+    worker = await yard.dial()
+    await worker.sync(FOUND, [], draining=False, wait=False)
+    await yard.scheduler.submit(parameters={"epochs": 3})
+    while not (orders := await worker.sync(FOUND, [], draining=False, wait=True)).assignments:
+        continue
+    (assignment,) = orders.assignments
+    assert assignment.template == "image-classification"
+    assert assignment.parameters["epochs"] == 3
+    assert assignment.dataset_version.endswith("/versions/1")
+    assert assignment.devices == (Device("cpu", 0),)
+    assert assignment.token
+    assert orders.lease_s == 20
+
+
+async def test_reports_and_outcomes_reach_the_job(yard: Yard) -> None:
+    worker = await yard.dial()
+    attempt = await yard.assigned(worker)
+    lines, points = (LogLine(1e9, "hello"),), (Point(1e9, 7, "loss", float("nan")),)
+    await worker.report(Report(attempt, 1, lines, points, Progress(stage="training", step=7), True, 0))
+    await worker.complete(attempt, Failed(FailureClass.DIVERGED, "the loss became nan", "x" * 1_000_000))
+    job = await yard.scheduler.job(attempt.rpartition("/attempts/")[0])
+    assert (job.state, job.failure_class) == (job_pb2.Job.STATE_FAILED, Class.FAILURE_CLASS_DIVERGED)
+    assert job.progress.step == 7
+
+
+@pytest.mark.parametrize("kind", list(FailureClass))
+async def test_the_scheduler_knows_every_word_for_a_failure(yard: Yard, kind: FailureClass) -> None:
+    worker = await yard.dial()
+    attempt = await yard.assigned(worker)
+    await worker.complete(attempt, Failed(kind, "why"))
+
+
+async def test_an_attempt_that_is_over_is_told_apart_from_a_scheduler_that_is_away(yard: Yard) -> None:
+    worker = await yard.dial()
+    attempt = await yard.assigned(worker)
+    await worker.complete(attempt, Stopped())
+    with pytest.raises(AttemptStopped):
+        await worker.complete(attempt, Succeeded("projects/p/models/digits-image-classification/versions/1"))
+    with pytest.raises(AttemptStopped):
+        await worker.report(Report(attempt, 1, (), (), Progress(), True, 0))
+    await yard.scheduler.process.server.stop(0)
+    with pytest.raises(Unavailable):
+        await worker.sync(FOUND, [], draining=False, wait=False)
+    with pytest.raises(Unavailable):
+        await worker.complete(attempt, Stopped())
+
+
+async def test_an_outcome_that_makes_no_sense_is_refused_by_name(yard: Yard) -> None:
+    worker = await yard.dial()
+    attempt = await yard.assigned(worker)
+    with pytest.raises(ModelyardError, match="model_version") as caught:
+        await worker.complete(attempt, Succeeded("projects/p/models/other/versions/1"))
+    assert caught.value.kind is Kind.INVALID
+
+
+async def test_an_older_process_of_the_same_name_hears_that_it_was_replaced(yard: Yard) -> None:
+    old, new = await yard.dial(instance="1"), await yard.dial(instance="2")
+    await old.sync(FOUND, [], draining=False, wait=False)
+    await new.sync(FOUND, [], draining=False, wait=False)
+    with pytest.raises(ModelyardError, match="must stop") as caught:
+        await old.sync(FOUND, [], draining=False, wait=False)
+    assert caught.value.reason == "WORKER_REPLACED"
+
+
+async def test_a_token_of_another_worker_is_refused_with_a_sentence(yard: Yard) -> None:
+    worker = await yard.dial(token_of="other")
+    with pytest.raises(ModelyardError, match="this token is of 'workers/other'") as caught:
+        await worker.sync(FOUND, [], draining=False, wait=False)
+    assert caught.value.kind is Kind.DENIED
