@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable  # noqa: UP035 - Python 3.8 reads this
@@ -41,13 +42,15 @@ def packages_in(site_packages: Path) -> int:
 
 
 def bytes_in(folder: Path) -> int:
-    """Bytes of the wheels in a folder that somebody else is writing to."""
+    """Size of the wheels anywhere below `folder`, from which the installer removes files and folders meanwhile."""
     total = 0
-    for path in folder.rglob("*.whl"):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:
-            continue
+    for place, _, names in os.walk(folder):  # os.walk passes over a folder that is gone
+        for name in names:
+            if name.endswith(".whl"):
+                try:
+                    total += (Path(place) / name).stat().st_size
+                except FileNotFoundError:
+                    continue
     return total
 
 
