@@ -70,6 +70,10 @@ class Asker:
     def failures_since(self, since: float) -> list[str]:
         return [why for at, why in self.failed if at > since]
 
+    def away_since(self, since: float) -> float:
+        """How long after `since` the last failure was."""
+        return max((at for at, _ in self.failed if at > since), default=since) - since
+
 
 @pytest.fixture
 def asker(stack: Stack) -> Iterator[Asker]:

@@ -15,7 +15,7 @@ def bind_environment(devices: Sequence[str]) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-def bind(devices: Sequence[str], cpu_threads: int, *, deterministic: bool) -> tuple[str, ...]:
+def bind(devices: Sequence[str], cpu_threads: int, *, deterministic: bool | None) -> tuple[str, ...]:
     """Set TensorFlow up and say what it sees; raises AcceleratorMissing when that is not what was given."""
     import tensorflow as tf
 
@@ -31,7 +31,7 @@ def bind(devices: Sequence[str], cpu_threads: int, *, deterministic: bool) -> tu
     if cpu_threads:
         tf.config.threading.set_intra_op_parallelism_threads(cpu_threads)
         tf.config.threading.set_inter_op_parallelism_threads(cpu_threads)
-    if deterministic:
+    if deterministic or (deterministic is None and not gpus):
         tf.config.experimental.enable_op_determinism()
     if not gpus:
         return ("cpu",)

@@ -204,7 +204,8 @@ class JobSpec:
     """The inherited socket; -1 where there is no worker."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
-    deterministic: bool = True
+    deterministic: bool | None = None
+    """Only kernels that give the same bits every time; None = on CPUs, where that costs nothing."""
     devices: tuple[str, ...] = ("cpu",)
     """`cpu`, or the GPUs that this job was given: `gpu:0`, `gpu:3`."""
     cpu_threads: int = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelyard.foundation.errors import ModelyardError
 from modelyard.modelserver.batching import BatchingEngine, Limits
+from modelyard.modelserver.calls import Calls
 from modelyard.modelserver.engine import DirectEngine
 from modelyard.modelserver.errors import UsageError
 from modelyard.modelserver.fastpath import FastPath
@@ -60,6 +61,7 @@ class ModelServer:
         self._prepare = prepare
         self._load_folder: Load | None = None
         self.health = Health()
+        self.calls = Calls()
         self._engine: DirectEngine | BatchingEngine = DirectEngine(options.tensorflow_session_parallelism)
         if limits is not None:
             self._engine = BatchingEngine(limits, options.tensorflow_session_parallelism)
@@ -115,6 +117,11 @@ class ModelServer:
                     await self.models.reload(targets)
             except (UsageError, ModelyardError) as error:
                 log.warning("configuration not taken", extra={"file": str(path), "error": str(error)})
+
+    async def drain(self) -> None:
+        """NOT_SERVING, nothing new; returns when the calls in flight have ended."""
+        self.health.close()
+        await self.calls.drain()
 
     def close(self) -> None:
         """After the last call was answered."""

@@ -11,12 +11,13 @@ from modelyard.sdk.discovery import Access
 from modelyard.templates.specs import get_template
 from modelyard.trainer.adapters.catalog import CatalogAttempt
 from modelyard.trainer.adapters.scheduler import Scheduler
-from modelyard.trainer.attempt import AttemptRun, Work
+from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Found
 from modelyard.trainer.orders import Assignment
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.service import Running
 from modelyard.trainer.settings import TrainerSettings
+from modelyard.trainer.work import Work
 from modelyard.trainer.workspace import Workspace
 
 

@@ -144,16 +144,7 @@ def test_while_draining_new_calls_are_sent_elsewhere(started: Start, front: str,
     caller.start()
     time.sleep(0.3)
     server.process.send_signal(signal.SIGTERM)
-    codes: list[grpc.StatusCode] = []
-
-    def refused() -> bool:
-        codes.append(_code(server))
-        return codes[-1] is grpc.StatusCode.UNAVAILABLE
-
-    try:
-        eventually(refused, 5)
-    finally:
-        print(codes[:5], codes[-5:], len(codes), server.log.read_text()[-600:], server.process.poll())
+    eventually(lambda: _code(server) is grpc.StatusCode.UNAVAILABLE, 5)
     caller.join()
     assert server.process.wait(10) == 0
 

@@ -11,12 +11,13 @@ import pytest
 from modelyard.api.scheduler.v1 import device_pb2, job_pb2, worker_pb2
 from modelyard.api.trainer.v1 import trainer_service_pb2 as pb
 from modelyard.api.trainer.v1 import trainer_service_pb2_grpc as rpc
-from modelyard.trainer.attempt import AttemptRun, Work
+from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Device, Found, Outcome
 from modelyard.trainer.orders import Assignment, Orders, Seen
 from modelyard.trainer.reporter import Report, Reporter
 from modelyard.trainer.service import Running, Worker
 from modelyard.trainer.servicer import RULES, TrainerServicer
+from modelyard.trainer.work import Work
 from modelyard.trainer.workspace import Workspace
 from tests.support.eventually import eventually
 from tests.support.servers import Served, serving

@@ -99,7 +99,6 @@ class Child:
             "attempt": 1,
             "code": str(SHIPPED / "image-classification"),
             "entry": "train:main",
-            "deterministic": True,
             "fd": theirs.fileno(),
         }
         (folder / "scratch").mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modelyard.trainer import attempt as attempts
-from modelyard.trainer.attempt import AttemptRun, Resume, Work
+from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import (
     AttemptFailed,
     AttemptStopped,
@@ -27,6 +27,7 @@ from modelyard.trainer.domain import (
     Succeeded,
 )
 from modelyard.trainer.reporter import Report, Reporter
+from modelyard.trainer.work import Resume, Work
 from modelyard.trainer.workspace import Workspace, clear_leftovers
 from tests.support.eventually import eventually
 

@@ -11,9 +11,10 @@ import pytest
 
 from modelyard.job.messages import FailureClass as JobFailure
 from modelyard.templates.specs import SHIPPED
-from modelyard.trainer.attempt import AttemptRun, Resume, Work
+from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Device, Failed, FailureClass, Stopped, StopReason, Succeeded
 from modelyard.trainer.reporter import Report, Reporter
+from modelyard.trainer.work import Resume, Work
 from modelyard.trainer.workspace import Workspace
 from tests.integration.job.child import prepare_idx, strokes
 from tests.support.eventually import eventually

@@ -53,7 +53,7 @@ class Stage:
 
 @asynccontextmanager
 async def started(folder: Path, **programs: str) -> AsyncIterator[Stage]:
-    stage = Stage(folder, **programs)
+    stage = Stage(folder, Ready, **programs)
     await stage.supervisor.start()
     try:
         yield stage

@@ -13,6 +13,7 @@ import uvicorn
 
 from modelyard.foundation.rpc.binding import abort
 from modelyard.foundation.rpc.edge import shown
+from modelyard.modelserver.calls import Calls
 from modelyard.modelserver.errors import AddressInUse
 from modelyard.modelserver.flags import Options
 from modelyard.modelserver.fronts.asgi import App
@@ -21,22 +22,28 @@ from modelyard.modelserver.server import MAX_MESSAGE_BYTES, ModelServer, Stream,
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
+_LAST_ANSWERS_S = 1.0
+"""For answers that are on their way out. Our own count ends the calls: grpc.aio's `stop` also waits, for its whole
+grace, for a call that arrived in the moment it was called and that nobody will answer."""
+
+
 class Methods(grpc.GenericRpcHandler):
     def __init__(self, server: ModelServer) -> None:
         self._handlers: dict[str, Any] = {}
         for path, unary in server.unary.items():
-            self._handlers[path] = grpc.unary_unary_rpc_method_handler(_unary(path, unary))
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(_unary(path, unary, server.calls))
         for path, stream in server.streams.items():
-            self._handlers[path] = grpc.unary_stream_rpc_method_handler(_stream(path, stream))
+            self._handlers[path] = grpc.unary_stream_rpc_method_handler(_stream(path, stream, server.calls))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(handler_call_details.method)
 
 
-def _unary(path: str, method: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
+def _unary(path: str, method: Unary, calls: Calls) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def handle(body: bytes, context: Context) -> bytes:
         try:
-            return await method(body)
+            with calls:
+                return await method(body)
         except Exception as error:
             await abort(context, shown(error, path))
             raise
@@ -44,11 +51,12 @@ def _unary(path: str, method: Unary) -> Callable[[bytes, Context], Awaitable[byt
     return handle
 
 
-def _stream(path: str, method: Stream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+def _stream(path: str, method: Stream, calls: Calls) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
     async def handle(body: bytes, context: Context) -> AsyncIterator[bytes]:
         try:
-            async for message in method(body):
-                yield message
+            with calls:
+                async for message in method(body):
+                    yield message
         except Exception as error:  # noqa: BLE001 - the edge of a call
             await abort(context, shown(error, path))
 
@@ -67,7 +75,7 @@ class AioFront:
         """Until `stop` is set and the calls in flight are answered. Raises CannotServe, AddressInUse."""
         grpc_server = _grpc_server(self._server, self._options)
         await grpc_server.start()
-        rest = [_uvicorn(self._app, sock, self._options.drain_seconds) for sock in _rest_sockets(self._options)]
+        rest = [_uvicorn(self._app, sock) for sock in _rest_sockets(self._options)]
         serving_rest = [asyncio.create_task(front.serve(sockets=[sock])) for front, sock in rest]
         running = asyncio.create_task(self._server.run())
         stopping = asyncio.create_task(stop.wait())
@@ -76,11 +84,11 @@ class AioFront:
             if running.done():
                 running.result()
         finally:
-            self._server.health.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.drain(), self._options.drain_seconds if stopping.done() else 0)
             for front, _ in rest:
                 front.should_exit = True
-            grace = self._options.drain_seconds if stopping.done() else 0
-            await asyncio.gather(grpc_server.stop(grace), *serving_rest)
+            await asyncio.gather(grpc_server.stop(_LAST_ANSWERS_S), *serving_rest)
             for task in (running, stopping):
                 task.cancel()
             self._server.close()
@@ -94,9 +102,13 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _uvicorn(app: App, sock: socket.socket, drain_seconds: int) -> tuple[uvicorn.Server, socket.socket]:
+def _uvicorn(app: App, sock: socket.socket) -> tuple[uvicorn.Server, socket.socket]:
     config = uvicorn.Config(
-        cast(Any, app), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=drain_seconds
+        cast(Any, app),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(_LAST_ANSWERS_S),
     )
     return _Uvicorn(config), sock
 

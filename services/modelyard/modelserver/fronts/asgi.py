@@ -25,42 +25,39 @@ _OK: Message = {"type": "http.response.trailers", "headers": [(b"grpc-status", b
 
 
 class App:
-    """Counts the calls in flight, and refuses new ones while it drains."""
-
     def __init__(self, server: ModelServer) -> None:
         self._server = server
         self._unary = server.unary
         self._streams = server.streams
-        self._in_flight = 0
-        self._draining = False
-        self._empty = asyncio.Event()
-
-    async def drain(self) -> None:
-        """Returns when the last call in flight has been answered."""
-        self._draining = True
-        if self._in_flight:
-            await self._empty.wait()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        self._in_flight += 1
         try:
-            path = scope["path"]
-            unary = self._unary.get(path)
-            if unary is not None:
-                await self._answer_unary(unary, scope, receive, send)
-            elif path in self._streams:
-                await self._answer_stream(self._streams[path], scope, receive, send)
-            else:
-                await self._answer_other(scope, receive, send)
-        finally:
-            self._in_flight -= 1
-            if self._draining and not self._in_flight:
-                self._empty.set()
+            with self._server.calls:
+                await self._answer(scope, receive, send)
+        except Draining as error:
+            await self._turn_away(error, scope, send)
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        unary = self._unary.get(path)
+        if unary is not None:
+            await self._answer_unary(unary, scope, receive, send)
+        elif path in self._streams:
+            await self._answer_stream(self._streams[path], scope, receive, send)
+        elif _is_grpc(scope):
+            await read_framed(receive, MAX_MESSAGE_BYTES)
+            await _refuse(NotOffered(f"no method {path} here"), send)
+        else:
+            await _send_json(*await self._rest(scope, receive), send)
+
+    async def _turn_away(self, error: Draining, scope: Message, send: Send) -> None:
+        if _is_grpc(scope):
+            await _refuse(error, send)
+        else:
+            await _send_json(*self._server.rest.refuse(error), send)
 
     async def _answer_unary(self, method: Unary, scope: Message, receive: Receive, send: Send) -> None:
         try:
-            if self._draining:
-                raise Draining("this model server is stopping; call again to reach another one")
             body, encoding, timeout = b"", b"", None
             for name, value in scope["headers"]:
                 if name == b"grpc-encoding":
@@ -95,22 +92,9 @@ class App:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             await send(_OK)
 
-    async def _answer_other(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").startswith(b"application/grpc"):
-            await read_framed(receive, MAX_MESSAGE_BYTES)
-            await _refuse(NotOffered(f"no method {scope['path']} here"), send)
-            return
-        status, answer = await self._rest(scope, receive)
-        fields = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": fields})
-        await send({"type": "http.response.body", "body": answer, "more_body": False})
-
     async def _rest(self, scope: Message, receive: Receive) -> tuple[int, bytes]:
         rest = self._server.rest
         try:
-            if self._draining:
-                raise Draining("this model server is stopping; call again to reach another one")
             body = await read(receive, MAX_MESSAGE_BYTES)
             return await _within(self._server.rest_timeout_s, rest.answer(scope["method"], scope["path"], body))
         except Exception as error:  # noqa: BLE001 - the edge of a call
@@ -169,6 +153,16 @@ async def _refuse(error: ModelyardError, send: Send) -> None:
     """Trailers-only: the status is in the headers."""
     await send({"type": "http.response.start", "status": 200, "headers": grpc_only_trailers(error)})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_json(status: int, answer: bytes, send: Send) -> None:
+    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": answer, "more_body": False})
+
+
+def _is_grpc(scope: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in scope["headers"])
 
 
 async def _end(error: ModelyardError, started: bool, send: Send) -> None:

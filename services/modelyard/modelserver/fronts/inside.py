@@ -46,7 +46,7 @@ class Inside:
         reader, writer = await asyncio.open_connection(sock=control)
         self._tasks = [
             asyncio.create_task(self._run(server, writer)),
-            asyncio.create_task(self._obey(server, self._app, reader, writer)),
+            asyncio.create_task(self._obey(server, reader, writer)),
         ]
 
     async def _run(self, server: ModelServer, writer: asyncio.StreamWriter) -> None:
@@ -59,12 +59,9 @@ class Inside:
             _say(writer, event="failed", expected=False, message=f"{type(error).__name__}: {error}")
             raise
 
-    async def _obey(
-        self, server: ModelServer, app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _obey(self, server: ModelServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (await reader.readline()).strip() == b"drain":
-            server.health.close()
-            await app.drain()
+            await server.drain()
             server.close()
             _leave_quietly()
             _say(writer, event="drained")

@@ -19,11 +19,11 @@ from modelyard.sdk.download import fetch_files, fetch_packs, signed_reads
 from modelyard.sdk.folder import scan
 from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.upload import push
-from modelyard.trainer.attempt import Resume, Work
 from modelyard.trainer.domain import AttemptFailed, AttemptStopped, FailureClass
 from modelyard.trainer.errand import Errand
 from modelyard.trainer.gate import Checked, check_model
 from modelyard.trainer.reporter import Reporter
+from modelyard.trainer.work import Resume, Work
 
 T = TypeVar("T")
 
