@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.objectstore.s3 import S3Settings, S3Store
 from tests.support.background import in_background
+from tests.support.buckets import own_bucket
 from tests.support.minio import find_minio, running_minio
 from tests.support.postgres import find_postgres, running_postgres
 from tests.support.seaweedfs import RunningStore, running_seaweedfs
@@ -68,7 +69,8 @@ async def object_store(request: pytest.FixtureRequest) -> AsyncIterator[S3Store]
         settings: S3Settings = request.getfixturevalue("minio_settings")
     else:
         settings = request.getfixturevalue("seaweedfs").store.settings
-    store = S3Store(settings.model_copy(update={"bucket": f"test-{uuid.uuid4().hex}"}))
-    await store.ensure_bucket()
-    yield store
-    store.close()
+    with own_bucket(settings) as bucket:
+        store = S3Store(bucket)
+        await store.ensure_bucket()
+        yield store
+        store.close()

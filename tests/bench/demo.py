@@ -41,6 +41,8 @@ def measure() -> list[Row]:
     right, phases = _RIGHT.search(done.stdout), _PHASES.search(done.stdout)
     if right is None:
         raise RuntimeError(f"the demo ended with {done.returncode}:\n{done.stdout}")
+    if done.returncode:
+        print(done.stdout, flush=True)
     accuracy = int(right[1].replace(",", "")) / int(right[2].replace(",", ""))
     print(f"  demo {demo_s:.0f} s, accuracy {accuracy:.4f}; {phases[1] if phases else ''}", flush=True)
     notes = {"exit_status": done.returncode, "phases": phases[1] if phases else ""}

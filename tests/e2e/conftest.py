@@ -27,7 +27,7 @@ class Trained:
     """The first of them as a file."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An installation on the embedded store."""
     with running_stack(tmp_path_factory.mktemp("e2e"), environment={"PATH": "/usr/bin:/bin"}) as stack:
@@ -35,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trained(stack: Stack) -> Trained:
     """digits@1, a model of it, and the deployment `digits`."""
     stack.run("datasets", "push", "digits", "digits")

@@ -184,7 +184,9 @@ def start_detached(wanted: Wanted) -> str:
             if facts is not None and facts["pid"] == process.pid:
                 return str(facts["address"])
             if process.poll() is not None:
-                raise ProcessDidNotStart(output.read_text().strip() or f"`up` ended with status {process.returncode}")
+                raise ProcessDidNotStart(
+                    _last_error(output.read_text()) or f"`up` ended with status {process.returncode}"
+                )
             time.sleep(0.1)  # the file appears once everything is ready
     except KeyboardInterrupt:
         if process is not None:
@@ -195,6 +197,12 @@ def start_detached(wanted: Wanted) -> str:
         raise FolderUnusable(f"{folder.root} can't be made: {error.strerror}", folder=str(folder.root)) from error
     finally:
         output.unlink(missing_ok=True)
+
+
+def _last_error(said: str) -> str:
+    """What the process in the background gave as its reason: its last line that begins with `error:`."""
+    errors = [line.removeprefix("error: ") for line in said.splitlines() if line.startswith("error: ")]
+    return errors[-1] if errors else said.strip()
 
 
 def stop(folder_path: Path) -> None:

@@ -1,18 +1,19 @@
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from modelyard.foundation.objectstore.s3 import S3Settings
+from tests.support.buckets import own_bucket
 from tests.support.catalog import Client, RunningCatalog, running_catalog
 from tests.support.seaweedfs import RunningStore
 
 
 @pytest.fixture
-def s3_settings(seaweedfs: RunningStore) -> S3Settings:
+def s3_settings(seaweedfs: RunningStore) -> Iterator[S3Settings]:
     """A bucket of its own in the embedded store."""
-    return seaweedfs.store.settings.model_copy(update={"bucket": f"test-{uuid.uuid4().hex}"})
+    with own_bucket(seaweedfs.store.settings) as settings:
+        yield settings
 
 
 @pytest.fixture

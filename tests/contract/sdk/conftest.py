@@ -1,10 +1,10 @@
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from modelyard.sdk import Client
+from tests.support.buckets import own_bucket
 from tests.support.catalog import RunningCatalog, running_catalog
 from tests.support.seaweedfs import RunningStore
 
@@ -12,9 +12,9 @@ from tests.support.seaweedfs import RunningStore
 @pytest.fixture
 async def catalog(tmp_path: Path, seaweedfs: RunningStore) -> AsyncIterator[RunningCatalog]:
     """A catalog of its own, with a bucket of its own in the embedded store."""
-    settings = seaweedfs.store.settings.model_copy(update={"bucket": f"test-{uuid.uuid4().hex}"})
-    async with running_catalog(tmp_path, settings) as running:
-        yield running
+    with own_bucket(seaweedfs.store.settings) as settings:
+        async with running_catalog(tmp_path, settings) as running:
+            yield running
 
 
 @pytest.fixture

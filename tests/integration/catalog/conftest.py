@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -6,15 +7,17 @@ from sqlalchemy import create_engine, text
 
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.objectstore.s3 import S3Settings
+from tests.support.buckets import own_bucket
 
 
 @pytest.fixture(params=["sqlite+seaweedfs", "postgresql+minio"])
-def backends(request: pytest.FixtureRequest, tmp_path: object) -> tuple[SqlSettings, S3Settings]:
+def backends(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[tuple[SqlSettings, S3Settings]]:
     """An empty database and an empty bucket, on the embedded pair and on the grown one."""
-    bucket = {"bucket": f"test-{uuid.uuid4().hex}"}
     if request.param == "sqlite+seaweedfs":
         settings: S3Settings = request.getfixturevalue("seaweedfs").store.settings
-        return SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/db.sqlite")), settings.model_copy(update=bucket)
+        with own_bucket(settings) as bucket:
+            yield SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/db.sqlite")), bucket
+        return
     server: str = request.getfixturevalue("postgres_url")
     settings = request.getfixturevalue("minio_settings")
     name = f"test_{uuid.uuid4().hex}"
@@ -23,4 +26,5 @@ def backends(request: pytest.FixtureRequest, tmp_path: object) -> tuple[SqlSetti
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     sql = SqlSettings(url=SecretStr(server.replace("/postgres?", f"/{name}?")))
-    return sql, settings.model_copy(update=bucket)
+    with own_bucket(settings) as bucket:
+        yield sql, bucket

@@ -1,9 +1,9 @@
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.buckets import own_bucket
 from tests.support.catalog import RunningCatalog, running_catalog
 from tests.support.seaweedfs import RunningStore
 
@@ -11,6 +11,6 @@ from tests.support.seaweedfs import RunningStore
 @pytest.fixture
 async def catalog(tmp_path: Path, seaweedfs: RunningStore) -> AsyncIterator[RunningCatalog]:
     """A catalog of its own, with a bucket of its own in the embedded store."""
-    settings = seaweedfs.store.settings.model_copy(update={"bucket": f"test-{uuid.uuid4().hex}"})
-    async with running_catalog(tmp_path, settings) as running:
-        yield running
+    with own_bucket(seaweedfs.store.settings) as settings:
+        async with running_catalog(tmp_path, settings) as running:
+            yield running

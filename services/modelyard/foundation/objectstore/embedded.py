@@ -96,7 +96,9 @@ async def ready(store: EmbeddedStore, timeout_s: float = START_S) -> None:
 
 
 def sweep(store: EmbeddedStore) -> None:
-    """Removes the sockets a stopped store leaves in /tmp, which cannot be put elsewhere."""
+    """Removes the sockets a stopped store leaves: in its folder, and in /tmp, where some of them always are."""
+    for path in (store.cwd / "run").glob("*.sock"):
+        path.unlink(missing_ok=True)
     for server, port in store.ports.grpc.items():
         Path(f"/tmp/seaweedfs-{server}-grpc-{port}.sock").unlink(missing_ok=True)
 

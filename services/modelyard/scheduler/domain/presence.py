@@ -25,6 +25,9 @@ def synced(turn: Turn, event: WorkerSynced) -> None:
             lifecycle.lose(turn, attempt, "its worker was started again", held=False, at_once=not acknowledged)
         elif attempt.state is AttemptState.ASSIGNED and (attempt.stop is not None or not worker.takes_jobs):
             _never_started(turn, attempt)
+        elif attempt.state is not AttemptState.ASSIGNED:
+            # It has stopped by its own clock, when it thought that the lease was over.
+            lifecycle.lose(turn, attempt, "its worker has stopped it", held=False)
 
 
 def heard(turn: Turn, event: WorkerHeard) -> None:
