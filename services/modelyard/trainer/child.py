@@ -80,7 +80,7 @@ class TrainingProcess:
         while True:
             try:
                 line = await self._reader.readuntil(b"\n")
-            except (asyncio.IncompleteReadError, ConnectionResetError):
+            except (asyncio.IncompleteReadError, ConnectionError):
                 return
             except asyncio.LimitOverrunError:
                 raise AttemptFailed(FailureClass.USER_CODE, "the job sent a message that is too long") from None

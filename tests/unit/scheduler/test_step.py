@@ -146,6 +146,17 @@ def test_a_worker_that_was_started_again_has_lost_what_it_does_not_report(world:
     assert world.job(job).not_before is not None
 
 
+def test_what_a_worker_has_stopped_by_its_own_clock_is_lost_and_tried_again(world: World) -> None:
+    world.sync()
+    job = world.submit()
+    world.run(job)
+    world.sync(attempts=[])
+    assert world.state_of(job) is JobState.QUEUED
+    world.wait(10)
+    world.sync()
+    assert (world.state_of(job), world.job(job).attempt_number) == (JobState.ASSIGNED, 2)
+
+
 def test_what_a_worker_never_acknowledged_is_assigned_again_at_once(world: World) -> None:
     world.sync()
     job = world.submit()
