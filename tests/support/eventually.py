@@ -19,7 +19,7 @@ async def eventually(
 async def eventually(condition: Callable[[], T | None], *, timeout_s: float = ..., interval_s: float = ...) -> T: ...
 
 
-async def eventually(condition: Callable[[], Any], *, timeout_s: float = 10.0, interval_s: float = 0.02) -> Any:
+async def eventually(condition: Callable[[], Any], *, timeout_s: float = 30.0, interval_s: float = 0.02) -> Any:
     """Calls `condition` until it returns something true, which is returned; an AssertionError counts as false."""
     deadline = time.monotonic() + timeout_s
     while True:
