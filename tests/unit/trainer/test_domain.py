@@ -49,9 +49,9 @@ def test_a_worse_reason_counts_and_a_milder_one_does_not() -> None:
 
 
 def test_a_full_disk_is_said_in_a_sentence() -> None:
-    failed = disk_failed(OSError(errno.ENOSPC, "No space left on device", "/work/x"))
+    failed = disk_failed(OSError(errno.ENOSPC, "No space left on device", "/data/x"))
     assert failed.failure_class is FailureClass.STORAGE
-    assert failed.message == "this worker's disk is full (/work/x); free some space"
+    assert failed.message == "this worker's disk is full (/data/x); free some space"
     assert disk_failed(OSError(errno.EIO, "Input/output error")).message == (
         "this worker's disk can't be used: Input/output error"
     )
