@@ -77,6 +77,18 @@ def _steps() -> list[Row]:
     return training.measure()
 
 
+def _sandbox() -> list[Row]:
+    from tests.bench import sandbox
+
+    return sandbox.measure(PAIRS)
+
+
+def _owncode() -> list[Row]:
+    from tests.bench import owncode
+
+    return owncode.measure(PAIRS)
+
+
 def _demo() -> list[Row]:
     from tests.bench import demo
 
@@ -90,6 +102,8 @@ BENCHES = {
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
+    "sandbox": Bench("programs that are started in a sandbox", _sandbox),
+    "owncode": Bench("training code of one's own", _owncode),
     "demo": Bench("the whole demo", _demo),
 }
 

@@ -27,7 +27,7 @@ from tests.contract.proxy.stack import Stack, route, running_proxy
 
 CPU_TARGET = 0.55
 CONTROL_TARGET = 2.0
-IN_FLIGHT, CONNECTIONS, CLOSED_CALLS = 32, 8, 5_000
+IN_FLIGHT, CONNECTIONS, CLOSED_CALLS = 32, 8, 10_000
 ADDED_RATE, CONTROL_RATE, LOAD_RATE, OPEN_S = 200, 100, 1_000, 6.0
 LEAD_S, LOAD_S = 1.0, OPEN_S + 2.0
 CONTROL = "/modelyard.api.catalog.v1.DatasetService/GetDataset"

@@ -21,7 +21,7 @@ from tests.bench.embedded import EMBEDDED
 from tests.bench.rows import Row, at_least_times
 from tests.support.stack import plain_environment, running_stack
 
-PAIRS = 3
+PAIRS = 7
 FIRST, LAST = 300, 1800
 FEWEST_REPORTS = 10
 
@@ -68,15 +68,22 @@ def plain(*arguments: str) -> dict[str, Any]:
 
 def steps_per_s(client: Client, version: str) -> float:
     """Of a new job, which is called off when the window is over."""
-    name = client.jobs.create("image-classification", version, parameters={"epochs": 1}).name
+    job = client.jobs.create("image-classification", version, parameters={"epochs": 1})
+    return watched(client, job.name, FIRST, LAST)
+
+
+def watched(client: Client, name: str, first: int, last: int) -> float:
+    """Steps a second of a job between these steps; then it is called off."""
     seen: list[tuple[float, int]] = []
     try:
         for job in client.jobs.watch(name):
             step = job.progress.step
-            if FIRST <= step <= LAST and (not seen or step > seen[-1][1]):
+            if first <= step <= last and (not seen or step > seen[-1][1]):
                 seen.append((time.perf_counter(), step))
-            if step >= LAST:
+            if step >= last:
                 break
+            if job.state in ENDED:
+                raise RuntimeError(f"{name} has ended at step {step}: {job.error.message}")
     finally:
         _call_off(client, name)
     if len(seen) < FEWEST_REPORTS:

@@ -45,3 +45,16 @@ def trained(stack: Stack) -> Trained:
     png = stack.home / "digit.png"
     Image.fromarray(images[0, :, :, 0]).save(png)
     return Trained(job, deployment, images, labels, png)
+
+
+@pytest.fixture(scope="package")
+def script() -> Path:
+    """The founding document's script, with the four lines that make it a job."""
+    return Path(__file__).parents[2] / "deploy" / "examples" / "founding_script.py"
+
+
+@pytest.fixture(scope="package")
+def founding(stack: Stack, trained: Trained, script: Path) -> dict[str, Any]:
+    """The job `founding`, which trained that script on the same data as `trained`."""
+    job: dict[str, Any] = stack.json("train", str(script), "--dataset", "digits@1", "--job", "founding", "--watch")
+    return job

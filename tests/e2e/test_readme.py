@@ -15,6 +15,8 @@ from tests.support.stack import Stack, free_port, held_out, plain_environment, w
 pytestmark = pytest.mark.timeout(900)
 
 README = Path(__file__).parents[2] / "README.md"
+EXAMPLES = README.parent / "deploy" / "examples"
+FOR_A_JOB = "from modelyard.job import context"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = "127.0.0.1:8470"
 BY_THE_CI_SCRIPT = {"$ make demo", "$ make test"}
@@ -31,6 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The reader's folder: `digits/` and `seven.png`, and `modelyard` on PATH."""
     home = tmp_path_factory.mktemp("readme")
     write_digits(home / "digits", 1500)
+    shutil.copytree(EXAMPLES, home / "deploy" / "examples")
     images, labels = held_out(100)
     Image.fromarray(images[labels.index(7), :, :, 0]).save(home / "seven.png")
     yield home
@@ -46,6 +49,8 @@ def test_every_command_line_of_the_readme_runs(home: Path) -> None:
         for language, text in blocks():
             if language == "console":
                 assert set(text.splitlines()) <= BY_THE_CI_SCRIPT
+            elif language == "python" and FOR_A_JOB in text:
+                assert text == (EXAMPLES / "founding_script.py").read_text()
             elif language == "python":
                 _run([sys.executable, "-c", _at(port, text)], home)
             elif language == "sh":
@@ -60,7 +65,13 @@ def test_every_command_line_of_the_readme_runs(home: Path) -> None:
         for process in left_running:
             process.terminate()
             process.wait(60)
-    assert (home / "saved_model" / "saved_model.pb").is_file()
+    for path in (
+        "saved_model/saved_model.pb",
+        "founding-code/founding_script.py",
+        "founding-outputs/run",
+        "report.html",
+    ):
+        assert (home / path).exists(), path
     assert not (home / ".modelyard" / "up.json").exists()
 
 

@@ -22,6 +22,7 @@ from modelyard.api.catalog.v1 import (
     lineage_service_pb2_grpc,
     model_pb2,
     model_service_pb2_grpc,
+    package_service_pb2_grpc,
     project_service_pb2_grpc,
     token_service_pb2_grpc,
     upload_pb2,
@@ -55,6 +56,7 @@ class Client:
         self.tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self.datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(channel)
+        self.packages = package_service_pb2_grpc.PackageServiceStub(channel)
         self.uploads = upload_service_pb2_grpc.UploadServiceStub(channel)
         self.files = file_service_pb2_grpc.FileServiceStub(channel)
         self.lineage = lineage_service_pb2_grpc.LineageServiceStub(channel)

@@ -38,14 +38,21 @@ class FakeCatalog(
     target: str = ""
 
     def add(
-        self, number: int, state: str = "READY", model: str = "m", *, row_wise: bool = True, digest: str = ""
+        self,
+        number: int,
+        state: str = "READY",
+        model: str = "m",
+        *,
+        row_wise: bool = True,
+        digest: str = "",
+        foreign: bool = False,
     ) -> str:
         name = f"projects/default/models/{model}/versions/{number}"
         self.versions[name] = model_pb2.ModelVersion(
             name=name,
             digest=digest or f"sha256:{number:064x}",
             state=model_pb2.ModelVersion.State.Value(f"STATE_{state}"),
-            info=model_pb2.ModelInfo(row_wise=row_wise),
+            info=model_pb2.ModelInfo(row_wise=row_wise, foreign=foreign),
         )
         return name
 

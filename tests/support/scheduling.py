@@ -1,5 +1,6 @@
 """A scheduler over real gRPC, with a catalog from dictionaries beside it and workers that do what a test says."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 import grpc
 from cryptography.hazmat.primitives import serialization
+from google.protobuf.empty_pb2 import Empty
 from google.rpc import error_details_pb2, status_pb2
 
 from modelyard.api.catalog.v1 import (
@@ -15,6 +17,10 @@ from modelyard.api.catalog.v1 import (
     dataset_service_pb2_grpc,
     execution_pb2,
     lineage_service_pb2_grpc,
+    model_pb2,
+    model_service_pb2_grpc,
+    package_service_pb2,
+    package_service_pb2_grpc,
     token_service_pb2,
     token_service_pb2_grpc,
 )
@@ -36,6 +42,8 @@ from tests.support.servers import Issuers, Served
 PROJECT = "projects/p"
 DATASET = f"{PROJECT}/datasets/digits"
 VERSION = f"{DATASET}/versions/1"
+PACKAGE = f"{PROJECT}/packages/mine"
+MODEL_VERSION = f"{PROJECT}/models/m/versions/3"
 CPU = device_pb2.Device(kind=device_pb2.DEVICE_KIND_CPU, index=0)
 
 
@@ -43,15 +51,45 @@ CPU = device_pb2.Device(kind=device_pb2.DEVICE_KIND_CPU, index=0)
 class DatasetCatalog(
     dataset_service_pb2_grpc.DatasetServiceServicer,
     lineage_service_pb2_grpc.LineageServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+    package_service_pb2_grpc.PackageServiceServicer,
     token_service_pb2_grpc.TokenServiceServicer,
 ):
-    """What the scheduler calls of a catalog that has `digits@1`, and behaves as the real one does for jobs."""
+    """What the scheduler calls of a catalog with `digits@1` and model `m@3`; for jobs it behaves as the real one."""
 
     modality: str = "image"
     executions: dict[str, execution_pb2.Execution] = field(default_factory=dict)
     refuse: list[grpc.StatusCode] = field(default_factory=list)
     """Calls of LineageService to be answered with these codes first."""
     target: str = ""
+    packages: dict[str, package_service_pb2.PackageSpec] = field(default_factory=dict)
+    """The only version of each, by the package's name."""
+    model_state: model_pb2.ModelVersion.State.ValueType = model_pb2.ModelVersion.STATE_READY
+    gone: set[str] = field(default_factory=set)
+    """Versions that BeginExecution does not find any more."""
+    freed: list[str] = field(default_factory=list)
+    """Jobs whose files were to be deleted, as often as it was said."""
+    silent: bool = False
+    """It does what DeleteJobFiles says and never answers."""
+
+    def add_package(self, name: str = PACKAGE, *modules: str, toml: str = "", number: int = 1) -> str:
+        version = f"{name}/versions/{number}"
+        self.packages[name] = package_service_pb2.PackageSpec(
+            package_version=version, digest="sha256:2", template_toml=toml, modules=modules or ("train",)
+        )
+        return version
+
+    async def GetPackageSpec(self, request: Any, context: Any) -> package_service_pb2.PackageSpec:
+        spec = self.packages.get(request.name.partition("/versions/")[0])
+        if spec is None or request.name not in (spec.package_version, f"{request.name.rpartition('/')[0]}/latest"):
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
+            raise AssertionError
+        return spec
+
+    async def GetModelVersion(self, request: Any, context: Any) -> model_pb2.ModelVersion:
+        if request.name not in (MODEL_VERSION, f"{PROJECT}/models/m/versions/latest"):
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
+        return model_pb2.ModelVersion(name=MODEL_VERSION, digest="sha256:3", state=self.model_state)
 
     async def GetInputSpec(self, request: Any, context: Any) -> dataset_pb2.InputSpec:
         if request.name not in (VERSION, f"{DATASET}/versions/latest"):
@@ -65,7 +103,12 @@ class DatasetCatalog(
         await self._refuse(context)
         known = self.executions.get(request.consumer)
         if known is None:
-            inputs = [execution_pb2.VersionRef(name=name, digest="sha256:1") for name in request.inputs]
+            for name in self.gone.intersection(request.inputs):
+                await _abort(context, grpc.StatusCode.NOT_FOUND, f"{name} does not exist", "NOT_FOUND", name)
+            digests = {"datasets": "sha256:1", "packages": "sha256:2", "models": "sha256:3"}
+            inputs = [
+                execution_pb2.VersionRef(name=name, digest=digests[name.split("/")[2]]) for name in request.inputs
+            ]
             known = execution_pb2.Execution(
                 consumer=request.consumer, inputs=inputs, state=execution_pb2.Execution.STATE_OPEN
             )
@@ -84,6 +127,16 @@ class DatasetCatalog(
         known.attempt = request.attempt
         return known
 
+    async def DeleteJobFiles(self, request: Any, context: Any) -> Empty:
+        await self._refuse(context)
+        known = self.executions.get(request.parent)
+        if known is not None and known.state == execution_pb2.Execution.STATE_OPEN:
+            await _abort(context, grpc.StatusCode.FAILED_PRECONDITION, "it is open", "EXECUTION_OPEN")
+        self.freed.append(request.parent)
+        if self.silent:
+            await asyncio.Event().wait()
+        return Empty()
+
     async def ListRevocations(self, request: Any, context: Any) -> token_service_pb2.ListRevocationsResponse:
         return token_service_pb2.ListRevocationsResponse(cursor="1")
 
@@ -98,6 +151,8 @@ async def running_dataset_catalog(folder: Path) -> AsyncIterator[DatasetCatalog]
     server = grpc.aio.server()
     dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(catalog, server)
     lineage_service_pb2_grpc.add_LineageServiceServicer_to_server(catalog, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(catalog, server)
+    package_service_pb2_grpc.add_PackageServiceServicer_to_server(catalog, server)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(catalog, server)
     server.add_insecure_port(catalog.target)
     await server.start()
@@ -250,7 +305,7 @@ class ScriptedWorker:
         outcome: job_pb2.Attempt.State.ValueType = job_pb2.Attempt.STATE_SUCCEEDED,
         **fields: Any,
     ) -> None:
-        if outcome == job_pb2.Attempt.STATE_SUCCEEDED:
+        if outcome == job_pb2.Attempt.STATE_SUCCEEDED and "evaluation" not in fields:
             fields.setdefault("model_version", f"{PROJECT}/models/digits-image-classification/versions/1")
         await self.stub.CompleteAttempt(
             worker_sync_service_pb2.CompleteAttemptRequest(attempt=attempt, outcome=outcome, **fields)
@@ -258,7 +313,9 @@ class ScriptedWorker:
         self.runs.pop(attempt, None)
 
 
-async def _abort(context: Any, code: grpc.StatusCode, message: str, reason: str) -> None:
+async def _abort(context: Any, code: grpc.StatusCode, message: str, reason: str, resource: str = "") -> None:
     status = status_pb2.Status(code=code.value[0], message=message)
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason))
+    if resource:
+        status.details.add().Pack(error_details_pb2.ResourceInfo(resource_name=resource))
     await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))

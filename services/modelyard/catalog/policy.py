@@ -6,18 +6,24 @@ from modelyard.foundation.auth.roles import ADMINS, ATTEMPTS, EDITORS, HOSTS, PR
 _PACKAGE = "modelyard.api.catalog.v1"
 
 
-def _artifact_rules(noun: str, version_readers: frozenset[str]) -> dict[str, Rule]:
-    """The same for datasets and models; `noun` as in CreateDataset."""
-    field = noun.lower()
+def _version_rules(noun: str, version_readers: frozenset[str]) -> dict[str, Rule]:
+    """The same for datasets, models and packages; `noun` as in GetDataset."""
     return {
-        f"Create{noun}": Rule(EDITORS, "parent"),
         f"Get{noun}": Rule(READERS | SERVICES, "name"),
         f"List{noun}s": Rule(READERS | SERVICES, "parent"),
-        f"Update{noun}": Rule(EDITORS, f"{field}.name"),
         f"Delete{noun}": Rule(EDITORS, "name"),
         f"Get{noun}Version": Rule(version_readers, "name"),
         f"List{noun}Versions": Rule(READERS | SERVICES, "parent"),
         f"Delete{noun}Version": Rule(EDITORS, "name"),
+    }
+
+
+def _artifact_rules(noun: str, version_readers: frozenset[str]) -> dict[str, Rule]:
+    """The same for datasets and models."""
+    return {
+        **_version_rules(noun, version_readers),
+        f"Create{noun}": Rule(EDITORS, "parent"),
+        f"Update{noun}": Rule(EDITORS, f"{noun.lower()}.name"),
         f"Set{noun}Alias": Rule(EDITORS, "name"),
         f"Delete{noun}Alias": Rule(EDITORS, "name"),
     }
@@ -49,7 +55,21 @@ RULES = {
             "GetInputSpec": Rule(READERS | SERVICES | ATTEMPTS, "name"),
         },
     ),
-    **service_rules(f"{_PACKAGE}.ModelService", _artifact_rules("Model", READERS | SERVICES | ATTEMPTS | HOSTS)),
+    **service_rules(
+        f"{_PACKAGE}.ModelService",
+        {
+            **_artifact_rules("Model", READERS | SERVICES | ATTEMPTS | HOSTS),
+            "RecordEvaluation": Rule(ATTEMPTS, "parent"),
+            "ListEvaluations": Rule(READERS | SERVICES, "parent"),
+        },
+    ),
+    **service_rules(
+        f"{_PACKAGE}.PackageService",
+        {
+            **_version_rules("Package", READERS | SERVICES | ATTEMPTS),
+            "GetPackageSpec": Rule(READERS | SERVICES | ATTEMPTS, "name"),
+        },
+    ),
     **service_rules(
         f"{_PACKAGE}.UploadService",
         {
@@ -75,6 +95,8 @@ RULES = {
             "EndExecution": Rule(SERVICES | ATTEMPTS, "parent"),
             "QueryLineage": Rule(READERS, "name"),
             "ListCheckpoints": Rule(READERS | SERVICES | ATTEMPTS, "parent"),
+            "ListOutputs": Rule(READERS | SERVICES | ATTEMPTS, "parent"),
+            "DeleteJobFiles": Rule(SERVICES, "parent"),
         },
     ),
 }

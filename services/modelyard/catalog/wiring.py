@@ -11,6 +11,7 @@ from modelyard.api.catalog.v1 import (
     file_service_pb2_grpc,
     lineage_service_pb2_grpc,
     model_service_pb2_grpc,
+    package_service_pb2_grpc,
     project_service_pb2_grpc,
     token_service_pb2_grpc,
     upload_service_pb2_grpc,
@@ -21,6 +22,7 @@ from modelyard.catalog.domain.names import Collection
 from modelyard.catalog.origins import Origins
 from modelyard.catalog.service.artifacts import ArtifactService
 from modelyard.catalog.service.commits import Committer
+from modelyard.catalog.service.evaluations import EvaluationService
 from modelyard.catalog.service.files import FileService, TreeReader
 from modelyard.catalog.service.garbage import Collector
 from modelyard.catalog.service.inline import InlineService
@@ -32,6 +34,7 @@ from modelyard.catalog.servicers.datasets import DatasetServicer
 from modelyard.catalog.servicers.files import FileServicer
 from modelyard.catalog.servicers.lineage import LineageServicer
 from modelyard.catalog.servicers.models import ModelServicer
+from modelyard.catalog.servicers.packages import PackageServicer
 from modelyard.catalog.servicers.projects import ProjectServicer
 from modelyard.catalog.servicers.tokens import TokenServicer
 from modelyard.catalog.servicers.uploads import UploadServicer
@@ -53,6 +56,8 @@ class Services:
     tokens: TokenService
     datasets: ArtifactService
     models: ArtifactService
+    packages: ArtifactService
+    evaluations: EvaluationService
     uploads: UploadService
     inline: InlineService
     files: FileService
@@ -88,6 +93,8 @@ def build(
         tokens=TokenService(catalog, KeyMinter(key), clock),
         datasets=ArtifactService(Collection.DATASETS, catalog, clock),
         models=ArtifactService(Collection.MODELS, catalog, clock),
+        packages=ArtifactService(Collection.PACKAGES, catalog, clock),
+        evaluations=EvaluationService(catalog, clock),
         uploads=uploads,
         inline=InlineService(uploads, committer, store),
         files=FileService(catalog, store, reader, clock, timedelta(seconds=settings.read_url_ttl_s)),
@@ -99,14 +106,15 @@ def build(
 
 
 def serve(server: Server, services: Services, settings: CatalogSettings, key: Ed25519PrivateKey) -> None:
-    """Adds the seven services to the server."""
+    """Adds the eight services to the server."""
     # All catalogs of an installation and all their runs read each other's page tokens: they share the key.
     pages = PageTokens(hashlib.sha256(b"page tokens" + key.private_bytes_raw()).digest())
     origin = Origins(settings.public_endpoint or settings.s3.endpoint, settings.allowed_hosts).origin
     projects = ProjectServicer(services.projects, pages)
     tokens = TokenServicer(services.tokens, pages)
     datasets = DatasetServicer(services.datasets, services.files, pages)
-    models = ModelServicer(services.models, pages)
+    models = ModelServicer(services.models, services.evaluations, pages)
+    packages = PackageServicer(services.packages, services.files, pages)
     uploads = UploadServicer(services.uploads, services.inline, origin)
     files = FileServicer(services.files, origin, pages)
     lineage = LineageServicer(services.lineage, pages)
@@ -114,6 +122,7 @@ def serve(server: Server, services: Services, settings: CatalogSettings, key: Ed
     server.add(token_service_pb2_grpc.add_TokenServiceServicer_to_server, tokens)
     server.add(dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server, datasets)
     server.add(model_service_pb2_grpc.add_ModelServiceServicer_to_server, models)
+    server.add(package_service_pb2_grpc.add_PackageServiceServicer_to_server, packages)
     server.add(upload_service_pb2_grpc.add_UploadServiceServicer_to_server, uploads)
     server.add(file_service_pb2_grpc.add_FileServiceServicer_to_server, files)
     server.add(lineage_service_pb2_grpc.add_LineageServiceServicer_to_server, lineage)

@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli import datasets, deployments, hosts, jobs, local, models, predict, projects, tokens, train, workers
+from modelyard.cli import (
+    datasets,
+    deployments,
+    evaluate,
+    hosts,
+    init,
+    jobs,
+    local,
+    models,
+    packages,
+    predict,
+    projects,
+    tokens,
+    train,
+    workers,
+)
 from modelyard.cli.failures import exit_status, show_failure
 from modelyard.cli.globals import Globals, hoist
 from modelyard.sdk.errors import ModelyardError
@@ -27,9 +42,12 @@ app = typer.Typer(
 )
 local.register(app)
 app.add_typer(datasets.app, name="datasets")
+init.register(app)
 train.register(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(packages.app, name="packages")
 app.add_typer(models.app, name="models")
+evaluate.register(app)
 deployments.register(app)
 app.add_typer(deployments.app, name="deployments")
 predict.register(app)

@@ -9,12 +9,15 @@ from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.globals import settings
 from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, show_table, to_json
+from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
-from modelyard.sdk import Client, gallery
+from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
+from modelyard.sdk import gallery
 from modelyard.sdk.layouts import Layout
 from modelyard.sdk.names import short
-from modelyard.sdk.upload import Pushed
 
+NOUN = Noun("dataset", "files", lambda client: client.datasets)
+names = NOUN.names
 app = typer.Typer(help="Datasets: push, import, list, show, pull, delete.", no_args_is_help=True)
 
 
@@ -32,7 +35,7 @@ def push(
     with settings(context).client() as client, byte_bars(quiet=settings(context).json) as progress:
         labels = dict(_pair(each) for each in label or ())
         pushed = client.datasets.push(name, folder, layout=cast("Layout", layout), labels=labels, progress=progress)
-    _show_pushed(pushed, as_json=settings(context).json)
+    show_pushed(pushed, as_json=settings(context).json)
 
 
 @app.command("import")
@@ -53,7 +56,7 @@ def import_(
         console().print(f"{chosen.title}\nlicence: {chosen.licence}")
     with settings(context).client() as client, byte_bars(quiet=as_json) as progress:
         pushed = chosen.bring(client, dataset or chosen.name, progress)
-    _show_pushed(pushed, as_json=as_json)
+    show_pushed(pushed, as_json=as_json)
 
 
 @app.command("list")
@@ -88,54 +91,10 @@ def show(
     _show_version(version, spec)
 
 
-@app.command()
-def versions(context: typer.Context, name: str) -> None:
-    """A dataset's versions, newest first."""
-    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
-        show_all(
-            client.datasets.versions(name),
-            ("VERSION", "FILES", "SIZE", "DIGEST", "CREATED"),
-            lambda each: (
-                short(each.name),
-                str(each.file_count),
-                bytes_text(each.size_bytes),
-                each.digest[:19],
-                age(each.create_time),
-            ),
-            as_json=settings(context).json,
-            empty="it has no version yet",
-        )
-
-
-@app.command()
-def pull(context: typer.Context, name: str, folder: Path) -> None:
-    """Write a version's files into a new folder, verified."""
-    quiet = settings(context).json
-    with (
-        settings(context).client() as client,
-        suggesting("dataset", name, lambda: names(client)),
-        byte_bars(quiet=quiet) as progress,
-    ):
-        client.datasets.pull(name, folder, progress=progress)
-
-
-@app.command()
-def alias(context: typer.Context, name: str, alias: str, version: int) -> None:
-    """Point an alias to a version: `modelyard datasets alias mnist stable 3`."""
-    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
-        client.datasets.set_alias(name, alias, version)
-
-
-@app.command()
-def delete(context: typer.Context, name: str) -> None:
-    """Delete a dataset with all versions, or with `name@3` that version."""
-    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
-        client.datasets.delete(name)
-
-
-def names(client: Client) -> list[str]:
-    """Short names of all datasets."""
-    return [short(each.name) for each in client.datasets.list()]
+add_versions(app, NOUN, FILES, files_row)
+add_pull(app, NOUN)
+add_alias(app, NOUN, lambda client: client.datasets, "mnist stable 3")
+add_delete(app, NOUN)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -143,23 +102,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise typer.BadParameter(f"{text!r} is not key=value", param_hint="--label")
     return key, value
-
-
-def _show_pushed(pushed: Pushed, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "version": pushed.version,
-                "digest": pushed.digest,
-                "unchanged": pushed.unchanged,
-                "file_count": pushed.file_count,
-                "sent_bytes": pushed.sent_bytes,
-            }
-        )
-    elif pushed.unchanged:
-        console().print(f"{short(pushed.version)} has this content already; nothing was sent")
-    else:
-        console().print(f"{short(pushed.version)}: {pushed.file_count:,} files, {bytes_text(pushed.sent_bytes)} sent")
 
 
 def _show_version(version: dataset_pb2.DatasetVersion, spec: dataset_pb2.InputSpec) -> None:

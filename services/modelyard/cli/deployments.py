@@ -52,12 +52,11 @@ def deploy(
                 deployment = client.deployments.update(name, model)
         if wait:
             deployment = _wait(client, deployment, quiet=as_json)
+        question = "" if as_json else _question(client, deployment.model_version)
     if as_json:
         print_json(to_json(deployment))
     elif deployment.state == State.STATE_SERVING:
-        console().print(
-            f"{name} serves {short(deployment.serving_version)}; try: modelyard predict {name} --image FILE"
-        )
+        console().print(f"{name} serves {short(deployment.serving_version)}; try: modelyard predict {name} {question}")
     else:
         console().print(f"{name} is {state_text(State.Name(deployment.state))}: {deployment.message}")
     if deployment.state == State.STATE_FAILED:
@@ -115,6 +114,16 @@ def show(context: typer.Context, name: str) -> None:
 def names(client: Client) -> list[str]:
     """Short names of all deployments."""
     return [short(each.name) for each in client.deployments.list()]
+
+
+def _question(client: Client, version: str) -> str:
+    """What `modelyard predict` takes for it: an image where it has a signature for encoded ones, else its inputs."""
+    signatures = {each.name: each for each in client.models.version(version).info.signatures}
+    if "encoded" in signatures or not signatures:
+        return "--image FILE"
+    default = signatures.get("serving_default", next(iter(signatures.values())))
+    chosen = "" if default.name == "serving_default" else f"--signature {default.name} "
+    return chosen + " ".join(f"--input {each.name}=JSON" for each in default.inputs)
 
 
 def _wait(client: Client, deployment: deployment_pb2.Deployment, *, quiet: bool) -> deployment_pb2.Deployment:

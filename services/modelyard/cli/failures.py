@@ -31,7 +31,7 @@ def show_failure(error: errors.ModelyardError) -> None:
     field = f" ({error.field})" if error.field else ""
     reason = f" [{error.reason}]" if error.reason else ""
     print(f"error: {error.message}{field}{reason}", file=sys.stderr)
-    if isinstance(error, errors.Unavailable) and not error.reason:
+    if isinstance(error, errors.Unavailable) and error.reason in ("", "SERVER_UNREACHABLE"):
         print("hint: is it running? `modelyard status` tells, `modelyard up` starts it", file=sys.stderr)
     if isinstance(error, errors.Unauthenticated):
         print(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelyard.cli.failures import FAILED, WRONG_STATE
+from modelyard.cli.failures import FAILED, WRONG_STATE, WRONG_USE
 from modelyard.cli.globals import settings
 from modelyard.cli.output import console, print_json, show_facts, show_table
 
@@ -31,6 +31,18 @@ def installed() -> Iterator[None]:
         sys.exit(WRONG_STATE)
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What this machine's own part refuses is a sentence and an exit status too. Inside `installed`."""
+    from modelyard.local.errors import Kind, LocalError
+
+    try:
+        yield
+    except LocalError as error:
+        print(f"error: {error.message} [{error.reason}]", file=sys.stderr)
+        sys.exit(WRONG_USE if error.kind is Kind.INVALID else WRONG_STATE)
+
+
 def up(
     context: typer.Context,
     port: Annotated[int, typer.Option(help="The one address is 127.0.0.1:PORT.", min=1, max=65535)] = 8470,
@@ -48,13 +60,9 @@ def up(
 def down(context: typer.Context) -> None:
     """Stop the installation of the data folder; jobs checkpoint first."""
     with installed():
-        from modelyard.local.errors import LocalError
         from modelyard.local.up import stop
-    try:
+    with refusals():
         stop(settings(context).folder)
-    except LocalError as error:
-        print(f"error: {error.message} [{error.reason}]", file=sys.stderr)
-        sys.exit(WRONG_STATE)
     print("stopped", file=sys.stderr)
 
 

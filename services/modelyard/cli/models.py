@@ -5,16 +5,34 @@ from typing import Annotated
 
 import typer
 
-from modelyard.api.catalog.v1 import model_pb2
 from modelyard.cli.bars import byte_bars
+from modelyard.cli.comparison import Comparison, judge, show_comparison
+from modelyard.cli.created import show_created
+from modelyard.cli.datasets import names as dataset_names
 from modelyard.cli.globals import settings
-from modelyard.cli.output import age, bytes_text, metrics_text, print_json, show_all, show_facts, state_text, to_json
+from modelyard.cli.modelfacts import State, version_facts
+from modelyard.cli.outcome import finish
+from modelyard.cli.output import (
+    age,
+    bytes_text,
+    console,
+    metrics_text,
+    print_json,
+    show_all,
+    show_facts,
+    state_text,
+    to_json,
+)
+from modelyard.cli.parameters import parameter
 from modelyard.cli.suggest import suggesting
-from modelyard.sdk import Client
+from modelyard.cli.versions import Noun, add_alias, add_delete, add_pull, add_versions
+from modelyard.cli.watch import watch_job
+from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.names import short
 
-app = typer.Typer(help="Models: list, show, versions, pull, alias, delete.", no_args_is_help=True)
-_State = model_pb2.ModelVersion.State
+NOUN = Noun("model", "SavedModel", lambda client: client.models)
+names = NOUN.names
+app = typer.Typer(help="Models: push, list, show, compare, versions, pull, alias, delete.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -31,82 +49,109 @@ def list_(context: typer.Context) -> None:
                 age(each.update_time),
             ),
             as_json=settings(context).json,
-            empty="there is no model yet; train one: modelyard train image-classification --dataset NAME",
+            empty="there is no model yet; train one, or bring one: modelyard models push NAME ./saved_model",
         )
+
+
+@app.command()
+def push(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model that gets the version, such as `digits`.")],
+    path: Annotated[Path, typer.Argument(help="A SavedModel's folder, or a .keras file.")],
+    dataset: Annotated[str, typer.Option(help="Check it on real examples of this dataset.")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the import; name=value.")] = None,
+    job: Annotated[str, typer.Option(help="The import job's name; by default one is made.")] = "",
+    wait: Annotated[bool, typer.Option(help="Return once it is a version, or refused.")] = True,
+) -> None:
+    """Bring a model from elsewhere: it becomes a version once it has passed the gates."""
+    as_json = settings(context).json
+    parameters = dict(parameter(each) for each in set_ or ())
+    _check_model(path)
+    with settings(context).client() as client:
+        with byte_bars(quiet=as_json) as progress:
+            source = client.packages.push(name, path, contents="model", progress=progress)
+        if not as_json:
+            said = "unchanged, nothing was sent" if source.unchanged else f"{bytes_text(source.sent_bytes)} sent"
+            files = f"{source.file_count:,} file{'s' if source.file_count != 1 else ''}"
+            console().print(f"source {short(source.version)}: {files}, {said}")
+        with suggesting("dataset", dataset, lambda: dataset_names(client)):
+            created = client.jobs.create(
+                "import-model",
+                dataset,
+                source=source.version,
+                model=name,
+                parameters=parameters,
+                job_id=job,
+            )
+        if wait:
+            finish(client, watch_job(client, created.name, quiet=as_json), as_json=as_json)
+        else:
+            show_created(created, as_json=as_json)
+
+
+def _check_model(path: Path) -> None:
+    """Say at once what no import could make sense of."""
+    if not path.exists():
+        raise InvalidArgument(
+            f"{path} does not exist; give a SavedModel's folder or a .keras file", reason="NOT_A_MODEL"
+        )
+    if path.is_dir() and not ((path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file()):
+        raise InvalidArgument(
+            f"{path} has no saved_model.pb; give the folder that holds it, or a .keras file", reason="NOT_A_MODEL"
+        )
+    if path.is_file() and path.suffix != ".keras":
+        raise InvalidArgument(f"{path} is neither a .keras file nor a SavedModel's folder", reason="NOT_A_MODEL")
 
 
 @app.command()
 def show(
     context: typer.Context, name: Annotated[str, typer.Argument(help="`digits`, `digits@3`, `digits@latest`.")]
 ) -> None:
-    """A version: metrics, gates, where it came from."""
+    """A version: what it can be asked, gates, metrics, evaluations, what it needs."""
     with settings(context).client() as client, suggesting("model", name, lambda: names(client)):
         version = client.models.version(name)
+        evaluations = list(client.models.evaluations(version.name))
     if settings(context).json:
-        print_json(to_json(version))
+        print_json({**to_json(version), "evaluations": [to_json(each) for each in evaluations]})
         return
-    show_facts(
-        [
-            ("name", short(version.name)),
-            ("state", state_text(_State.Name(version.state))),
-            ("digest", version.digest),
-            ("files", f"{version.file_count}, {bytes_text(version.size_bytes)}"),
-            ("metrics", metrics_text(version.info.metrics.items())),
-            *[
-                (f"gate {gate.kind}", f"{state_text(model_pb2.Gate.State.Name(gate.state))}: {gate.detail}")
-                for gate in version.info.gates
-            ],
-            ("made with", " ".join(f"{key} {value}" for key, value in sorted(version.info.frameworks.items()))),
-            ("created", f"{age(version.create_time)} by {version.creator}"),
+    show_facts(version_facts(version, evaluations))
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="`digits@1`.")],
+    second: Annotated[str, typer.Argument(help="`digits@2`, or a version of another model.")],
+    dataset: Annotated[str, typer.Option(help="What they are judged on: `mnist`, `mnist@3`.")],
+    split: Annotated[str, typer.Option(help="The split; by default what is held out.")] = "",
+) -> None:
+    """Two versions on the same data, by metric and by class; evaluations that are missing are made."""
+    as_json = settings(context).json
+    with settings(context).client() as client:
+        with suggesting("dataset", dataset, lambda: dataset_names(client)):
+            data = client.datasets.version(dataset)
+        judged = [
+            judge(client, each, data.name, split, lambda: names(client), quiet=as_json) for each in (first, second)
         ]
-    )
+    comparison = Comparison(*judged)
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        show_comparison(comparison)
 
 
-@app.command()
-def versions(context: typer.Context, name: str) -> None:
-    """A model's versions, newest first."""
-    with settings(context).client() as client, suggesting("model", name, lambda: names(client)):
-        show_all(
-            client.models.versions(name),
-            ("VERSION", "STATE", "METRICS", "SIZE", "CREATED"),
-            lambda each: (
-                short(each.name),
-                state_text(_State.Name(each.state)),
-                metrics_text(each.info.metrics.items()),
-                bytes_text(each.size_bytes),
-                age(each.create_time),
-            ),
-            as_json=settings(context).json,
-            empty="it has no version yet",
-        )
-
-
-@app.command()
-def pull(context: typer.Context, name: str, folder: Path) -> None:
-    """Write a version's SavedModel into a new folder, verified."""
-    quiet = settings(context).json
-    with (
-        settings(context).client() as client,
-        suggesting("model", name, lambda: names(client)),
-        byte_bars(quiet=quiet) as progress,
-    ):
-        client.models.pull(name, folder, progress=progress)
-
-
-@app.command()
-def alias(context: typer.Context, name: str, alias: str, version: int) -> None:
-    """Point an alias to a version: `modelyard models alias digits champion 3`."""
-    with settings(context).client() as client, suggesting("model", name, lambda: names(client)):
-        client.models.set_alias(name, alias, version)
-
-
-@app.command()
-def delete(context: typer.Context, name: str) -> None:
-    """Delete a model with all versions, or with `name@3` that version."""
-    with settings(context).client() as client, suggesting("model", name, lambda: names(client)):
-        client.models.delete(name)
-
-
-def names(client: Client) -> list[str]:
-    """Short names of all models."""
-    return [short(each.name) for each in client.models.list()]
+add_versions(
+    app,
+    NOUN,
+    ("VERSION", "STATE", "METRICS", "SIZE", "CREATED"),
+    lambda each: (
+        short(each.name),
+        state_text(State.Name(each.state)),
+        metrics_text(each.info.metrics.items()),
+        bytes_text(each.size_bytes),
+        age(each.create_time),
+    ),
+)
+add_pull(app, NOUN)
+add_alias(app, NOUN, lambda client: client.models, "digits champion 3")
+add_delete(app, NOUN)

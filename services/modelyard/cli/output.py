@@ -1,6 +1,7 @@
 """Tables for people, JSON for scripts."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from rich.table import Table
 
 _MISSING = "–"
 _UNLIMITED = 10_000
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def console() -> Console:
@@ -98,6 +100,12 @@ def duration_text(seconds: float) -> str:
 def state_text(name: str) -> str:
     """`STATE_RUNNING` -> `running`."""
     return name.removeprefix("STATE_").lower()
+
+
+def plain(text: str) -> str:
+    """Text of a job, without its colours and whatever else it wants of the terminal."""
+    text = _ESCAPES.sub("", text)
+    return "".join(each if each.isprintable() or each in "\n\t" else "�" for each in text)
 
 
 def metrics_text(metrics: Iterable[tuple[str, float]]) -> str:

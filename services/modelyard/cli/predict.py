@@ -8,11 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
+from modelyard.api.catalog.v1 import model_pb2
 from modelyard.cli.deployments import names
 from modelyard.cli.globals import settings
+from modelyard.cli.inputs import read_inputs, typed
 from modelyard.cli.output import print_json
 from modelyard.cli.suggest import suggesting
+from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.names import short
 from modelyard.sdk.tensors import rows
 
 
@@ -24,14 +28,22 @@ def register(app: typer.Typer) -> None:
 def predict(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The deployment.")],
-    image: Annotated[list[Path], typer.Option(help="A PNG, JPEG, GIF or BMP file. May be given again.")],
-    signature: Annotated[str, typer.Option(help="The model's signature for encoded images.")] = "encoded",
+    image: Annotated[list[Path] | None, typer.Option(help="A PNG, JPEG, GIF or BMP file. May be given again.")] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", help="An input as JSON, x=[[1, 2]], or from a file, x=@rows.json.")
+    ] = None,
+    signature: Annotated[str, typer.Option(help="By default `encoded` for images, else `serving_default`.")] = "",
 ) -> None:
-    """Ask a deployment; one line for each image."""
-    contents = [_read(path) for path in image]
+    """Ask a deployment; one line for each image or row."""
+    if bool(image) == bool(input_):
+        raise typer.BadParameter("one of --image and --input is needed", param_hint="--image")
+    contents = {"image_bytes": [_read(path) for path in image or ()]} if image else read_inputs(input_ or ())
+    signature = signature or ("encoded" if image else "serving_default")
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
+        if not image:
+            contents = typed(contents, _signature(client, name, signature))
         started = time.perf_counter()
-        response = client.deployments.predict(name, {"image_bytes": contents}, signature=signature)
+        response = client.deployments.predict(name, contents, signature=signature)
         seconds = time.perf_counter() - started
     outputs = {key: rows(tensor) for key, tensor in response.outputs.items()}
     if settings(context).json:
@@ -39,10 +51,32 @@ def predict(
             {"predictions": _readable(outputs), "version": response.model_spec.version.value, "seconds": seconds}
         )
         return
-    for index, path in enumerate(image):
-        prefix = f"{path.name}: " if len(image) > 1 else ""
+    count = _rows_of(outputs)
+    if not count:
+        print(json.dumps(_readable(outputs)))
+    for index in range(count):
+        prefix = f"{image[index].name}: " if image and len(image) > 1 else ""
         print(prefix + _line({key: values[index] for key, values in outputs.items()}))
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
+
+
+def _signature(client: Client, name: str, signature: str) -> model_pb2.Signature:
+    """What the served version can be asked by that name."""
+    deployment = client.deployments.get(name)
+    version = client.models.version(deployment.serving_version or deployment.model_version)
+    found = next((each for each in version.info.signatures if each.name == signature), None)
+    if found is None:
+        there = ", ".join(each.name for each in version.info.signatures) or "none that is known"
+        raise InvalidArgument(
+            f"{short(version.name)} has no signature {signature!r}; it has {there}", reason="SIGNATURE_UNKNOWN"
+        )
+    return found
+
+
+def _rows_of(outputs: dict[str, Any]) -> int:
+    """How many rows all outputs have."""
+    counts = {len(values) if isinstance(values, list) else 0 for values in outputs.values()}
+    return counts.pop() if len(counts) == 1 else 0
 
 
 def _read(path: Path) -> bytes:

@@ -1,19 +1,27 @@
 """`modelyard train`"""
 
-import json
 import sys
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from modelyard.api.scheduler.v1 import device_pb2
+from modelyard.cli.bars import byte_bars
+from modelyard.cli.code import Code, is_path, read_code
+from modelyard.cli.created import show_created
 from modelyard.cli.datasets import names as dataset_names
-from modelyard.cli.failures import FAILED
 from modelyard.cli.globals import settings
-from modelyard.cli.output import console, print_json, to_json
+from modelyard.cli.local import installed, refusals
+from modelyard.cli.outcome import finish
+from modelyard.cli.output import bytes_text, console
+from modelyard.cli.parameters import parameter
 from modelyard.cli.suggest import suggesting
-from modelyard.cli.watch import show_outcome, watch_job
-from modelyard.sdk.jobs import ENDED, State
+from modelyard.cli.watch import watch_job
+from modelyard.sdk import Client
+from modelyard.sdk.errors import InvalidArgument, ModelyardError
 from modelyard.sdk.names import short
 
 _KINDS = {
@@ -30,60 +38,94 @@ def register(app: typer.Typer) -> None:
 
 def train(
     context: typer.Context,
-    template: Annotated[str, typer.Argument(help="Such as `image-classification`; `modelyard jobs templates`.")],
+    target: Annotated[
+        str, typer.Argument(help="A template (`modelyard jobs templates`), `./folder`, `file.py`, or `package@2`.")
+    ],
     dataset: Annotated[str, typer.Option(help="`mnist`, `mnist@3`.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter: epochs=3. May be given again.")] = None,
-    model: Annotated[str, typer.Option(help="The model that gets the version; by default {dataset}-{template}.")] = "",
+    entry: Annotated[str, typer.Option(help="Where your code begins: train:main, or train for a script.")] = "",
+    package: Annotated[str, typer.Option(help="The package your code becomes; by default named after it.")] = "",
+    model: Annotated[str, typer.Option(help="The model that gets the version; by default {dataset}-{target}.")] = "",
     job: Annotated[str, typer.Option(help="The job's name; by default one is made.")] = "",
     device: Annotated[str, typer.Option(help="cpu, gpu or tpu, with a count: gpu:2.")] = "",
     priority: Annotated[int, typer.Option(help="Higher goes first; from -1000 to 1000.")] = 0,
     watch: Annotated[bool, typer.Option(help="Follow it to its end.")] = False,
-    validate_only: Annotated[bool, typer.Option(help="Check everything, create nothing.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Run your code here, on the same data, as no job.")] = False,
+    validate_only: Annotated[bool, typer.Option(help="Check everything, create no job.")] = False,
 ) -> None:
-    """Train a template on a dataset version."""
-    parameters = dict(_parameter(each) for each in set_ or ())
+    """Train a template, or code of your own, on a dataset version."""
+    parameters = dict(parameter(each) for each in set_ or ())
+    devices = _devices(device)
+    code = read_code(Path(target), entry) if is_path(target) else None
+    if code is None and (entry or package) and "@" not in target:
+        raise typer.BadParameter(f"`{target}` is a template, whose code is its own", param_hint="--entry, --package")
+    if local:
+        _train_here(context, target, code, dataset, parameters)
     as_json = settings(context).json
     with settings(context).client() as client:
-        with suggesting("dataset", dataset, lambda: dataset_names(client)):
+        with suggesting("dataset", dataset, lambda: dataset_names(client)), _explaining(target):
             created = client.jobs.create(
-                template,
-                dataset,
+                template=target if code is None and "@" not in target else "",
+                package=_pushed(client, code, package, quiet=as_json) if code else target if "@" in target else "",
+                entry=code.entry if code else entry,
+                dataset=dataset,
                 parameters=parameters,
                 model=model,
                 job_id=job,
-                devices=_devices(device),
+                devices=devices,
                 priority=priority,
                 validate_only=validate_only,
             )
         if validate_only or not watch:
-            _show_created(to_json(created), short(created.name), validate_only=validate_only, as_json=as_json)
+            show_created(created, validate_only=validate_only, as_json=as_json)
             return
-        ended = watch_job(client, created.name, quiet=as_json)
-    if as_json:
-        print_json(to_json(ended))
-    else:
-        show_outcome(ended)
-    if ended.state in ENDED and ended.state != State.STATE_SUCCEEDED:
-        sys.exit(FAILED)
+        finish(client, watch_job(client, created.name, quiet=as_json), as_json=as_json)
 
 
-def _show_created(job: dict[str, Any], name: str, *, validate_only: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(job)
-    elif validate_only:
-        console().print("it would be accepted; nothing was created")
-    else:
-        console().print(f"{name} is queued; follow it: modelyard jobs watch {name}")
+def _pushed(client: Client, code: Code, package: str, *, quiet: bool) -> str:
+    """Push the code; answers its package's version."""
+    with byte_bars(quiet=quiet) as progress:
+        pushed = client.packages.push_sources(package or code.package, code.sources, progress=progress)
+    if not quiet:
+        said = "unchanged, nothing was sent" if pushed.unchanged else f"{bytes_text(pushed.sent_bytes)} sent"
+        left = f"; left out: {', '.join(code.skipped[:5])}" if code.skipped else ""
+        files = f"{pushed.file_count:,} file{'s' if pushed.file_count != 1 else ''}"
+        console().print(f"code {short(pushed.version)}: {files}, {said}{left}; begins at {code.entry}")
+    return pushed.version
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--set")
+@contextmanager
+def _explaining(target: str) -> Iterator[None]:
+    """A template and a folder may have the same name: say which one was meant."""
+    is_folder = not is_path(target) and Path(target).is_dir()
     try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+        yield
+    except ModelyardError as error:
+        if not is_folder or error.reason != "TEMPLATE_UNKNOWN":
+            raise
+        raise InvalidArgument(
+            f"there is no template `{target}`, but a folder of that name here; to train what is in it: ./{target}",
+            reason=error.reason,
+        ) from error
+    if is_folder:
+        print(f"note: `{target}` is the template; the folder of that name here would be ./{target}", file=sys.stderr)
+
+
+def _train_here(
+    context: typer.Context, target: str, code: Code | None, dataset: str, parameters: dict[str, Any]
+) -> NoReturn:
+    if code is None:
+        raise typer.BadParameter(f"it runs a folder or a file, and `{target}` is neither", param_hint="--local")
+    with installed():
+        from modelyard.local.trial import prepare, run
+    with (
+        refusals(),
+        settings(context).client() as client,
+        suggesting("dataset", dataset, lambda: dataset_names(client)),
+        byte_bars(quiet=settings(context).json) as progress,
+    ):
+        trial = prepare(client, code.path, code.entry, dataset, parameters, progress)
+    sys.exit(run(trial))
 
 
 def _devices(text: str) -> device_pb2.DeviceRequest | None:

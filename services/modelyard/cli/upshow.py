@@ -1,11 +1,9 @@
 """What `modelyard up` shows while it starts and stops."""
 
 import asyncio
-import sys
 from pathlib import Path
 
-from modelyard.cli.failures import WRONG_STATE
-from modelyard.local.errors import LocalError
+from modelyard.cli.local import refusals
 from modelyard.local.store import Store
 from modelyard.local.up import Listener, Wanted, run, start_detached
 
@@ -23,16 +21,13 @@ _TITLES = {
 def show_up(folder: Path, port: int, s3_endpoint: str, *, detach: bool) -> None:
     """Run it, in front or in the background; exits with a sentence when it can't start."""
     wanted = Wanted(folder, port, s3_endpoint)
-    try:
+    with refusals():
         if detach:
             address = start_detached(wanted)
             _say_up(address, folder)
             _say(f"it goes on in the background; stop it: modelyard down{_dir_option(folder)}")
         else:
             asyncio.run(run(wanted, Listener(_say_store, _say_process, lambda address: _say_up(address, folder))))
-    except LocalError as error:
-        print(f"error: {error.message} [{error.reason}]", file=sys.stderr)
-        sys.exit(WRONG_STATE)
 
 
 def _say(line: str) -> None:

@@ -1,18 +1,20 @@
-"""Follows a job: a bar on a terminal, a line for each change elsewhere."""
+"""Follows a job: a bar on a terminal, a line for each change elsewhere; what its code reports is printed at once."""
 
 import sys
 from collections.abc import Callable
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from modelyard.api.scheduler.v1 import job_pb2
-from modelyard.cli.output import bytes_text, metrics_text, show_facts, state_text
+from modelyard.cli.output import bytes_text, console, plain, state_text
 from modelyard.sdk import Client
 from modelyard.sdk.jobs import State
 from modelyard.sdk.names import short
 
-_SHOWN_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_SHOWN_FIRST = ("loss", "accuracy", "val_loss", "val_accuracy")
+_MOST_METRICS = 6
+_LINES = 10
+"""Of progress, elsewhere than on a terminal, where the code has no epochs."""
 
 
 def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
@@ -30,19 +32,44 @@ def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
         TextColumn("{task.fields[details]}", markup=False),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console()) as bars:
+    with Progress(*columns, console=console()) as bars:
         task = bars.add_task("queued", total=None, details="")
+        reports = Reports(job)
         for job in client.jobs.watch(name):
+            for line in reports.new(job):
+                bars.console.print(line, soft_wrap=True)
             _update(bars, task, job)
     return job
+
+
+class Reports:
+    """The texts and images that a job's code reports, each of them once."""
+
+    def __init__(self, job: job_pb2.Job) -> None:
+        self._job = short(job.name)
+        self._texts: dict[str, str] = {}
+        self._images: set[str] = set()
+
+    def new(self, job: job_pb2.Job) -> list[str]:
+        """What has come since the last time."""
+        lines = []
+        for name, text in sorted(job.progress.texts.items()):
+            if self._texts.get(name) != text:
+                self._texts[name] = text
+                lines.append(plain(f"{name}: {text}"))
+        for name in sorted(set(job.progress.images) - self._images):
+            self._images.add(name)
+            lines.append(f"image {plain(name)}; to look at it: modelyard jobs outputs {self._job} FOLDER")
+        return lines
 
 
 def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
     progress = job.progress
     if job.state == State.STATE_RUNNING and progress.stage == "training":
-        details = f"{progress.examples_per_second:,.0f}/s  {_metrics(job)}"
-        description = f"epoch {progress.epoch}/{progress.epochs}"
-        bars.update(task, description=description, completed=progress.step, total=progress.total_steps, details=details)
+        speed = f"{progress.examples_per_second:,.0f}/s  " if progress.examples_per_second else ""
+        description = f"epoch {progress.epoch}/{progress.epochs}" if progress.epochs else f"step {progress.step:,}"
+        total = progress.total_steps or None
+        bars.update(task, description=description, completed=progress.step, total=total, details=speed + metrics(job))
     elif progress.total_bytes and progress.done_bytes < progress.total_bytes:
         details = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
         bars.update(
@@ -53,12 +80,14 @@ def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
 
 
 def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
-    say, name = _once(print), job.name
+    say, name, reports = _once(print), job.name, Reports(job)
     for job in client.jobs.watch(name):
         progress = job.progress
-        if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.epochs:
-            line = f"{short(job.name)} epoch {progress.epoch}/{progress.epochs}"
-            say(line, f"{line}  {_metrics(job)}".rstrip())
+        for line in reports.new(job):
+            print(f"{short(job.name)} {line}", flush=True)
+        if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.step:
+            key, where = _milestone(progress)
+            say(key, f"{short(job.name)} {where}  {metrics(job)}".rstrip())
         else:
             line = f"{short(job.name)} {_stage(job)}"
             say(line, f"{line}: {job.pending_message}" if job.pending_message else line)
@@ -84,22 +113,25 @@ def _stage(job: job_pb2.Job) -> str:
     return state_text(State.Name(job.state))
 
 
-def _metrics(job: job_pb2.Job) -> str:
-    metrics = job.progress.metrics
-    return "  ".join(f"{name} {metrics[name]:.4f}" for name in _SHOWN_METRICS if name in metrics)
+def _milestone(progress: job_pb2.Progress) -> tuple[str, str]:
+    """Where it is, with a key that changes when that is worth a line."""
+    if progress.epochs:
+        where = f"epoch {progress.epoch}/{progress.epochs}"
+        return where, where
+    if progress.total_steps:
+        where = f"step {progress.step:,} of {progress.total_steps:,}"
+        return f"{_LINES * progress.step // progress.total_steps}", where
+    return f"{progress.step.bit_length()}", f"step {progress.step:,}"
 
 
-def show_outcome(job: job_pb2.Job) -> None:
-    """What a job came to, with what to do next."""
-    facts = [
-        ("job", short(job.name)),
-        ("state", state_text(State.Name(job.state))),
-        ("model", short(job.model_version) if job.model_version else ""),
-        ("metrics", metrics_text(job.progress.metrics.items())),
-        ("why", job.error.message if job.HasField("error") else ""),
-    ]
-    if job.state == State.STATE_SUCCEEDED:
-        facts.append(("next", f"modelyard deploy NAME --model {short(job.model_version)}"))
-    if job.state == State.STATE_FAILED:
-        facts.append(("next", f"modelyard jobs logs {short(job.name)}"))
-    show_facts(facts)
+def metrics(job: job_pb2.Job) -> str:
+    """The newest values: those that everybody knows, then the code's own."""
+    values = job.progress.metrics
+    names = [name for name in _SHOWN_FIRST if name in values]
+    names += sorted(name for name in values if name not in _SHOWN_FIRST)
+    return "  ".join(f"{name} {_number(values[name])}" for name in names[:_MOST_METRICS])
+
+
+def _number(value: float) -> str:
+    """As wide at every step as it can be, so that a line does not jump."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"

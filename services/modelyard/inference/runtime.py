@@ -13,6 +13,7 @@ from modelyard.api.inference.v1.host_service_pb2_grpc import add_HostServiceServ
 from modelyard.api.inference.v1.host_sync_service_pb2_grpc import add_HostSyncServiceServicer_to_server
 from modelyard.api.inference.v1.route_service_pb2_grpc import add_RouteServiceServicer_to_server
 from modelyard.foundation.auth.credentials import TokenFile
+from modelyard.foundation.auth.revocation_feed import follow_revocations
 from modelyard.foundation.auth.tokens import Verifier
 from modelyard.foundation.clock import SystemClock
 from modelyard.foundation.config import ChannelSettings
@@ -27,7 +28,6 @@ from modelyard.foundation.telemetry.metrics import Exposition, RpcMetrics
 from modelyard.inference.adapters.catalog import GrpcCatalog
 from modelyard.inference.adapters.health import InstallationHealth, Neighbour
 from modelyard.inference.adapters.reflection import add_reflection, describe
-from modelyard.inference.adapters.revocations import follow_revocations
 from modelyard.inference.adapters.sql import MIGRATIONS, SqlRecords
 from modelyard.inference.policy import QUIET, RULES
 from modelyard.inference.service.bulletin import Bulletin

@@ -23,6 +23,12 @@ class Position:
     """Counts from 0."""
     batch_size: int = 0
     """Of the data that is trained on; 0 while that is not ours."""
+    steps: int = 0
+    """Of an epoch of that data."""
+    skip: int = 0
+    """Batches of this epoch that an earlier attempt has trained on: a loop's data begins behind them."""
+    resumes_loop: bool = False
+    """An epoch may be shorter than it is; TensorFlow must not be promised its length."""
 
 
 Gather = Callable[[Indices], tuple[NDArray[Any], ...]]
@@ -46,22 +52,28 @@ def ordered(
     seed: int,
     position: Position,
     shuffle: bool,
+    is_training: bool = True,
+    whole_batches: bool = True,
     prepare: Callable[..., Any] | None = None,
 ) -> Any:
     """A tf.data.Dataset of `gather`'s batches; its cardinality is known, so `.map` keeps Keras's step counts.
 
     Unshuffled data is in stored order. `prepare` maps a batch in the graph (decoding), in parallel and in order.
+    `is_training`: `position` is a position in this data; `whole_batches`: a step of training takes a batch of it.
     """
 
-    if shuffle:
-        position.batch_size = batch_size
+    steps = batch_count(count, batch_size)
+    if is_training:
+        position.batch_size, position.steps = (batch_size, steps) if whole_batches else (0, 0)
 
     def epoch() -> Iterator[tuple[NDArray[Any], ...]]:
         order = permutation(seed, position.epoch, count) if shuffle else np.arange(count)
-        whole = count - count % batch_size
+        if is_training and position.skip:
+            order, position.skip = order[position.skip * batch_size :], 0
+        whole = len(order) - len(order) % batch_size
         for rows in batches(order[:whole], run * batch_size):
             yield tuple(part.reshape(-1, batch_size, *part.shape[1:]) for part in gather(rows))
-        if whole < count:
+        if whole < len(order):
             yield tuple(part[np.newaxis] for part in gather(order[whole:]))
 
     sample = gather(np.zeros(min(count, 1), np.int64))
@@ -73,5 +85,6 @@ def ordered(
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).unbatch()
     if prepare is not None:
         dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    steps = batch_count(count, batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+    if not (is_training and position.resumes_loop):
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset.prefetch(4)

@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 from numpy.typing import NDArray
 
@@ -40,11 +42,16 @@ class TrainingState:
     """Steps of it that are done."""
     metrics: Mapping[str, float]
     """The newest value of everything that was reported."""
+    loop: bool = False
+    """Whether a loop of the code's own was under way, not a `fit`."""
 
 
-def save(folder: Path, state: TrainingState, model: Any) -> Path:
+Named = Sequence[tuple[str, Any]]
+"""What is saved: variables by names that are the same when the same code runs again."""
+
+
+def save(folder: Path, state: TrainingState, named: Named) -> Path:
     """Write `folder/<step>`; raises Diverged, and writes nothing, when a variable is no longer a finite number."""
-    named = _variables(model)
     arrays = [np.asarray(variable) for _, variable in named]
     for (name, _), array in zip(named, arrays, strict=True):
         if name.startswith("model/") and array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -77,17 +84,21 @@ def read_state(folder: Path) -> TrainingState:
     if fields.get("format") != FORMAT:
         raise CheckpointUnfit(f"the checkpoint has format {fields.get('format')!r}; this version reads {FORMAT}")
     return TrainingState(
-        fields["step"], fields["fit"], fields["epoch"], fields["step_in_epoch"], metrics=fields["metrics"]
+        fields["step"],
+        fields["fit"],
+        fields["epoch"],
+        fields["step_in_epoch"],
+        fields["metrics"],
+        fields.get("loop", False),
     )
 
 
-def restore(folder: Path, model: Any) -> list[NDArray[Any]]:
+def restore(folder: Path, named: Named) -> list[NDArray[Any]]:
     """Set every variable and random state; returns the running metrics' values, which Keras resets before an epoch.
 
     Raises CheckpointUnfit where the model is not the one that was saved.
     """
     fields = json.loads((folder / STATE_FILE).read_text())
-    named = _variables(model)
     names = [name for name, _ in named]
     if names != fields["names"]:
         missing = set(fields["names"]) ^ set(names)
@@ -124,19 +135,48 @@ def metric_variables(model: Any) -> Sequence[Any]:
     return list(model.metrics_variables)
 
 
-def _variables(model: Any) -> list[tuple[str, Any]]:
-    """Keras's order is the order of creation, so it is the same when the same code runs again."""
-    groups = {
-        "model": list(model.variables),
-        "optimizer": list(model.optimizer.variables) if model.optimizer is not None else [],
+def of_model(model: Any) -> Named:
+    """All that a `fit` changes. Keras's order is the order of creation, so it is the same when the code runs again."""
+    groups: dict[str, Sequence[Any]] = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables if model.optimizer is not None else [],
         "metrics": metric_variables(model),
-        "random": [global_seed_generator().state],
     }
+    return _named(groups)
+
+
+def of_loop(items: Sequence[Any]) -> Named:
+    """What a loop's code says belongs to it: models, optimizers, metrics, variables, tf.random.Generators."""
+    groups: dict[str, Sequence[Any]] = {}
+    for number, item in enumerate(items):
+        kind = "model" if isinstance(item, keras.Model) else type(item).__name__
+        groups[f"{kind}/{number}"] = _parts(item)
+    return _named(groups)
+
+
+def _parts(item: Any) -> list[Any]:
+    if isinstance(item, tf.random.Generator):
+        return [item.state]
+    if isinstance(item, (tf.Variable, keras.Variable)):
+        return [item]
+    variables = list(item.variables)
+    # A model that is not compiled has no such attribute.
+    if isinstance(item, keras.Model) and getattr(item, "optimizer", None) is not None:
+        variables += item.optimizer.variables
+    return variables
+
+
+def _named(groups: Mapping[str, Sequence[Any]]) -> Named:
+    every: Mapping[str, Sequence[Any]] = {**groups, "random": [global_seed_generator().state]}
     return [
-        (f"{group}/{number}/{variable.path.rpartition('/')[2]}", variable)
-        for group, variables in groups.items()
+        (f"{group}/{number}/{_name(variable)}", variable)
+        for group, variables in every.items()
         for number, variable in enumerate(variables)
     ]
+
+
+def _name(variable: Any) -> str:
+    return str(getattr(variable, "path", variable.name)).rpartition("/")[2]
 
 
 def _random_state() -> dict[str, Any]:

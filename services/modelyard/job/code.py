@@ -3,6 +3,7 @@
 import importlib.util
 import runpy
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +12,14 @@ class EntryMissing(Exception):
     """The entry that the job names is not in its code."""
 
 
-def run(folder: Path, entry: str) -> None:
-    """Run `module:function`, or the script `module`, and raise what it raises; its folder can be imported from."""
+def run(folder: Path, entry: str, packages: Sequence[Path] = ()) -> None:
+    """Run `module:function`, or the script `module`, and raise what it raises; its folder, and behind it the `packages`
+    that it requires, come first where Python looks for modules."""
     name, _, function = entry.partition(":")
     path = folder / f"{name}.py"
     if not path.is_file():
         raise EntryMissing(f"{entry!r} names {path.name}, which is not in the code; there is {_modules(folder)}")
-    sys.path.insert(0, str(folder))
+    sys.path[:0] = [str(folder), *map(str, packages)]
     if not function:
         runpy.run_path(str(path), run_name="__main__")
         return

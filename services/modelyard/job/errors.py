@@ -8,6 +8,11 @@ FailedPrecondition
 ├── ExportInvalid            a model that cannot be saved, or answers differently once loaded
 ├── AcceleratorMissing       a device was granted that TensorFlow cannot use
 ├── CheckpointUnfit          a checkpoint of another model
+├── ModelUnsuitable          a model that an evaluation cannot ask
+├── LabelsUnfit              labels that the loss cannot compare with the model's answers
+├── InputsUnfit              examples that the model does not take
+├── CompiledWrong            a model whose compile() got what it cannot work with
+├── ContextMisused           `context` is called in a way that cannot work
 └── NoJob                    `context` outside a job
 """
 
@@ -45,6 +50,26 @@ class AcceleratorMissing(FailedPrecondition):
 
 class CheckpointUnfit(FailedPrecondition):
     reason = "CHECKPOINT_UNFIT"
+
+
+class ModelUnsuitable(FailedPrecondition):
+    reason = "MODEL_UNSUITABLE"
+
+
+class LabelsUnfit(FailedPrecondition):
+    reason = "LABELS_UNFIT"
+
+
+class InputsUnfit(FailedPrecondition):
+    reason = "INPUTS_UNFIT"
+
+
+class CompiledWrong(FailedPrecondition):
+    reason = "COMPILED_WRONG"
+
+
+class ContextMisused(FailedPrecondition):
+    reason = "CONTEXT_MISUSED"
 
 
 class NoJob(FailedPrecondition):

@@ -1,7 +1,7 @@
-"""A trained classifier as a model version's tree: SavedModel, class names, description and golden answers.
+"""A model as a model version's tree: SavedModel, description and golden answers.
 
-saved_model.pb  variables/   signatures serving_default and encoded
-assets/classes.txt           one class a line
+saved_model.pb  variables/   the signatures
+assets/classes.txt           one class a line, where there are classes
 modelyard.model.json         task, classes, metrics, signatures
 golden.npz                   `{signature}/inputs/{name}` and `{signature}/outputs/{name}` of real examples, and `labels`
 assets.extra/tf_serving_warmup_requests
@@ -18,114 +18,133 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import images, warmup
+from modelyard.job import warmup
 from modelyard.job.errors import ExportInvalid
+from modelyard.job.signatures import Arrays, Served, Signature
 
 GOLDEN_EXAMPLES = 16
 GOLDEN_FILE = "golden.npz"
 DESCRIPTION_FILE = "modelyard.model.json"
+CLASSES_FILE = "classes.txt"
 FORMAT = 1
 TOLERANCE = 1e-5
 """Between Keras's answers and the loaded SavedModel's: the same kernels may add in another order."""
 
-Golden = dict[str, NDArray[Any]]
+_UNSAVABLE = (ValueError, TypeError, AssertionError, KeyError, RuntimeError, tf.errors.OpError)
 
 
-def export_classifier(
-    model: Any,
-    target: Path,
-    shape: images.Shape,
-    classes: Sequence[str],
-    shown: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    metrics: Mapping[str, float],
-) -> None:
-    """Write the folder `target`, complete or not at all.
-
-    `model` maps uint8 [n, *shape] to probabilities float32 [n, len(classes)]; `shown` are images and labels whose
-    answers stay with the version. Raises ExportInvalid.
-    """
-    pictures, labels = shown
-    try:
-        expected = np.asarray(model(pictures, training=False))
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ExportInvalid(f"the model does not take images of {shape} as uint8: {error}") from error
-    if expected.shape != (len(pictures), len(classes)) or not np.isfinite(expected).all():
-        raise ExportInvalid(
-            f"the model answers {expected.shape} for {len(pictures)} images; with {len(classes)} classes it must be "
-            f"{(len(pictures), len(classes))} finite probabilities",
-        )
+def export(model: Any, target: Path, served: Served, metrics: Mapping[str, float]) -> None:
+    """Write the folder `target`, complete or not at all; raises ExportInvalid."""
+    expected = {name: _asked(name, signature) for name, signature in served.signatures.items()}
     partial = target.with_name(f".{target.name}")
     for leftover in (partial, target):
         shutil.rmtree(leftover, ignore_errors=True)
-    _save(model, partial, shape, classes)
-    golden = _answers(partial, pictures)
-    golden["labels"] = labels
-    worst = float(np.abs(golden["serving_default/outputs/probabilities"] - expected).max())
-    if worst > TOLERANCE:
-        raise ExportInvalid(f"the saved model's answers differ from the trained model's by up to {worst:.2g}")
-    with (partial / GOLDEN_FILE).open("wb") as out:
+    _save(model, partial, served)
+    golden = finish(
+        partial,
+        {name: signature.examples for name, signature in served.signatures.items()},
+        metrics,
+        task=served.task,
+        classes=served.classes,
+        labels=served.labels,
+        about={**served.about, **({"synthetic_examples": True} if served.synthetic else {})},
+    )
+    for signature, outputs in expected.items():
+        for name, values in outputs.items():
+            _compare(f"{signature}: {name}", values, golden[f"{signature}/outputs/{name}"])
+    partial.rename(target)
+
+
+def finish(
+    folder: Path,
+    asked: Mapping[str, Mapping[str, NDArray[Any]]],
+    metrics: Mapping[str, float],
+    *,
+    task: str = "",
+    classes: Sequence[str] = (),
+    labels: NDArray[np.int64] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Arrays:
+    """Make a model version's tree of a SavedModel: load it, ask it `asked` (signature -> input -> rows), and write
+    down what it answers. Answers the golden arrays; raises ExportInvalid."""
+    loaded = tf.saved_model.load(str(folder))
+    golden: Arrays = {}
+    for name, inputs in asked.items():
+        golden |= {f"{name}/inputs/{key}": _plain(np.asarray(value)) for key, value in inputs.items()}
+        golden |= {f"{name}/outputs/{key}": value for key, value in _answers(loaded, name, inputs).items()}
+    if labels is not None:
+        golden["labels"] = labels
+    with (folder / GOLDEN_FILE).open("wb") as out:
         np.savez(out, allow_pickle=False, **golden)
     description = {
         "format": FORMAT,
-        "task": "image-classification",
-        "classes": list(classes),
-        "image_shape": list(shape),
+        "task": task,
+        **({"classes": list(classes)} if classes else {}),
+        **(about or {}),
         "metrics": {name: float(value) for name, value in metrics.items()},
-        "signatures": _signatures(shape, len(classes)),
+        "signatures": {name: _tensors(loaded.signatures[name]) for name in asked},
         "golden": GOLDEN_FILE,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    (partial / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1, ensure_ascii=False))
-    warmup.write(partial, {"serving_default": {"image": pictures[:1]}, "encoded": {"image_bytes": _png(pictures[:1])}})
-    partial.rename(target)
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1, ensure_ascii=False))
+    warmup.write(folder, {name: {key: value[:1] for key, value in inputs.items()} for name, inputs in asked.items()})
+    return golden
 
 
-def _save(model: Any, folder: Path, shape: images.Shape, classes: Sequence[str]) -> None:
+def _asked(name: str, signature: Signature) -> Arrays:
+    """What the model answers before it is saved."""
+    try:
+        answers = signature.call(*(tf.constant(signature.examples[key]) for key in signature.specs))
+        return {key: _plain(np.asarray(value)) for key, value in answers.items()}
+    except _UNSAVABLE as error:
+        raise ExportInvalid(f"the model does not answer by signature {name!r}: {_first_line(error)}") from error
+
+
+def _save(model: Any, folder: Path, served: Served) -> None:
     folder.mkdir(parents=True)
-    names = folder.with_name(f"{folder.name}.classes") / "classes.txt"
-    names.parent.mkdir(exist_ok=True)
-    names.write_text("".join(f"{name}\n" for name in classes))
     archive = keras.export.ExportArchive()
     archive.track(model)
-    labels = tf.constant(list(classes))
-
-    def serving_default(image: Any) -> dict[str, Any]:
-        return {"probabilities": model(image, training=False)}
-
-    def encoded(image_bytes: Any) -> dict[str, Any]:
-        probabilities = model(images.decode_batch(image_bytes, shape), training=False)
-        return {"probabilities": probabilities, "label": tf.gather(labels, tf.argmax(probabilities, axis=-1))}
-
-    archive.add_endpoint("serving_default", serving_default, [tf.TensorSpec((None, *shape), tf.uint8, "image")])
-    archive.add_endpoint("encoded", encoded, [tf.TensorSpec((None,), tf.string, "image_bytes")])
-    # The graph has the names as a constant, so that serving reads no file; the asset is for people and clients.
-    archive._tf_trackable.classes = tf.saved_model.Asset(str(names))
+    names = folder.with_name(f"{folder.name}.classes") / CLASSES_FILE
     try:
+        for name, signature in served.signatures.items():
+            archive.add_endpoint(name, signature.call, list(signature.specs.values()))
+        if served.classes:
+            names.parent.mkdir(exist_ok=True)
+            names.write_text("".join(f"{each}\n" for each in served.classes))
+            # The graph has the names as a constant, so that serving reads no file; the asset is for people.
+            archive._tf_trackable.classes = tf.saved_model.Asset(str(names))
         archive.write_out(str(folder), verbose=False)
-    except (ValueError, TypeError, AssertionError, tf.errors.OpError) as error:
-        raise ExportInvalid(f"TensorFlow cannot save the model: {error}") from error
+    except _UNSAVABLE as error:
+        raise ExportInvalid(f"TensorFlow cannot save the model: {_first_line(error)}") from error
     finally:
-        shutil.rmtree(names.parent)
+        shutil.rmtree(names.parent, ignore_errors=True)
 
 
-def _png(pictures: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    return np.array([tf.io.encode_png(picture).numpy() for picture in pictures])
+def _answers(loaded: Any, signature: str, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+    try:
+        outputs = loaded.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: _plain(value.numpy()) for name, value in outputs.items()}
+    except (*_UNSAVABLE, AttributeError) as error:
+        raise ExportInvalid(
+            f"the saved model's signature {signature!r} does not answer: {_first_line(error)}"
+        ) from error
 
 
-def _answers(folder: Path, pictures: NDArray[np.uint8]) -> Golden:
-    """Load what was saved and ask it: these are the answers that every later load must give."""
-    loaded = tf.saved_model.load(str(folder))
-    asked: dict[str, Golden] = {"serving_default": {"image": pictures}, "encoded": {"image_bytes": _png(pictures)}}
-    golden: Golden = {}
-    for signature, inputs in asked.items():
-        try:
-            outputs = loaded.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
-        except (KeyError, tf.errors.OpError) as error:
-            raise ExportInvalid(f"the saved model's signature {signature!r} does not answer: {error}") from error
-        golden |= {f"{signature}/inputs/{name}": value for name, value in inputs.items()}
-        golden |= {f"{signature}/outputs/{name}": _plain(value.numpy()) for name, value in outputs.items()}
-    return golden
+def _compare(what: str, expected: NDArray[Any], answered: NDArray[Any]) -> None:
+    if expected.dtype.kind != "f":
+        same = np.array_equal(expected, answered)
+        worst = 0.0 if same else float("inf")
+    elif expected.shape != answered.shape:
+        worst = float("inf")
+    else:
+        scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+        worst = float(np.abs(answered.astype(np.float64) - expected).max(initial=0.0)) / scale
+    if not worst <= TOLERANCE:
+        raise ExportInvalid(
+            f"{what}: the saved model's answers differ from the trained model's by up to {worst:.2g}; does it draw "
+            "random numbers, or depend on something that is not saved with it?"
+        )
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:
@@ -133,15 +152,23 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.bytes_) if values.dtype == object else values
 
 
-def _signatures(shape: images.Shape, classes: int) -> dict[str, Any]:
-    probabilities = {"dtype": "float32", "shape": [-1, classes]}
+def _tensors(function: Any) -> dict[str, Any]:
+    """A signature's inputs and outputs as the description has them."""
     return {
-        "serving_default": {
-            "inputs": {"image": {"dtype": "uint8", "shape": [-1, *shape]}},
-            "outputs": {"probabilities": probabilities},
-        },
-        "encoded": {
-            "inputs": {"image_bytes": {"dtype": "string", "shape": [-1]}},
-            "outputs": {"probabilities": probabilities, "label": {"dtype": "string", "shape": [-1]}},
-        },
+        "inputs": _forms(function.structured_input_signature[1]),
+        "outputs": _forms(function.structured_outputs),
     }
+
+
+def _forms(specs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {
+            "dtype": spec.dtype.name,
+            "shape": None if spec.shape.rank is None else [-1 if size is None else size for size in spec.shape],
+        }
+        for name, spec in specs.items()
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

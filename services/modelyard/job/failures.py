@@ -7,47 +7,58 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from modelyard.foundation.errors import ModelyardError
+from modelyard.job.code import EntryMissing
 from modelyard.job.errors import (
     AcceleratorMissing,
-    CheckpointUnfit,
     DatasetDescriptionWrong,
     DatasetUnsuitable,
     Diverged,
     ExportInvalid,
     ImageUnreadable,
+    ModelUnsuitable,
 )
+from modelyard.job.explain import chain, explain, words
 from modelyard.job.messages import Failed, FailureClass
+from modelyard.templates.specs import SHIPPED
 
 MAX_MESSAGE = 2000
 MAX_TRACEBACK = 8000
 
 _CLASSES: dict[type[BaseException], FailureClass] = {
     AcceleratorMissing: FailureClass.INTERNAL,
-    CheckpointUnfit: FailureClass.USER_CODE,
     DatasetDescriptionWrong: FailureClass.INVALID_DATA,
     DatasetUnsuitable: FailureClass.INVALID_DATA,
     Diverged: FailureClass.DIVERGED,
     ExportInvalid: FailureClass.EXPORT_INVALID,
     ImageUnreadable: FailureClass.INVALID_DATA,
+    ModelUnsuitable: FailureClass.INVALID_DATA,
     MemoryError: FailureClass.HOST_OOM,
 }
 
 
-def describe(error: BaseException, code: Path) -> Failed:
+def describe(error: BaseException, code: Path, batch_size: int = 0) -> Failed:
     """The message for the worker; `code` is the folder whose frames the user knows."""
     kind = classify(error)
-    text = str(error).strip() or type(error).__name__
-    if kind is FailureClass.STORAGE:
-        text = f"the worker's disk is full; free some space, or use another worker ({text})"
-    if kind is FailureClass.USER_CODE:
-        text = f"{type(error).__name__}: {text}"
-    return Failed(kind, text[:MAX_MESSAGE], user_traceback(error, code))
+    text = _sentence(kind, error, code, batch_size)
+    where = _where(error, code)
+    return Failed(kind, f"{text[:MAX_MESSAGE]}{f' ({where})' if where else ''}", user_traceback(error, code))
+
+
+def ended_by_exit(end: SystemExit, code: Path) -> Failed:
+    """For code that ends its own process."""
+    where = _where(end, code)
+    return Failed(
+        FailureClass.USER_CODE,
+        f"the code ended the process with sys.exit({end.code!r}) before it had a result; leave it out, or raise an "
+        f"exception that says what is wrong{f' ({where})' if where else ''}",
+        user_traceback(end, code),
+    )
 
 
 def classify(error: BaseException) -> FailureClass:
-    """The first known error among the exception and its causes; everything else is the code's own."""
-    cause: BaseException | None = error
-    while cause is not None:
+    """The first known error among the exception and what led to it; everything else is the code's own."""
+    for cause in chain(error):
         if _disk_is_full(cause):
             return FailureClass.STORAGE
         if isinstance(cause, tf.errors.ResourceExhaustedError):
@@ -56,8 +67,20 @@ def classify(error: BaseException) -> FailureClass:
         for kind, failure in _CLASSES.items():
             if isinstance(cause, kind):
                 return failure
-        cause = cause.__cause__
     return FailureClass.USER_CODE
+
+
+def _sentence(kind: FailureClass, error: BaseException, code: Path, batch_size: int) -> str:
+    if kind is FailureClass.STORAGE:
+        return f"the worker's disk is full; free some space, or use another worker ({words(error)})"
+    if kind in (FailureClass.HOST_OOM, FailureClass.ACCELERATOR_OOM):
+        what = "the accelerator" if kind is FailureClass.ACCELERATOR_OOM else "the job"
+        tried = f" at a batch size of {batch_size}; try {max(1, batch_size // 2)}" if batch_size else ""
+        return f"{what} ran out of memory{tried or '; try smaller batches or a smaller network'} ({words(error)})"
+    own = next((cause for cause in chain(error) if isinstance(cause, (ModelyardError, EntryMissing))), None)
+    if own is not None:
+        return str(own)
+    return explain(error, code) or f"{type(error).__name__}: {words(error)}"
 
 
 def _disk_is_full(error: BaseException) -> bool:
@@ -67,13 +90,24 @@ def _disk_is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def _mine(error: BaseException, code: Path) -> list[traceback.FrameSummary]:
+    """The frames that lie in the job's code, with their files as the user knows them."""
+    folder = f"{code.resolve()}{os.sep}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folder)]
+    for frame in frames:
+        frame.filename = frame.filename[len(folder) :]
+    return frames
+
+
+def _where(error: BaseException, code: Path) -> str:
+    """The line that the user can change; a shipped template's code is not theirs."""
+    mine = [] if code.resolve().is_relative_to(SHIPPED) else _mine(error, code)
+    return f"{mine[-1].filename}, line {mine[-1].lineno}" if mine else ""
+
+
 def user_traceback(error: BaseException, code: Path) -> str:
     """The frames that lie in the job's code, or all of them where none does."""
-    folder = str(code.resolve())
-    frames = traceback.extract_tb(error.__traceback__)
-    mine = [frame for frame in frames if frame.filename.startswith(folder)] or list(frames)
-    for frame in mine:
-        if frame.filename.startswith(folder):
-            frame.filename = frame.filename[len(folder) :].lstrip("/")
-    lines = traceback.format_list(mine) + traceback.format_exception_only(error)
-    return "".join(lines)[-MAX_TRACEBACK:]
+    folder = f"{code.resolve()}{os.sep}"
+    frames = _mine(error, code) or traceback.extract_tb(error.__traceback__)
+    said = traceback.format_exception_only(error)
+    return "".join(traceback.format_list(frames) + [line.replace(folder, "") for line in said])[-MAX_TRACEBACK:]

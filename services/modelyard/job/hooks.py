@@ -8,12 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from modelyard.job.errors import Diverged
+from modelyard.job.fitting import Fit, check_labels, diagnose
 from modelyard.job.session import Context
 from modelyard.job.training import FitCallback
 
 
-def install(context: Context) -> None:
-    """Wrap keras.Model.fit for the rest of this process."""
+def install(context: Context, *, quiet: bool = True) -> None:
+    """Wrap keras.Model.fit for the rest of this process. `quiet`: a line an epoch in the log instead of a bar."""
     plain = keras.Model.fit
     signature = inspect.signature(plain)
 
@@ -21,26 +23,41 @@ def install(context: Context) -> None:
     def fit(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments = bound.arguments
-        callbacks = arguments["callbacks"] or []
-        listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        if not any(isinstance(callback, FitCallback) for callback in listed):
-            listed += context.callbacks()
-        arguments["callbacks"] = listed
-        if _is_plain_arrays(arguments):
-            # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
-            batch_size = arguments["batch_size"] or 32
-            arguments["x"] = context.ordered_arrays((arguments["x"], arguments["y"]), batch_size)
-            arguments["y"] = arguments["batch_size"] = None
-        if isinstance(arguments["x"], tf.data.Dataset):
-            # It says by itself in which order its batches come; Keras would warn that it cannot shuffle it.
-            arguments["shuffle"] = False
-        for callback in listed:
-            if isinstance(callback, FitCallback):
-                callback.batch_spec = _batch_spec(arguments["x"], arguments["y"])
-        return plain(*bound.args, **bound.kwargs)
+        given = Fit(bound.arguments["self"], bound.arguments["x"], bound.arguments["y"])
+        context.fed.saw(given.model, given.x)
+        check_labels(given)
+        _arrange(bound.arguments, context, quiet=quiet)
+        try:
+            return plain(*bound.args, **bound.kwargs)
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError, Diverged) as error:
+            reason = diagnose(given)
+            if reason is None:
+                raise
+            raise reason from error
 
     keras.Model.fit = fit
+
+
+def _arrange(arguments: dict[str, Any], context: Context, *, quiet: bool) -> None:
+    """Our callback, the exact order of the data, and a log that can be read."""
+    callbacks = arguments["callbacks"] or []
+    listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    if not any(isinstance(callback, FitCallback) for callback in listed):
+        listed += context.callbacks()
+    arguments["callbacks"] = listed
+    if quiet and arguments["verbose"] == "auto":
+        arguments["verbose"] = 2
+    if _is_plain_arrays(arguments):
+        # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
+        batch_size = arguments["batch_size"] or 32
+        arguments["x"] = context.data.ordered_arrays((arguments["x"], arguments["y"]), batch_size)
+        arguments["y"] = arguments["batch_size"] = None
+    if isinstance(arguments["x"], tf.data.Dataset):
+        # It says by itself in which order its batches come; Keras would warn that it cannot shuffle it.
+        arguments["shuffle"] = False
+    for callback in listed:
+        if isinstance(callback, FitCallback):
+            callback.batch_spec = _batch_spec(arguments["x"], arguments["y"])
 
 
 def _batch_spec(x: Any, y: Any) -> Any:

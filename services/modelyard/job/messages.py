@@ -1,6 +1,6 @@
 """What worker and training process say to each other: one JSON object a line, both ways, over an inherited socket.
 
-    child -> worker  hello prepared progress metric checkpoint exported stopped failed
+    child -> worker  hello prepared progress metric text image checkpoint exported evaluated stopped failed
     worker -> child  stop checkpointed
 
 Also `JobSpec`, the job.json that the child is started with. Nothing in here imports TensorFlow.
@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 MAX_LINE_BYTES = 256 << 10
+MAX_TEXT = 16_000
 
 
 class ProtocolError(ValueError):
@@ -55,7 +56,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """At most four a second; epoch counts from 1; metrics are running means of the epoch."""
+    """At most two a second; epoch counts from 1; metrics are running means of the epoch."""
 
     kind: ClassVar[str] = "progress"
     step: int
@@ -77,6 +78,26 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """Something that the code says about itself, by name; at most MAX_TEXT characters."""
+
+    kind: ClassVar[str] = "text"
+    step: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A PNG that the code made; `path` is relative to the output `run`."""
+
+    kind: ClassVar[str] = "image"
+    step: int
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The folder `path` is complete on disk; training from it is exactly training on."""
 
@@ -92,6 +113,16 @@ class Exported:
     kind: ClassVar[str] = "exported"
     path: str
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What an evaluation found; its report lies in the output `report`."""
+
+    kind: ClassVar[str] = "evaluated"
+    metrics: Mapping[str, float]
+    split: str
+    examples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +159,12 @@ class Checkpointed:
     step: int
 
 
-ChildMessage = Hello | Prepared | Progress | Metric | Checkpoint | Exported | Stopped | Failed
+ChildMessage = (
+    Hello | Prepared | Progress | Metric | Text | Image | Checkpoint | Exported | Evaluated | Stopped | Failed
+)
 WorkerMessage = Stop | Checkpointed
-_CHILD = {kind.kind: kind for kind in (Hello, Prepared, Progress, Metric, Checkpoint, Exported, Stopped, Failed)}
-_WORKER = {kind.kind: kind for kind in (Stop, Checkpointed)}
+_CHILD: Mapping[str, type[Any]] = {kind.kind: kind for kind in get_args(ChildMessage)}
+_WORKER: Mapping[str, type[Any]] = {kind.kind: kind for kind in get_args(WorkerMessage)}
 
 
 def encode(message: ChildMessage | WorkerMessage) -> bytes:
@@ -211,13 +244,23 @@ class JobSpec:
     cpu_threads: int = 0
     """0 = TensorFlow decides."""
     checkpoint_every_s: float = 30.0
+    kind: Literal["training", "evaluation", "import"] = "training"
     dataset: str = "inputs/dataset"
+    """"" where the job has none."""
+    input_model: str = "inputs/model"
+    """The tree of the model version that an evaluation judges."""
+    source: str = "inputs/source"
+    """The files that an import makes a model of."""
     resume: str = ""
     """The folder of a checkpoint to go on from; "" = from the beginning."""
     resume_step: int = 0
     checkpoints: str = "checkpoints"
     model: str = "model"
     scratch: str = "scratch"
+    outputs: str = "outputs"
+    """Has a folder an output: `run`, `report`."""
+    site_packages: tuple[str, ...] = ()
+    """Folders with the code's requirements; they come behind its own folder in sys.path."""
 
     def to_json(self) -> str:
         """The text of job.json."""
@@ -228,6 +271,7 @@ class JobSpec:
         """Raises ValueError for unknown or missing keys."""
         values = json.loads(text)
         values["devices"] = tuple(values.get("devices", ("cpu",)))
+        values["site_packages"] = tuple(values.get("site_packages", ()))
         try:
             return cls(**values)
         except TypeError as error:

@@ -13,7 +13,10 @@ _current: "list[Context]" = []
 def current() -> "Context":
     """The job's context; raises NoJob in a process that `python -m modelyard.job` did not start."""
     if not _current:
-        raise NoJob("`context` exists only inside a job; start this code with `modelyard train`")
+        raise NoJob(
+            "`context` exists only inside a job; start this code with `modelyard train FILE --dataset NAME`, or with "
+            "--local behind it to run it in your own terminal"
+        )
     return _current[0]
 
 

@@ -3,43 +3,25 @@
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import export, images, pixels
-from modelyard.job.batches import Gather, Position, gather_from, ordered
+from modelyard.job import export, images, pixels, signatures
+from modelyard.job.batches import Position
+from modelyard.job.board import Board, picture_of
 from modelyard.job.channel import Channel
+from modelyard.job.data import Data
 from modelyard.job.devices import choose_strategy
-from modelyard.job.errors import ExportInvalid
-from modelyard.job.examples import Index
-from modelyard.job.messages import Exported, JobSpec
-from modelyard.job.training import FitCallback, Training
+from modelyard.job.errors import ContextMisused, ExportInvalid
+from modelyard.job.fed import Fed, Prepare
+from modelyard.job.loop import Loop
+from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Text
+from modelyard.job.parameters import Parameters, untyped
+from modelyard.job.training import FitCallback, Training, Watch, numbers
 
-
-class Parameters(Mapping[str, Any]):
-    """The job's parameters, complete with their defaults: `params.epochs` or `params["epochs"]`."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = MappingProxyType(dict(values))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_values"][name]
-        except KeyError:
-            raise AttributeError(f"this job has no parameter {name!r}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+TEMPLATE_FILE = "template.toml"
 
 
 class Context:
@@ -51,23 +33,30 @@ class Context:
         self._folder = folder
         self._channel = channel
         self._position = Position()
-        self.exported = False
-        self.params = Parameters(spec.parameters)
+        self._finished = False
+        self._reports = 0
+        typed = (folder / spec.code / TEMPLATE_FILE).exists()
+        self.params = Parameters(spec.parameters if typed else untyped(spec.parameters))
         self.seed = spec.seed
+        self._board = Board(self._path(spec.outputs) / "run")
         self.training = Training(
             channel,
             self._position,
             self._path(spec.checkpoints),
             self._path(spec.resume) if spec.resume else None,
-            float(spec.parameters.get("checkpoint_every_s") or spec.checkpoint_every_s),
+            float(self.params.get("checkpoint_every_s") or spec.checkpoint_every_s),
+            self._board,
         )
+        dataset = self._path(spec.dataset) if spec.dataset else None
+        self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed)
+        self.fed = Fed(self.data, self._position, spec.seed)
+        self._loop = Loop(self.training)
+        self._watch = Watch(self.training)
 
     def _path(self, path: str) -> Path:
         return self._folder / path
 
-    @cached_property
-    def _index(self) -> Index:
-        return Index(self._path(self._spec.dataset))
+    # What the job has.
 
     @cached_property
     def strategy(self) -> Any:
@@ -77,27 +66,48 @@ class Context:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names behind the labels."""
-        return self._index.classes
+        return self.data.index.classes
 
     @property
     def splits(self) -> dict[str, int]:
         """Examples by split."""
-        return {name: count for name, (_, count) in self._index.splits.items()}
+        return {name: count for name, (_, count) in self.data.index.splits.items()}
 
     @property
     def held_out(self) -> str | None:
         """The split to judge the model on: validation, else test; None where the dataset has neither."""
-        return self._index.held_out
+        return self.data.index.held_out
+
+    @property
+    def has_dataset(self) -> bool:
+        """Whether the job was started with a dataset; imports may have none."""
+        return self.data.exists
+
+    @property
+    def model(self) -> Path:
+        """In an evaluation: the folder of the model version, a SavedModel with its description."""
+        return self._path(self._spec.input_model)
+
+    @property
+    def source(self) -> Path:
+        """In an import: the folder with the files that were pushed."""
+        return self._path(self._spec.source)
+
+    def output(self, name: str) -> Path:
+        """A folder beside the model that is kept with the job: `report`, `run`."""
+        folder = self._path(self._spec.outputs) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def image_shape(self, image_size: int = 0) -> images.Shape:
         """Height, width and channels as `dataset` gives them; `image_size` asks for square images of that size."""
-        return pixels.image_shape(self._index.image_shape, image_size)
+        return self.data.image_shape(image_size)
 
-    def _pixels(self, split: str, image_size: int) -> pixels.Pixels:
-        self.training.stop_here()
-        scratch = self._path(self._spec.scratch)
-        scratch.mkdir(exist_ok=True)
-        return pixels.load(self._index.split(split), image_size, scratch)
+    def example_path(self, split: str, number: int) -> str:
+        """Where the example is in the dataset, in stored order."""
+        return self.data.index.split(split).path(number)
+
+    # Its data.
 
     def dataset(
         self, split: str, *, batch_size: int | None = None, shuffle: bool | None = None, image_size: int = 0
@@ -108,77 +118,163 @@ class Context:
         order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. Raises DatasetUnsuitable for a split
         that is not there and ImageUnreadable for a file that is no image.
         """
-        source = self._pixels(split, image_size)
-        labels = source.examples.labels
-        prepare = None
-        if source.array is not None:
-            gather: Gather = gather_from((source.array, labels))
-        else:
+        self.training.stop_here()
+        return self.data.dataset(split, batch_size, split == "train" if shuffle is None else shuffle, image_size)
 
-            def gather(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-                return source.encoded(rows), labels[rows]
+    def arrays(self, split: str, *, image_size: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Images (uint8, read-only) and labels (int64) as NumPy arrays in stored order, where they fit in memory."""
+        self.training.stop_here()
+        return self.data.arrays(split, image_size)
 
-            def prepare(data: Any, label: Any) -> Any:
-                return images.decode_batch(data, source.shape), label
-
-        batched = ordered(
-            gather,
-            len(labels),
-            batch_size or 256,
-            seed=self.seed,
-            position=self._position,
-            shuffle=split == "train" if shuffle is None else shuffle,
-            prepare=prepare,
-        )
-        if batch_size is not None:
-            return batched
-        return batched.unbatch().apply(tf.data.experimental.assert_cardinality(len(labels)))
-
-    def arrays(self, split: str, *, image_size: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Images and labels as NumPy arrays in stored order, for data that fits into memory. Images are read-only."""
-        source = self._pixels(split, image_size)
-        if source.array is None:
-            raise MemoryError(f"split {split!r} is too large for arrays; use context.dataset({split!r}, batch_size=…)")
-        return source.array, source.examples.labels
-
-    def epochs(self, count: int) -> Iterator[int]:
-        """For loops of your own: the epochs, with the data's order following them."""
-        for epoch in range(count):
-            self.training.stop_here()
-            self._position.epoch = epoch
-            yield epoch
+    # Training.
 
     def callbacks(self) -> list[Any]:
         """Progress, metrics, checkpoints, the stop and going on after a crash. `fit` adds them by itself in a job."""
         return [FitCallback(self.training)]
 
-    def ordered_arrays(self, arrays: tuple[NDArray[Any], ...], batch_size: int) -> Any:
-        """Arrays of the code's own as shuffled batches in exact order."""
-        return ordered(
-            gather_from(arrays), len(arrays[0]), batch_size, seed=self.seed, position=self._position, shuffle=True
-        )
+    def resume(self, *items: Any) -> int:
+        """Before a loop of your own: names what belongs to a checkpoint (models, optimizers, metrics, variables,
+        tf.random.Generators), and restores it if an earlier attempt left one. Answers how many steps are done."""
+        return self._loop.resume(items)
 
-    def report(self, **metrics: float) -> None:
-        """Values for the job's curves at the current step; `fit` reports Keras's own metrics by itself."""
-        self.training.report(metrics)
+    def epochs(self, count: int) -> Iterator[int]:
+        """For loops of your own: the epochs that are still to do, with the data's order following them. The first one
+        begins behind the batches that an earlier attempt did. Each epoch's end is a checkpoint."""
+        return self._loop.epochs(count)
 
-    def require_export(self) -> None:
-        """Raises ExportInvalid when the code has ended without a model."""
-        if not self.exported:
-            raise ExportInvalid("the code ended without context.export(model); a training job's output is a model")
+    def checkpoint(self, **values: Any) -> None:
+        """After each step of a loop of your own: counts it, shows `values` (tensors are fetched only when they are
+        shown), saves when it is time to, and ends the job here when the worker asks for it."""
+        self._loop.step(values)
 
-    def export(self, model: Any, *, image_size: int = 0, metrics: Mapping[str, float] | None = None) -> Path:
-        """Make the model the job's output: a SavedModel that takes stored images (`serving_default`) and PNG or JPEG
-        bytes (`encoded`), with class names and the answers to a few held-out examples.
+    def progress(self, done: int, total: int) -> None:
+        """For work without training, such as an evaluation: `done` of `total` examples."""
+        self.training.stop_here()
+        self.training.count(done, total, self._watch)
 
-        `model` maps uint8 [n, height, width, channels] to probabilities [n, classes]. Raises ExportInvalid.
+    # What it says.
+
+    def report(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Points in the job's curves at the current step: `report(loss=0.1)`, or `report({"any name": 0.1})`; what is
+        text goes where `report_text` puts it.
+
+        `fit` reports Keras's own metrics by itself. Raises ContextMisused for what is neither.
         """
-        split = self._index.split(self.held_out or "train")
-        shape = self.image_shape(image_size)
-        shown = pixels.load_some(split, shape, export.GOLDEN_EXAMPLES)
+        given = {str(name): value for name, value in {**(values or {}), **more}.items()}
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        fetched = numbers(given)
+        wrong = next((name for name in given if name not in fetched and name not in texts), None)
+        if wrong is not None:
+            raise ContextMisused(
+                f"report({wrong}=…) takes a number or a text, not {type(given[wrong]).__name__} of shape "
+                f"{np.shape(given[wrong])}; report_image takes pictures"
+            )
+        self.training.report(fetched)
+        for name, text in texts.items():
+            self.report_text(name, text)
+        self._reports += 1
+        if self._reports > 1 and not self.training.fits:
+            # A loop that only reports: whatever it does has begun.
+            self.training.say_prepared(self._position.steps, 0)
+
+    def report_text(self, name: str, text: str) -> None:
+        """A text, as Markdown; the newest of each name is shown with the job, all of them in TensorBoard."""
+        step, text = self.training.step, str(text)
+        self._board.text(step, name, text)
+        self._channel.send(Text(step, str(name), text[:MAX_TEXT]))
+
+    def report_image(self, name: str, image: Any) -> None:
+        """A picture: uint8 or float in 0..1, [height, width] or [height, width, 1, 3 or 4]; a batch becomes tiles."""
+        step = self.training.step
+        self._channel.send(Image(step, str(name), self._board.image(step, str(name), picture_of(image))))
+
+    # What comes of it.
+
+    def export(
+        self,
+        model: Any,
+        *,
+        signature: Any = None,
+        prepare: Prepare | None = None,
+        examples: Any = None,
+        image_size: int = 0,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Path:
+        """Make the model the job's output: a SavedModel with the answers to a few real examples.
+
+        A model that was trained on the dataset's pictures and answers a number for each class is served as an image
+        classifier: `serving_default` takes pictures as they are stored, `encoded` takes PNG or JPEG bytes; whatever
+        scale the code brought the pictures to is part of the served graph. Where export cannot see how the model's
+        input was made of them, say it: `prepare=lambda images: tf.cast(images, tf.float32) / 255`. Every other model is
+        served with its own inputs and outputs. `signature` says otherwise: input name -> tf.TensorSpec, a tf.function
+        with an input_signature, or signature name -> tf.function. `examples` are inputs for the answers that are kept.
+
+        Raises ExportInvalid.
+        """
+        served = self._served(model, signature, prepare, examples, image_size)
+        if served.synthetic:
+            print(
+                "export: no real inputs of this model are known, so its answers to made-up ones are kept; "
+                "context.export(model, examples=…) takes real ones"
+            )
         target = self._path(self._spec.model)
         values = dict(self.training.metrics if metrics is None else metrics)
-        export.export_classifier(model, target, shape, self.classes, shown, values)
-        self.exported = True
-        self._channel.send(Exported(str(target), values))
+        export.export(model, target, served, values)
+        self.export_folder(target, values)
         return target
+
+    def _served(
+        self, model: Any, signature: Any, prepare: Prepare | None, examples: Any, image_size: int
+    ) -> signatures.Served:
+        known = examples if examples is not None else self.fed.examples(model)
+        if signature is not None:
+            if signatures.is_functions(signature):
+                functions = signature if isinstance(signature, Mapping) else {signatures.DEFAULT: signature}
+                return signatures.of_functions(functions, known, self.seed)
+            return signatures.with_specs(model, signature, known, self.seed)
+        if self.data.exists and examples is None and len(getattr(model, "inputs", None) or [None]) == 1:
+            size = image_size or self.data.image_size
+            way = prepare or self.fed.preparation(model)
+            if way is not None:
+                split = self.data.index.split(self.held_out or "train")
+                shape = self.image_shape(size)
+                shown = pixels.load_some(split, shape, export.GOLDEN_EXAMPLES)
+                served = signatures.classifier(model, way, shape, self.classes, shown)
+                if served is not None:
+                    return served
+            else:
+                print(
+                    "export: how the model's input was made of the stored pictures cannot be seen, so it is served "
+                    "with its own input and `modelyard predict --image` will not do; "
+                    "context.export(model, prepare=lambda images: …) says how"
+                )
+        return signatures.whole_model(model, known, self.seed)
+
+    def export_folder(self, folder: Path, metrics: Mapping[str, float] | None = None) -> None:
+        """Make a finished model tree the job's output, one that `export.finish` has completed."""
+        self._board.flush()
+        self._finished = True
+        self._channel.send(Exported(str(folder), dict(metrics or {})))
+
+    def evaluated(self, metrics: Mapping[str, float], split: str, examples: int) -> None:
+        """In an evaluation: what was found. The report lies in `output("report")`."""
+        self._board.flush()
+        self._finished = True
+        self._channel.send(Evaluated(numbers(metrics), split, examples))
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is what the job is for."""
+        return self._finished
+
+    def require_result(self) -> None:
+        """Raises ExportInvalid when the code has ended without it."""
+        self._board.flush()
+        if not self._finished:
+            wanted = "context.evaluated(…)" if self._spec.kind == "evaluation" else "context.export(model)"
+            made = (
+                "an evaluation's result is metrics"
+                if self._spec.kind == "evaluation"
+                else ("a training job's output is a model")
+            )
+            raise ExportInvalid(f"the code ended without {wanted}; {made}")

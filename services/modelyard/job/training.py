@@ -15,12 +15,14 @@ import numpy as np
 
 from modelyard.job import checkpoints
 from modelyard.job.batches import Position
+from modelyard.job.board import Board
 from modelyard.job.channel import Channel
 from modelyard.job.checkpoints import TrainingState
 from modelyard.job.errors import Diverged
 from modelyard.job.messages import Checkpoint, Metric, Prepared, Progress
 
-PROGRESS_EVERY_S = 0.25
+PROGRESS_EVERY_S = 0.5
+"""Each time costs a wait for the device here, and a few milliseconds of the worker's and the scheduler's time."""
 DRY_STEPS = 2
 MAX_UNPUBLISHED = 2
 """Checkpoints that may wait for the worker; while it is that far behind, no more are made."""
@@ -34,14 +36,22 @@ class Training:
     """The state of training over all of a job's fits."""
 
     def __init__(
-        self, channel: Channel, position: Position, folder: Path, resume: Path | None, checkpoint_every_s: float
+        self,
+        channel: Channel,
+        position: Position,
+        folder: Path,
+        resume: Path | None,
+        checkpoint_every_s: float,
+        board: Board,
     ) -> None:
         self.channel = channel
+        self.board = board
         self.position = position
         self.folder = folder
         self.resume = (resume, checkpoints.read_state(resume)) if resume else None
         self.checkpoint_every_s = checkpoint_every_s
         self.step = self.resume[1].step if self.resume else 0
+        position.resumes_loop = self.resume is not None and self.resume[1].loop
         self.fits = 0
         self.metrics: dict[str, float] = {}
         self.prepared = False
@@ -56,17 +66,32 @@ class Training:
     def report(self, metrics: Mapping[str, float]) -> None:
         """A point in each curve at the current step."""
         for name, value in metrics.items():
-            self.channel.send(Metric(self.step, name, float(value)))
-        self.metrics.update({name: float(value) for name, value in metrics.items()})
+            self.channel.send(Metric(self.step, name, value))
+        self.board.scalars(self.step, metrics)
+        self.metrics.update(metrics)
 
-    def save(self, model: Any, fit: int, epoch: int, step_in_epoch: int) -> None:
+    def say_prepared(self, steps: int, total_steps: int) -> None:
+        """Once: the first steps have run, or what takes their place."""
+        if not self.prepared:
+            self.prepared = True
+            self.channel.send(Prepared(steps, total_steps, self.position.batch_size))
+
+    def count(self, done: int, total: int, watch: "Watch") -> None:
+        """Progress of work that has no steps of training."""
+        watch.begin()
+        self.step = done
+        self.say_prepared(total, total)
+        if watch.elapsed >= PROGRESS_EVERY_S or done >= total:
+            watch.say(total, 0, 1, self.metrics, examples=True)
+
+    def save(self, named: checkpoints.Named, fit: int, epoch: int, step_in_epoch: int, *, loop: bool = False) -> None:
         """Write a checkpoint and say so; raises Diverged instead of saving what is no longer a number."""
         self._saved_at = time.monotonic()
         if self.step in self._saved:
             return
-        path = checkpoints.save(
-            self.folder, TrainingState(self.step, fit, epoch, step_in_epoch, dict(self.metrics)), model
-        )
+        state = TrainingState(self.step, fit, epoch, step_in_epoch, dict(self.metrics), loop)
+        path = checkpoints.save(self.folder, state, named)
+        self.board.flush()
         self._saved.append(self.step)
         self.channel.send(Checkpoint(self.step, str(path)))
         checkpoints.prune(self.folder, self.channel.published)
@@ -78,6 +103,39 @@ class Training:
     def is_due(self) -> bool:
         """Whether enough time has passed for a checkpoint in the middle of an epoch."""
         return time.monotonic() - self._saved_at >= self.checkpoint_every_s and self.may_save()
+
+
+class Watch:
+    """Progress as it is said to the worker, with the speed since the last time."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._at = 0.0
+        self._step = 0
+
+    def start(self) -> None:
+        """From here on the speed counts."""
+        self._at, self._step = time.monotonic(), self._training.step
+
+    def begin(self) -> None:
+        """Start, unless it runs."""
+        if not self._at:
+            self.start()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the last word."""
+        return time.monotonic() - self._at
+
+    def say(
+        self, total_steps: int, epoch: int, epochs: int, metrics: Mapping[str, float], *, examples: bool = False
+    ) -> None:
+        """`epoch` counts from 0; `examples`: a step is an example, and not a batch."""
+        training = self._training
+        each = 1 if examples else training.position.batch_size
+        rate = (training.step - self._step) * each / max(self.elapsed, 1e-9)
+        self.start()
+        training.channel.send(Progress(training.step, total_steps, epoch + 1, epochs, rate, dict(metrics)))
 
 
 class FitCallback(keras.callbacks.Callback):
@@ -95,8 +153,7 @@ class FitCallback(keras.callbacks.Callback):
         """Steps of this epoch that an earlier attempt did: their batches are passed over."""
         self._restored_metrics: list[Any] = []
         self._fit = 0
-        self._reported_at = 0.0
-        self._reported_step = 0
+        self._watch = Watch(training)
         self._first_steps = 0
         self._inner: Any = None
 
@@ -114,14 +171,13 @@ class FitCallback(keras.callbacks.Callback):
                 return
             training.resume = None
             self._build()
-            self._restored_metrics = checkpoints.restore(path, self.model)
+            self._restored_metrics = checkpoints.restore(path, checkpoints.of_model(self.model))
             self.model._initial_epoch = state.epoch
             self._epoch, self._skip = state.epoch, state.step_in_epoch
             training.metrics = dict(state.metrics)
         self._inner = self.model.train_function
         self.model.train_function = self._train
-        self._reported_at = time.monotonic()
-        self._reported_step = training.step
+        self._watch.start()
 
     def _build(self) -> None:
         """Make the variables of model, optimizer and metrics, which Keras would make during the first step."""
@@ -139,21 +195,21 @@ class FitCallback(keras.callbacks.Callback):
                 variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        metrics = _numbers(logs)
-        self._check(metrics)
-        self._progress(metrics)
+        metrics = numbers(logs)
+        check_finite(metrics, epoch, self.training.step)
+        self._watch.say(self._total_steps, epoch, int(self.params["epochs"]), metrics)
         self.training.report(metrics)
         if self.training.may_save() or epoch + 1 == self.params["epochs"]:
-            self.training.save(self.model, self._fit, epoch + 1, 0)
+            self._save(epoch + 1, 0)
         if self.training.channel.stop.is_set() and epoch + 1 < self.params["epochs"]:
-            self.training.save(self.model, self._fit, epoch + 1, 0)
+            self._save(epoch + 1, 0)
             raise Stopped
 
     def on_train_end(self, logs: Any = None) -> None:
         self.model._initial_epoch = None
         if self._inner is not None:
             self.model.train_function = self._inner
-            self._say_prepared()
+            self.training.say_prepared(self._steps, self._total_steps)
 
     def _train(self, batches: Iterator[Any]) -> Any:
         """Keras's train function: takes the batches of one execution, usually one, and trains on them."""
@@ -176,25 +232,26 @@ class FitCallback(keras.callbacks.Callback):
         if not training.prepared:
             self._first_steps += 1
             if self._first_steps >= DRY_STEPS:
-                self._check(_numbers(logs))
-                self._say_prepared()
+                self._check(logs)
+                training.say_prepared(self._steps, self._total_steps)
         if training.channel.stop.is_set():
-            self._check(_numbers(logs))
-            training.save(self.model, self._fit, self._epoch, self._done)
+            self._check(logs)
+            self._save(self._epoch, self._done)
             raise Stopped
-        if time.monotonic() - self._reported_at >= PROGRESS_EVERY_S:
-            metrics = _numbers(logs)
-            self._check(metrics)
-            self._progress(metrics)
+        if self._watch.elapsed >= PROGRESS_EVERY_S:
+            metrics = self._check(logs)
+            self._watch.say(self._total_steps, self._epoch, int(self.params["epochs"]), metrics)
         if training.is_due():
-            self._check(_numbers(logs))
-            training.save(self.model, self._fit, self._epoch, self._done)
+            self._check(logs)
+            self._save(self._epoch, self._done)
 
-    def _say_prepared(self) -> None:
-        if not self.training.prepared:
-            self.training.prepared = True
-            batch_size = self.training.position.batch_size
-            self.training.channel.send(Prepared(self._steps, self._total_steps, batch_size))
+    def _save(self, epoch: int, step_in_epoch: int) -> None:
+        self.training.save(checkpoints.of_model(self.model), self._fit, epoch, step_in_epoch)
+
+    def _check(self, logs: Any) -> dict[str, float]:
+        metrics = numbers(logs)
+        check_finite(metrics, self._epoch, self.training.step)
+        return metrics
 
     @property
     def _steps(self) -> int:
@@ -206,28 +263,19 @@ class FitCallback(keras.callbacks.Callback):
         before = self.training.step - self._epoch * self._steps - self._done
         return before + int(self.params["epochs"]) * self._steps if self._steps else 0
 
-    def _progress(self, metrics: Mapping[str, float]) -> None:
-        now = time.monotonic()
-        steps = self.training.step - self._reported_step
-        rate = steps * self.training.position.batch_size / max(now - self._reported_at, 1e-9)
-        self._reported_at, self._reported_step = now, self.training.step
-        self.training.channel.send(
-            Progress(
-                self.training.step, self._total_steps, self._epoch + 1, int(self.params["epochs"]), rate, dict(metrics)
-            )
+
+def check_finite(metrics: Mapping[str, float], epoch: int, step: int) -> None:
+    """Raises Diverged for a loss that is no number; `epoch` counts from 0."""
+    loss = metrics.get("loss", 0.0)
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"the loss became {loss} in epoch {epoch + 1}, by step {step}; "
+            "try a smaller learning rate. The last good checkpoint is kept."
         )
 
-    def _check(self, metrics: Mapping[str, float]) -> None:
-        loss = metrics.get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"the loss became {loss} in epoch {self._epoch + 1}, by step {self.training.step}; "
-                "try a smaller learning rate. The last good checkpoint is kept."
-            )
 
-
-def _numbers(logs: Any) -> dict[str, float]:
-    """Fetch the running means from the device; a metric of many values (one a class) has no single number."""
+def numbers(logs: Any) -> dict[str, float]:
+    """Fetch values from the device; a metric of many values (one a class) has no single number."""
     if not isinstance(logs, Mapping):
         return {}
-    return {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}
+    return {name: float(value) for name, value in logs.items() if not isinstance(value, str) and np.ndim(value) == 0}

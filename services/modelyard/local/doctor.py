@@ -14,6 +14,8 @@ from typing import Any
 
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.objectstore.embedded import find_weed
+from modelyard.foundation.sandbox.capabilities import Capabilities, look
+from modelyard.foundation.sandbox.policy import Tier
 from modelyard.local.folder import DataFolder
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
@@ -48,7 +50,32 @@ def examine(path: Path) -> list[Finding]:
         _fronts,
         _tensorflow,
     )
-    return [look() for look in looks]
+    return [*(find() for find in looks), *confinement(look())]
+
+
+def confinement(able: Capabilities) -> list[Finding]:
+    """Both tiers of the sandbox, and who keeps programs within their memory."""
+    problem = able.problem(Tier.SHIPPED)
+    if problem:
+        shipped = Finding("our own jobs", problem, ok=False)
+    elif able.landlock:
+        shipped = Finding("our own jobs", f"confined by Landlock (ABI {able.landlock}) and system call filters")
+    else:
+        shipped = Finding(
+            "our own jobs",
+            "confined by system call filters only, they can read what this user can: Landlock is missing or off "
+            "(Linux 5.13 and later, with landlock among lsm= in /sys/kernel/security/lsm)",
+        )
+    problem = able.problem(Tier.FOREIGN)
+    foreign = f"refused: {problem}" if problem else f"kept apart by bubblewrap {able.bubblewrap}"
+    limits = f"limited by the kernel (control groups {able.cgroup})"
+    if able.cgroup == "none":
+        limits = "the worker looks ten times a second: there is no control group for us (systemd: Delegate=yes)"
+    return [
+        shipped,
+        Finding("code and models of others", foreign, ok=not problem),
+        Finding("memory of jobs", limits),
+    ]
 
 
 def _python() -> Finding:

@@ -8,22 +8,28 @@ FailedPrecondition
 ├── PortTaken          somebody listens on the address
 ├── StoreChanged       another object store was asked for than the recorded one
 ├── NotRunning         there is nothing to stop or to ask
-└── ProcessDidNotStart one of the processes ended before it was ready
+├── ProcessDidNotStart one of the processes ended before it was ready
+├── DatasetUnusable    a dataset can't be read here
+└── TensorFlowMissing  code was to run here, where it can't
 """
 
-from modelyard.foundation.errors import FailedPrecondition
+from modelyard.foundation.errors import FailedPrecondition, Kind
 from modelyard.foundation.errors import ModelyardError as LocalError
 
 __all__ = [
+    "BY_REASON",
+    "DatasetUnusable",
     "FolderInUse",
     "FolderNotOurs",
     "FolderTooNew",
     "FolderUnusable",
+    "Kind",
     "LocalError",
     "NotRunning",
     "PortTaken",
     "ProcessDidNotStart",
     "StoreChanged",
+    "TensorFlowMissing",
 ]
 
 
@@ -73,3 +79,30 @@ class ProcessDidNotStart(FailedPrecondition):
     """One of the processes ended before it was ready."""
 
     reason = "PROCESS_DID_NOT_START"
+
+
+class DatasetUnusable(FailedPrecondition):
+    """A dataset can't be read here."""
+
+    reason = "DATASET_UNUSABLE"
+
+
+class TensorFlowMissing(FailedPrecondition):
+    """Code was to run here, where it can't."""
+
+    reason = "TENSORFLOW_MISSING"
+
+
+BY_REASON = {
+    kind.reason: kind
+    for kind in (
+        FolderInUse,
+        FolderNotOurs,
+        FolderTooNew,
+        FolderUnusable,
+        NotRunning,
+        PortTaken,
+        ProcessDidNotStart,
+        StoreChanged,
+    )
+}

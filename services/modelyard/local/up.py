@@ -17,7 +17,14 @@ from typing import Any
 
 from modelyard.foundation.addresses import TcpAddress, parse_listen
 from modelyard.foundation.telemetry import logs
-from modelyard.local.errors import FolderUnusable, NotRunning, PortTaken, ProcessDidNotStart
+from modelyard.local.errors import (
+    BY_REASON,
+    FolderUnusable,
+    LocalError,
+    NotRunning,
+    PortTaken,
+    ProcessDidNotStart,
+)
 from modelyard.local.folder import DataFolder
 from modelyard.local.identities import ensure_identities
 from modelyard.local.processes import plan
@@ -165,7 +172,7 @@ def _log_to(path: Path) -> None:
 def start_detached(wanted: Wanted) -> str:
     """Start `modelyard up` in the background; answers the address once it is up.
 
-    Raises ProcessDidNotStart with what it said.
+    Raises what it said, as the error that it raised.
     """
     folder = DataFolder(wanted.folder)
     command = [sys.executable, "-m", "modelyard.cli", "up", "--dir", str(wanted.folder), "--port", str(wanted.port)]
@@ -184,9 +191,7 @@ def start_detached(wanted: Wanted) -> str:
             if facts is not None and facts["pid"] == process.pid:
                 return str(facts["address"])
             if process.poll() is not None:
-                raise ProcessDidNotStart(
-                    _last_error(output.read_text()) or f"`up` ended with status {process.returncode}"
-                )
+                raise _why(output.read_text(), process.returncode)
             time.sleep(0.1)  # the file appears once everything is ready
     except KeyboardInterrupt:
         if process is not None:
@@ -199,10 +204,13 @@ def start_detached(wanted: Wanted) -> str:
         output.unlink(missing_ok=True)
 
 
-def _last_error(said: str) -> str:
+def _why(said: str, status: int) -> LocalError:
     """What the process in the background gave as its reason: its last line that begins with `error:`."""
     errors = [line.removeprefix("error: ") for line in said.splitlines() if line.startswith("error: ")]
-    return errors[-1] if errors else said.strip()
+    sentence = errors[-1] if errors else said.strip() or f"`up` ended with status {status}"
+    message, _, reason = sentence.rpartition(" [")
+    kind = BY_REASON.get(reason.removesuffix("]")) if errors else None
+    return kind(message) if kind else ProcessDidNotStart(sentence)
 
 
 def stop(folder_path: Path) -> None:

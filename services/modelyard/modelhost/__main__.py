@@ -55,7 +55,7 @@ async def serve(settings: ModelHostSettings) -> None:
             settings.work_folder,
             settings.run_folder,
             more=settings.model_server_flags,
-            sandbox=settings.sandbox,
+            memory_bytes=settings.model_server_memory_bytes,
             start_timeout_s=settings.start_timeout_s,
             stop_grace_s=settings.stop_grace_s,
         )

@@ -47,6 +47,8 @@ class Order:
     serving_name: str
     batching: bool
     stopping: bool = False
+    foreign: bool = False
+    """Code or files that others wrote made it: it is loaded in the strong sandbox only."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -8,21 +8,29 @@ import ast
 import json
 import math
 import struct
+import sys
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.api.serving.v1 import predict_pb2, tensor_pb2
+from modelyard.modelhost.domain import CannotServe
 from modelyard.sdk.tensors import values
 
 DESCRIPTION_FILE = "modelyard.model.json"
 DEFAULT_FILE = "golden.npz"
 ROWS = 4
-"""How many of the examples are asked."""
+"""How many of the examples are asked, where they do not depend on each other."""
 TOLERANCE = 1e-3
 """Between probabilities on this machine and on the one that trained: another processor may add in another order."""
-_MAX_BYTES = 16 << 20
+_HALF_TOLERANCE = 1e-2
+"""Of numbers with eleven bits."""
+_MAX_BYTES = 64 << 20
+"""Of all arrays together: as much as one request may have."""
+_MAX_HEADER_BYTES = 10_000
+"""NumPy takes no longer ones either."""
 
 _TYPES = {
     "u1": tensor_pb2.DT_UINT8,
@@ -38,6 +46,15 @@ _TYPES = {
     "f8": tensor_pb2.DT_DOUBLE,
     "b1": tensor_pb2.DT_BOOL,
 }
+_TOLERANCES: Mapping[int, float] = {
+    tensor_pb2.DT_FLOAT: TOLERANCE,
+    tensor_pb2.DT_DOUBLE: TOLERANCE,
+    tensor_pb2.DT_HALF: _HALF_TOLERANCE,
+}
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, SyntaxError, KeyError, IndexError, TypeError, RuntimeError, MemoryError),
+    *(OverflowError, NotImplementedError, struct.error, zlib.error, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +79,55 @@ class Example:
             found, wanted = values(response.outputs[name]), values(expected)
             if len(found) != len(wanted):
                 return f"{self.signature}: {name} has {len(found)} values for {len(wanted)}"
-            if expected.dtype in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE):
-                worst = max((abs(a - b) for a, b in zip(found, wanted, strict=True)), default=0.0)
-                # Written so that NaN is not close to anything.
-                if not worst <= TOLERANCE and not all(map(_close, found, wanted)):
+            if tolerance := _TOLERANCES.get(expected.dtype):
+                # Equal first: infinities have no difference. Written so that NaN is not close to anything.
+                gaps = [abs(a - b) for a, b in zip(found, wanted, strict=True) if a != b]
+                worst = max(gaps, default=0.0)
+                near = all(
+                    math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance) for a, b in zip(found, wanted, strict=True)
+                )
+                if not worst <= tolerance and not near:
                     return f"{self.signature}: {name} is not what it was when the version was made (by {worst:.2g})"
         return ""
 
 
-def examples(folder: Path) -> list[Example]:
-    """Those of the version in `folder`; none if it brought none that can be read here."""
+def examples(folder: Path, *, row_wise: bool = False) -> list[Example]:
+    """Those of the version in `folder`, of each signature that can be asked from here; none if it brought none.
+
+    With `row_wise`, the first rows of each. Raises CannotServe for a file that is damaged.
+    """
     path = folder / _golden_name(folder)
-    if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+    if not path.is_file():
         return []
-    found: dict[str, Example] = {}
+    found: dict[str, dict[str, dict[str, tensor_pb2.Tensor]]] = {}
+    foreign: set[str] = set()
+    left = _MAX_BYTES
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                signature, _, rest = info.filename.removesuffix(".npy").partition("/")
-                side, _, name = rest.partition("/")
-                if side not in ("inputs", "outputs") or not name or info.file_size > _MAX_BYTES:
+                left -= info.file_size
+                if left < 0:
+                    raise ValueError(f"they are larger than {_MAX_BYTES >> 20} MiB")
+                signature, side, name = _key(info.filename.removesuffix(".npy"))
+                if not side:
                     continue
-                example = found.setdefault(signature, Example(signature, {}, {}))
-                tensors = dict(getattr(example, side)) | {name: _tensor(archive.read(info))}
-                kept = {"inputs": example.inputs, "outputs": example.outputs, side: tensors}
-                found[signature] = Example(signature, **kept)
-    except (zipfile.BadZipFile, ValueError, SyntaxError, KeyError, struct.error):
-        return []
-    return [example for example in found.values() if example.inputs]
+                tensor = _tensor(archive.read(info), ROWS if row_wise else sys.maxsize)
+                if tensor is not None:
+                    found.setdefault(signature, {"inputs": {}, "outputs": {}})[side][name] = tensor
+                elif side == "inputs":
+                    foreign.add(signature)
+    except _UNREADABLE as error:
+        raise CannotServe(f"the version's golden answers, {path.name}, can't be read: {error}") from error
+    return [Example(name, **sides) for name, sides in found.items() if name not in foreign and sides["outputs"]]
+
+
+def _key(text: str) -> tuple[str, str, str]:
+    """Signature, side and name, which may have slashes; all empty for what is no golden answer."""
+    for side in ("inputs", "outputs"):
+        signature, found, name = text.partition(f"/{side}/")
+        if found and name:
+            return signature, side, name
+    return "", "", ""
 
 
 def _golden_name(folder: Path) -> str:
@@ -100,35 +138,33 @@ def _golden_name(folder: Path) -> str:
     return name if isinstance(name, str) and "/" not in name and name not in ("", ".", "..") else DEFAULT_FILE
 
 
-def _tensor(data: bytes) -> tensor_pb2.Tensor:
-    """The first ROWS of an array."""
+def _tensor(data: bytes, most_rows: int) -> tensor_pb2.Tensor | None:
+    """At most so many rows of an array; None for a type that is not read here."""
     if data[:6] != b"\x93NUMPY":
         raise ValueError("not an .npy file")
     length_format, start = ("<H", 8) if data[6] == 1 else ("<I", 8)
     (length,) = struct.unpack_from(length_format, data, start)
     body = start + struct.calcsize(length_format) + length
-    header = ast.literal_eval(data[start + struct.calcsize(length_format) : body].decode("latin-1"))
-    descr, shape = str(header["descr"]), tuple(int(size) for size in header["shape"])
-    if header["fortran_order"] or not shape or descr[0] == ">":
-        raise ValueError("only row-major arrays of little-endian values with a first dimension are read")
-    rows = min(shape[0], ROWS)
-    count = rows * math.prod(shape[1:])
+    if length > _MAX_HEADER_BYTES:
+        raise ValueError(f"an array with a header of {length} bytes")
+    header = ast.literal_eval(data[start + struct.calcsize(length_format) : body].decode("latin-1").strip())
+    descr, shape = header["descr"], tuple(int(size) for size in header["shape"])
+    if not isinstance(descr, str) or header["fortran_order"] or descr[0] == ">" or min(shape, default=0) < 0:
+        raise ValueError("only row-major arrays of little-endian values are read")
+    if descr[1] != "S" and descr[1:] not in _TYPES:
+        return None
+    shape = (min(shape[0], most_rows), *shape[1:]) if shape else ()
+    count, size = math.prod(shape), int(descr[2:])
+    if body + count * size > len(data):
+        raise ValueError("the array is cut off")
     tensor = tensor_pb2.Tensor()
-    for size in (rows, *shape[1:]):
-        tensor.tensor_shape.dim.add(size=size)
+    for each in shape:
+        tensor.tensor_shape.dim.add(size=each)
     if descr[1] == "S":
-        size = int(descr[2:])
         tensor.dtype = tensor_pb2.DT_STRING
         # NumPy pads with zeros and takes them off again: so does everybody who reads the array.
         tensor.string_val.extend(data[body + i * size : body + (i + 1) * size].rstrip(b"\0") for i in range(count))
-        return tensor
-    tensor.dtype = _TYPES[descr[1:]]
-    size = int(descr[2:])
-    tensor.tensor_content = data[body : body + count * size]
-    if len(tensor.tensor_content) != count * size:
-        raise ValueError("the array is cut off")
+    else:
+        tensor.dtype = _TYPES[descr[1:]]
+        tensor.tensor_content = data[body : body + count * size]
     return tensor
-
-
-def _close(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -38,8 +38,8 @@ class ModelHostSettings(ProcessSettings):
     """`embedded`, the path of a `tensorflow_model_server`, or `auto`: that one where it is on PATH, else embedded."""
     model_server_flags: tuple[str, ...] = ()
     """More flags for every model server."""
-    sandbox: tuple[str, ...] = ()
-    """A command that runs the model server's command line, as `bwrap …` does."""
+    model_server_memory_bytes: int = Field(default=0, ge=0)
+    """The most that one model server may take; 0: as much as there is."""
     start_timeout_s: float = Field(default=180.0, gt=0)
     """The longest a model may take to load and warm up."""
     stop_grace_s: float = Field(default=35.0, gt=0)

@@ -1,6 +1,7 @@
 """Loads a SavedModel folder into a Servable. The one module that calls TensorFlow."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from modelyard.modelserver.servable import Array, Arrays, Servable, Signature, T
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARMUP_RECORDS = 1000
+_ABOUT_IMAGES = re.compile(r"image|PNG|JPEG|GIF|BMP", re.IGNORECASE)
+_PLACES = ("Graph execution error", "Detected at", "<stack traces", "Node:", "[[{{", 'File "')
 _FROM_TENSORFLOW: dict[int, type[ModelyardError]] = {
     3: InvalidArgument,
     8: ResourceExhausted,
@@ -111,7 +114,8 @@ def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec]) -> Callable[[A
             return {alias: np.asarray(tensor.numpy()) for alias, tensor in results.items()}
         except tf.errors.OpError as error:
             kind = _FROM_TENSORFLOW.get(error.error_code, ModelFailed)
-            raise kind(f"signature {key}: {_first_line(error)}") from error
+            found = _not_an_image(arrays) if _ABOUT_IMAGES.search(str(error)) else ""
+            raise kind(f"signature {key}: {found or _first_line(error)}") from error
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"signature {key}: {_first_line(error)}") from error
 
@@ -133,6 +137,22 @@ def _warmup_requests(folder: Path) -> tuple[bytes, ...]:
     return tuple(requests)
 
 
+def _not_an_image(arrays: Arrays) -> str:
+    """Which example it is, where the graph fails to decode one: it only says that there is one."""
+    for alias, array in arrays.items():
+        if array.dtype != object or array.ndim != 1:
+            continue
+        for number, data in enumerate(array):
+            try:
+                tf.io.decode_image(data, expand_animations=False)
+            except tf.errors.OpError:
+                begins = bytes(data[:8])
+                return f'input "{alias}": example {number} is no whole PNG, JPEG, GIF or BMP; it begins with {begins!r}'
+    return ""
+
+
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return next((line.strip() for line in lines if line.strip() and not line.startswith("Detected at")), lines[0])
+    """What is said of the cause, without where in TensorFlow's Python it was found."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(_PLACES)]
+    return (told or lines or [type(error).__name__])[0].partition(" [Op:")[0]

@@ -6,12 +6,12 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from modelyard.foundation.auth.credentials import TokenFile
+from modelyard.foundation.auth.revocation_feed import follow_revocations
 from modelyard.foundation.auth.tokens import Verifier
 from modelyard.foundation.config import ChannelSettings
 from modelyard.foundation.rpc.channel import connect
 from modelyard.foundation.telemetry.metrics import Exposition
 from modelyard.proxy.access_log import AccessLog
-from modelyard.proxy.adapters.revocations import follow_revocations
 from modelyard.proxy.adapters.upstream import Upstream
 from modelyard.proxy.adapters.watch import RouteWatch
 from modelyard.proxy.domain import RouteTable

@@ -15,6 +15,7 @@ from modelyard.api.scheduler.v1.worker_service_pb2_grpc import add_WorkerService
 from modelyard.api.scheduler.v1.worker_sync_service_pb2_grpc import add_WorkerSyncServiceServicer_to_server
 from modelyard.foundation.auth.credentials import Credentials, FixedToken, TokenFile
 from modelyard.foundation.auth.keys import load_key
+from modelyard.foundation.auth.revocation_feed import follow_revocations
 from modelyard.foundation.auth.tokens import Signer, Verifier
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.pages import PageTokens
@@ -25,7 +26,6 @@ from modelyard.foundation.sql.migrations import migrate
 from modelyard.foundation.sync.loop import Loop
 from modelyard.foundation.telemetry.metrics import Exposition, RpcMetrics
 from modelyard.scheduler.adapters.catalog import GrpcCatalog, connect_catalog
-from modelyard.scheduler.adapters.revocations import follow_revocations
 from modelyard.scheduler.adapters.sql.jobs import SqlJobs
 from modelyard.scheduler.adapters.sql.journal import SqlJournal
 from modelyard.scheduler.adapters.sql.telemetry import SqlTelemetry
@@ -101,7 +101,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
         stack.push_async_callback(revocations.stop)
         weather = (ModelyardError, Unsettled)
         tell = Loop("executions", executions.tell, period_s=TELL_S, expected=weather)
-        engine.on_execution_ended = tell.nudge
+        engine.on_execution_ended = jobs.on_deleted = tell.nudge
         for loop in (
             Loop("time", engine.tick, period_s=TICK_S, max_backoff_s=5.0, expected=weather),
             Loop("undo", admission.undo_left_over, period_s=UNDO_S, expected=weather),

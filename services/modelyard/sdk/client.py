@@ -14,6 +14,7 @@ from modelyard.sdk.hosts import Hosts
 from modelyard.sdk.jobs import Jobs
 from modelyard.sdk.lineage import Lineage
 from modelyard.sdk.models import Models
+from modelyard.sdk.packages import Packages
 from modelyard.sdk.projects import Projects
 from modelyard.sdk.tokens import Tokens
 from modelyard.sdk.workers import Workers
@@ -45,6 +46,7 @@ class Client:
         self.tokens = Tokens(self.connection)
         self.datasets = Datasets(self.connection, project)
         self.models = Models(self.connection, project)
+        self.packages = Packages(self.connection, project)
         self.lineage = Lineage(self.connection, project)
         self.jobs = Jobs(self.connection, project)
         self.workers = Workers(self.connection)

@@ -93,7 +93,7 @@ class Connection:
         try:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise from_rpc_error(error, self.access.server) from None
 
     def stream(
         self, method: Callable[..., Iterable[Response]], request: Message, *, timeout: float | None = None
@@ -103,7 +103,7 @@ class Connection:
         try:
             yield from call
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise from_rpc_error(error, self.access.server) from None
         finally:
             call.cancel()  # type: ignore[attr-defined]
 

@@ -25,6 +25,9 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS_KEY = "grpc-status-details-bin"
+_NO_ADDRESS = ("errors resolving", "DNS resolution failed")
+_NO_CONNECTION = ("failed to connect to all addresses", "connections to all backends failing", *_NO_ADDRESS)
+"""How gRPC itself begins to say that there was no connection; the call has not reached anybody."""
 
 
 class ModelyardError(Exception):
@@ -161,11 +164,25 @@ def from_status(status: status_pb2.Status) -> ModelyardError:
     return kind(status.message, reason=reason, field=field, facts=facts, retry_after_s=retry_after_s)
 
 
-def from_rpc_error(error: grpc.RpcError) -> ModelyardError:
-    """The error that a failed call says."""
+def from_rpc_error(error: grpc.RpcError, server: str = "") -> ModelyardError:
+    """The error that a failed call to `server` says."""
     call = cast("grpc.Call", error)
     for key, value in call.trailing_metadata() or ():
         if key == _DETAILS_KEY and isinstance(value, bytes):
             return from_status(status_pb2.Status.FromString(value))
+    details = call.details() or ""
+    if call.code() is grpc.StatusCode.UNAVAILABLE and details.startswith(_NO_CONNECTION):
+        return Unavailable(_why_unreachable(server, details), reason="SERVER_UNREACHABLE", facts={"detail": details})
     kind = _BY_CODE.get(call.code(), ModelyardError)
-    return kind(call.details() or f"the call failed with {call.code().name}")
+    return kind(details or f"the call failed with {call.code().name}")
+
+
+def _why_unreachable(server: str, details: str) -> str:
+    """A sentence for what gRPC says in its own words."""
+    if "handshake failed" in details:
+        return f"no secure connection to {server}: its certificate is not trusted here, or it does not speak TLS"
+    if "Failed parsing HTTP/2" in details:
+        return f"what answers at {server} is not modelyard; check the address"
+    if details.startswith(_NO_ADDRESS):
+        return f"the name in {server} is not known; check the address"
+    return f"nothing answers at {server}"

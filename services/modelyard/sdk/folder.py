@@ -3,7 +3,7 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +48,18 @@ Sources = Mapping[str, Source]
 """Path in the tree -> where its bytes are."""
 
 
-def scan(folder: Path) -> dict[str, Source]:
-    """Every regular file below `folder`, by its path in the tree. A link or a device is an error, not a surprise."""
+Skip = Callable[["os.DirEntry[str]"], bool]
+
+
+def scan(folder: Path, *, skip: Skip | None = None, skipped: list[str] | None = None) -> dict[str, Source]:
+    """Every regular file below `folder`, by its path in the tree. A link or a device is an error, not a surprise.
+
+    What `skip` says yes to is left out, and its path (a folder's ends in `/`) appended to `skipped`.
+    """
     if not folder.is_dir():
         raise InvalidArgument(f"{folder} is not a folder; give the folder that holds the files", reason="NOT_A_FOLDER")
     sources: dict[str, Source] = {}
-    for path, entry in _walk(folder, ""):
+    for path, entry in _walk(folder, folder, "", skip or _nothing, [] if skipped is None else skipped):
         path = unicodedata.normalize("NFC", path)
         try:
             validate_path(path)
@@ -63,20 +69,41 @@ def scan(folder: Path) -> dict[str, Source]:
     return sources
 
 
-def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _walk(
+    root: Path, folder: Path | str, prefix: str, skip: Skip, skipped: list[str]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name in JUNK or entry.name.startswith("._"):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if skip(entry):
+                skipped.append(f"{prefix}{entry.name}{'/' if is_folder else ''}")
+            elif entry.name in JUNK or entry.name.startswith("._"):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            elif is_folder:
+                yield from _walk(root, entry.path, f"{prefix}{entry.name}/", skip, skipped)
             elif entry.is_file(follow_symlinks=False):
                 yield f"{prefix}{entry.name}", entry
             else:
-                raise InvalidArgument(
-                    f"{entry.path} is a link or a device; only regular files can be pushed: copy what it points to",
-                    reason="NOT_A_REGULAR_FILE",
-                )
+                raise _irregular(root, entry)
+
+
+def _nothing(entry: "os.DirEntry[str]") -> bool:
+    return False
+
+
+def _irregular(root: Path, entry: "os.DirEntry[str]") -> InvalidArgument:
+    if entry.is_symlink():
+        target = Path(os.path.realpath(entry.path))
+        if not target.is_relative_to(os.path.realpath(root)):
+            return InvalidArgument(
+                f"{entry.path} is a link to {target}, outside of {root}; nothing from there is pushed: copy what it "
+                "points to into the folder, or remove the link",
+                reason="LINK_LEAVES_FOLDER",
+            )
+    return InvalidArgument(
+        f"{entry.path} is a link or a device; only regular files can be pushed: copy what it points to",
+        reason="NOT_A_REGULAR_FILE",
+    )
 
 
 def hash_files(sources: Sources, progress: Progress = silent) -> list[File]:

@@ -1,4 +1,4 @@
-"""Training jobs."""
+"""Jobs."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ ENDED = frozenset({State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCEL
 
 
 class Jobs:
-    """A project's training jobs, and the templates that they run."""
+    """A project's jobs, and the templates that they run."""
 
     def __init__(self, connection: Connection, project: str) -> None:
         self._connection = connection
@@ -25,27 +25,45 @@ class Jobs:
 
     def create(
         self,
-        template: str,
-        dataset: str,
+        template: str = "",
+        dataset: str = "",
         *,
+        package: str = "",
+        entry: str = "",
+        model_version: str = "",
+        source: str = "",
         parameters: Mapping[str, Any] | None = None,
         model: str = "",
         job_id: str = "",
         devices: device_pb2.DeviceRequest | None = None,
         priority: int = 0,
+        max_attempts: int = 0,
         labels: Mapping[str, str] | None = None,
         validate_only: bool = False,
     ) -> job_pb2.Job:
-        """Create a job: `create("image-classification", "mnist", parameters={"epochs": 3})`."""
+        """Create a job, of a template or of a package of one's own.
+
+            create("image-classification", "mnist", parameters={"epochs": 3})
+            create(package="mine", entry="train:main", dataset="mnist")
+            create("import-model", source="files-of-it", model="theirs")
+            create("evaluate", "mnist@2", model_version="mine@4")
+
+        Versions are written `name`, `name@3` or `name@latest`.
+        """
         values = Struct()
         values.update(dict(parameters or {}))
         spec = job_pb2.JobSpec(
             template=template,
-            dataset_version=version_in_project(self._project, "datasets", dataset),
+            dataset_version=self._version("datasets", dataset),
+            package_version=self._version("packages", package),
+            entry=entry,
+            model_version=self._version("models", model_version),
+            source_version=self._version("packages", source),
             parameters=values,
             model=in_project(self._project, "models", model) if model else "",
             devices=devices,
             priority=priority,
+            max_attempts=max_attempts,
         )
         request = job_service_pb2.CreateJobRequest(
             parent=f"projects/{self._project}",
@@ -93,9 +111,12 @@ class Jobs:
         return every(lister(self._connection.call, self._stub.ListAttempts, request, "attempts"))
 
     def templates(self) -> Iterator[template_pb2.Template]:
-        """The training packages that come with modelyard."""
+        """The packages that come with modelyard."""
         request = job_service_pb2.ListTemplatesRequest()
         return every(lister(self._connection.call, self._stub.ListTemplates, request, "templates"))
 
     def _full(self, name: str) -> str:
         return in_project(self._project, "jobs", name)
+
+    def _version(self, collection: str, name: str) -> str:
+        return version_in_project(self._project, collection, name) if name else ""

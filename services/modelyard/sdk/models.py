@@ -44,6 +44,14 @@ class Models:
         request = model_service_pb2.ListModelVersionsRequest(parent=in_project(self._project, "models", name))
         return every(lister(self._connection.call, self._stub.ListModelVersions, request, "model_versions"))
 
+    def evaluations(self, version: str, dataset: str = "") -> Iterator[model_pb2.Evaluation]:
+        """How a version did, newest first; on one dataset version (`mnist@3`, `mnist`), or on all."""
+        request = model_service_pb2.ListEvaluationsRequest(
+            parent=version_in_project(self._project, "models", version),
+            dataset_version=version_in_project(self._project, "datasets", dataset) if dataset else "",
+        )
+        return every(lister(self._connection.call, self._stub.ListEvaluations, request, "evaluations"))
+
     def set_alias(self, name: str, alias: str, version: int, expected_version: int | None = None) -> model_pb2.Model:
         """Point an alias to a version, if it still points to `expected_version`."""
         request = model_service_pb2.SetModelAliasRequest(

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelyard.api.catalog.v1 import model_pb2, upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from modelyard.sdk.connection import Connection
@@ -36,6 +36,12 @@ class Pushed:
     file_count: int
     sent_bytes: int
     """Content that was sent now, without the manifest."""
+    skipped: tuple[str, ...] = ()
+    """What of the folder was left out; a folder's path ends in `/`."""
+
+    def without(self, skipped: Sequence[str]) -> "Pushed":
+        """The same, where these were left out."""
+        return replace(self, skipped=tuple(skipped))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The training packages that modelyard ships, a folder each; `modelyard.templates.specs` reads them."""
+"""The packages that modelyard ships, a folder each; `modelyard.templates.specs` reads them."""

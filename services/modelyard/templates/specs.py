@@ -1,105 +1,78 @@
 """What templates there are and what they take, read from their folders; no TensorFlow, so the scheduler uses it.
 
-A template is a folder with train.py, template.toml and README.md. template.toml has title, summary, task, entry, and
-the tables [dataset], [metric] and [parameters.<name>] (type, default, min, max, choices, help).
+A template is a folder with its code, template.toml and README.md. template.toml has
+
+    kind      "training" (the default), "evaluation" or "import"
+    title, summary, task
+    entry     `module:function`, or `module` for a script
+    [dataset] modality, layouts, splits; required = false where an import can do without data
+    [metric]  name, goal ("maximize" or "minimize")
+    [parameters.<name>] type, default, min, max, choices, help
+
+A user's package may have one too, of kind training: `parse_template` reads it by the same rules, but there everything
+may be left out. A key that is not in this list is an error.
 """
 
-import math
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from modelyard.foundation.errors import FailedPrecondition, InvalidArgument, NotFound
+from modelyard.foundation.errors import FailedPrecondition, NotFound
+from modelyard.templates.parameters import (
+    MAX_PARAMETERS,
+    Parameter,
+    ParameterInvalid,
+    TemplateInvalid,
+    Value,
+    parse_parameter,
+)
 
 SPEC_FILE = "template.toml"
 SHIPPED = Path(__file__).parent
-
-Type = Literal["int", "float", "bool", "string"]
-Value = int | float | bool | str
+MAX_SPEC_BYTES = 64 * 1024
+_TEXTS = ("title", "summary", "task", "entry")
+_KEYS = (*_TEXTS, "kind", "dataset", "metric", "parameters")
 
 
 class TemplateUnknown(NotFound):
     reason = "TEMPLATE_UNKNOWN"
 
 
-class TemplateInvalid(FailedPrecondition):
-    """A template.toml that is wrong; `field` says where."""
-
-    reason = "TEMPLATE_INVALID"
-
-
-class ParameterInvalid(InvalidArgument):
-    """A parameter that the template does not have or a value that it does not take; `field` is `parameters.<name>`."""
-
-    reason = "PARAMETER_INVALID"
-
-
 class DatasetNotForTemplate(FailedPrecondition):
     reason = "DATASET_NOT_FOR_TEMPLATE"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One typed hyper-parameter."""
-
-    name: str
-    type: Type
-    default: Value
-    min: float | None
-    max: float | None
-    choices: tuple[Value, ...]
-    """Empty = anything in range."""
-    help: str
-
-    def read(self, value: object) -> Value:
-        """`value` as the parameter's type: a number from JSON or protobuf, or text from a command line.
-
-        Raises ParameterInvalid, which names the range or the choices.
-        """
-        read = _READERS[self.type](value)
-        if read is None:
-            raise self._invalid(value, f"must be {_NOUNS[self.type]}")
-        if self.choices and read not in self.choices:
-            raise self._invalid(value, f"must be one of {', '.join(map(str, self.choices))}")
-        if isinstance(read, (int, float)):
-            below = self.min is not None and read < self.min
-            above = self.max is not None and read > self.max
-            if below or above:
-                raise self._invalid(value, f"must be {self.range}")
-        return read
-
-    @property
-    def range(self) -> str:
-        """The allowed numbers in words; "" where there is no limit."""
-        if self.min is None:
-            return "" if self.max is None else f"at most {self.max:.12g}"
-        return f"at least {self.min:.12g}" if self.max is None else f"between {self.min:.12g} and {self.max:.12g}"
-
-    def _invalid(self, value: object, problem: str) -> ParameterInvalid:
-        return ParameterInvalid(
-            f"parameter {self.name} is {value!r:.80}; it {problem}",
-            field=f"parameters.{self.name}",
-            parameter=self.name,
-            value=str(value)[:80],
-        )
+class Kind(StrEnum):
+    TRAINING = "training"
+    """A dataset version in, a model version out."""
+    EVALUATION = "evaluation"
+    """A model version and a dataset version in, an evaluation out."""
+    IMPORT = "import"
+    """Files of a model from elsewhere in, a model version out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A training package and what it needs."""
+    """A package and what it needs. Empty fields are what a user's package has left out."""
 
     name: str
     folder: Path
+    """Where its code is; `Path()` if only the text of its template.toml was read."""
+    kind: Kind
     title: str
     summary: str
     task: str
     entry: str
+    dataset_required: bool
     modality: str
+    """What the dataset must be of; "" = anything."""
     layouts: tuple[str, ...]
+    """Those it reads; empty = any."""
     splits: tuple[str, ...]
     """Splits that the dataset must have."""
     metric: str
@@ -113,12 +86,12 @@ class Template:
         for name in values:
             if name not in known:
                 near = get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-                raise ParameterInvalid(
-                    f"template {self.name} has no parameter {name!r}; {hint}",
-                    field=f"parameters.{name}",
-                    parameter=name,
-                )
+                there = f"it has {', '.join(known)}" if known else "it has none"
+                hint = f"did you mean {near[0]!r}?" if near else there
+                message, field = f"{self.name} has no parameter {name[:80]!r}; {hint}", f"parameters.{name[:80]}"
+                error = ParameterInvalid(message, field=field, parameter=name[:80])
+                error.facts |= {"did_you_mean": near[0]} if near else {}
+                raise error
         return {
             name: parameter.read(values[name]) if name in values else parameter.default
             for name, parameter in known.items()
@@ -128,14 +101,14 @@ class Template:
         """Raises DatasetNotForTemplate for a dataset that this template cannot read."""
         missing = [split for split in self.splits if split not in splits]
         problem = ""
-        if modality != self.modality:
-            problem = f"is of {modality}s; the template reads {self.modality}s"
-        elif layout not in self.layouts:
-            problem = f"has layout {layout!r}; the template reads {', '.join(self.layouts)}"
+        if self.modality and modality != self.modality:
+            problem = f"is of {modality}s; {self.name} reads {self.modality}s"
+        elif self.layouts and layout not in self.layouts:
+            problem = f"has layout {layout!r}; {self.name} reads {', '.join(self.layouts)}"
         elif missing:
-            problem = f"has no split {missing[0]!r}, which the template needs"
+            problem = f"has no split {missing[0]!r}, which {self.name} needs"
         if problem:
-            raise DatasetNotForTemplate(f"the dataset does not fit template {self.name}: it {problem}", field="dataset")
+            raise DatasetNotForTemplate(f"the dataset does not fit {self.name}: it {problem}", field="dataset")
 
 
 @lru_cache(maxsize=8)
@@ -150,87 +123,109 @@ def get_template(name: str, folder: Path = SHIPPED) -> Template:
     if name not in templates:
         near = get_close_matches(name, templates, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(templates)}"
-        raise TemplateUnknown(f"there is no template {name!r}; {hint}", field="template", template=name)
+        error = TemplateUnknown(f"there is no template {name[:80]!r}; {hint}", field="template", template=name[:80])
+        error.facts |= {"did_you_mean": near[0]} if near else {}
+        raise error
     return templates[name]
 
 
 def read_template(folder: Path) -> Template:
-    """A template, or a user's package that has a template.toml of its own; raises TemplateInvalid."""
+    """A template that is shipped, and therefore says everything; raises TemplateInvalid."""
     try:
-        fields = tomllib.loads((folder / SPEC_FILE).read_text())
-        dataset, metric = fields["dataset"], fields["metric"]
-        return Template(
-            name=folder.name,
-            folder=folder,
-            title=fields["title"],
-            summary=fields["summary"],
-            task=fields["task"],
-            entry=fields["entry"],
-            modality=dataset["modality"],
-            layouts=tuple(dataset["layouts"]),
-            splits=tuple(dataset["splits"]),
-            metric=metric["name"],
-            maximize={"maximize": True, "minimize": False}[metric["goal"]],
-            parameters=tuple(_parameter(name, table) for name, table in fields["parameters"].items()),
+        template, given = _parsed((folder / SPEC_FILE).read_text(), folder.name, folder)
+    except UnicodeDecodeError:
+        raise TemplateInvalid(f"{folder.name}: {SPEC_FILE} is not text in UTF-8") from None
+    needed = {"training": (*_TEXTS, "dataset", "metric"), "evaluation": (*_TEXTS, "dataset"), "import": _TEXTS}
+    for key in needed[template.kind]:
+        if key not in given:
+            raise TemplateInvalid(f"{folder.name}: {SPEC_FILE} lacks {key!r}", field=key)
+    return template
+
+
+def parse_template(text: str, name: str, folder: Path | None = None) -> Template:
+    """The template.toml of a user's package. `name` is what messages call it. Raises TemplateInvalid."""
+    template, _ = _parsed(text, name, folder or Path())
+    if template.kind is not Kind.TRAINING:
+        raise TemplateInvalid(
+            f"{name}: kind is {template.kind.value!r}; a package of one's own is of kind 'training'", field="kind"
         )
-    except tomllib.TOMLDecodeError as error:
-        raise TemplateInvalid(f"{folder.name}/{SPEC_FILE} is not TOML: {error}") from error
-    except KeyError as error:
-        raise TemplateInvalid(f"{folder.name}/{SPEC_FILE} lacks {error}", field=str(error.args[0])) from error
+    return template
 
 
-def _parameter(name: str, table: Mapping[str, Any]) -> Parameter:
-    unknown = set(table) - {"type", "default", "min", "max", "choices", "help"}
-    if unknown or table["type"] not in _READERS:
-        problem = f"has the unknown key {min(unknown)!r}" if unknown else f"is of the unknown type {table['type']!r}"
-        raise TemplateInvalid(f"parameter {name} {problem}", field=f"parameters.{name}")
-    parameter = Parameter(
-        name,
-        table["type"],
-        table["default"],
-        table.get("min"),
-        table.get("max"),
-        tuple(table.get("choices", ())),
-        table["help"],
+def _parsed(text: str, name: str, folder: Path) -> tuple[Template, frozenset[str]]:
+    """The template, and which keys are there at its top."""
+    try:
+        if len(text.encode()) > MAX_SPEC_BYTES:
+            raise TemplateInvalid(f"it has more than {MAX_SPEC_BYTES} bytes")
+        fields = tomllib.loads(text)
+        return _template(fields, name, folder), frozenset(fields)
+    except TemplateInvalid as error:
+        raise TemplateInvalid(f"{name}: {SPEC_FILE} is not valid: {error.message}", field=error.field) from error
+    # A number of thousands of digits is a ValueError, lists in lists in lists … a RecursionError.
+    except (ValueError, RecursionError) as error:
+        raise TemplateInvalid(f"{name}: {SPEC_FILE} is not TOML: {error}") from error
+
+
+def _template(fields: dict[str, Any], name: str, folder: Path) -> Template:
+    _only("", fields, _KEYS)
+    dataset, metric, parameters = (_table(fields, key) for key in ("dataset", "metric", "parameters"))
+    _only("dataset.", dataset, ("modality", "layouts", "splits", "required"))
+    _only("metric.", metric, ("name", "goal"))
+    if len(parameters) > MAX_PARAMETERS:
+        raise TemplateInvalid(f"it has {len(parameters)} parameters; {MAX_PARAMETERS} are allowed", field="parameters")
+    kind = _one_of("kind", fields.get("kind", "training"), tuple(kind.value for kind in Kind))
+    goal = _one_of("metric.goal", metric.get("goal", "maximize"), ("maximize", "minimize"))
+    required = dataset.get("required", kind != Kind.IMPORT)
+    if not isinstance(required, bool):
+        raise TemplateInvalid("dataset.required must be true or false", field="dataset.required")
+    if not required and kind != Kind.IMPORT:
+        raise TemplateInvalid("dataset.required = false is for kind 'import'", field="dataset.required")
+    return Template(
+        name=name,
+        folder=folder,
+        kind=Kind(kind),
+        title=_text("title", fields.get("title", "")),
+        summary=_text("summary", fields.get("summary", "")),
+        task=_text("task", fields.get("task", "")),
+        entry=_text("entry", fields.get("entry", "")),
+        dataset_required=required,
+        modality=_text("dataset.modality", dataset.get("modality", "")),
+        layouts=_texts("dataset.layouts", dataset.get("layouts", [])),
+        splits=_texts("dataset.splits", dataset.get("splits", [])),
+        metric=_text("metric.name", metric.get("name", "")),
+        maximize=goal == "maximize",
+        parameters=tuple(parse_parameter(key, table) for key, table in parameters.items()),
     )
-    try:
-        parameter.read(parameter.default)
-    except ParameterInvalid as error:
-        raise TemplateInvalid(f"the default is not allowed: {error.message}", field=error.field) from error
-    return parameter
 
 
-def _read_int(value: object) -> int | None:
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            return None
-    # Protobuf's Struct and JSON have one kind of number.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _only(prefix: str, table: Mapping[str, Any], known: Collection[str]) -> None:
+    if unknown := sorted(set(table) - set(known)):
+        path = f"{prefix}{unknown[0][:80]}"
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+        raise TemplateInvalid(f"it has the unknown key {path!r}; {hint}", field=path)
 
 
-def _read_float(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+def _table(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = fields.get(key, {})
+    if not isinstance(table, dict):
+        raise TemplateInvalid(f"{key} must be a table", field=key)
+    return table
 
 
-def _read_bool(value: object) -> bool | None:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower())
-    return value if isinstance(value, bool) else None
+def _one_of(field: str, value: object, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise TemplateInvalid(f"{field} is {value!r:.80}; it must be one of {', '.join(choices)}", field=field)
+    return value
 
 
-def _read_string(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TemplateInvalid(f"{field} must be text", field=field)
+    return value
 
 
-_READERS = {"int": _read_int, "float": _read_float, "bool": _read_bool, "string": _read_string}
-_NOUNS = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
+def _texts(field: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TemplateInvalid(f"{field} must be a list of texts", field=field)
+    return tuple(value)

@@ -4,24 +4,15 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from pathlib import Path
 
-from modelyard.job.messages import (
-    Checkpoint,
-    Checkpointed,
-    ChildMessage,
-    Exported,
-    Hello,
-    JobSpec,
-    Metric,
-    Prepared,
-    Stop,
-)
-from modelyard.job.messages import Failed as ChildFailed
-from modelyard.job.messages import Progress as ChildProgress
-from modelyard.job.messages import Stopped as ChildStopped
+from modelyard.foundation.sandbox.policy import End, Limits, SandboxUnavailable
+from modelyard.job.messages import Checkpointed, JobSpec, Stop
+from modelyard.templates.specs import Kind
 from modelyard.trainer.checkpoints import CheckpointPublisher, Published
 from modelyard.trainer.child import TrainingProcess
+from modelyard.trainer.collected import Collector
+from modelyard.trainer.confinement import confinement
 from modelyard.trainer.domain import (
     AttemptFailed,
     AttemptStopped,
@@ -31,18 +22,24 @@ from modelyard.trainer.domain import (
     Stopped,
     StopReason,
     Succeeded,
-    died,
     disk_failed,
 )
+from modelyard.trainer.ends import died, keeps_outputs
+from modelyard.trainer.heard import Heard
+from modelyard.trainer.prepared import Ready, prepared
 from modelyard.trainer.reporter import Reporter
-from modelyard.trainer.work import Inputs, Outputs, Resume, Work
+from modelyard.trainer.run_output import RunOutput
+from modelyard.trainer.work import Evaluation, Inputs, Outputs, Work
 from modelyard.trainer.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 LAST_CHECKPOINT_S = 60.0
 """How long the end of training waits for its last checkpoint to be stored."""
-MAX_METRICS, MAX_METRIC_NAME = 200, 120
+SILENT_S = 30.0
+"""How long a process may go on that can't be heard any more."""
+LAST_OUTPUT_S = 20.0
+"""How long the end of an attempt waits for its output `run` to be stored."""
 
 
 class AttemptRun:
@@ -54,14 +51,14 @@ class AttemptRun:
         self._inputs = inputs
         self._outputs = outputs
         self._reporter = reporter
+        self._collector = Collector(workspace, _of_files(work.limits))
+        self._run_output = RunOutput(self._collector, outputs, reporter.line)
         self._process: TrainingProcess | None = None
+        self._publisher: CheckpointPublisher | None = None
+        self._heard = Heard(reporter, self._checkpoint)
         self._task: asyncio.Task[Outcome] | None = None
         self._stopping: StopReason | None = None
-        self._exported: Exported | None = None
-        self._failed: ChildFailed | None = None
-        self._stopped = False
         self._ending = False
-        self._metrics_left_out = False
 
     @property
     def running(self) -> bool:
@@ -80,10 +77,14 @@ class AttemptRun:
         task = self._task = asyncio.create_task(self._run(), name=f"attempt {self.work.attempt}")
         try:
             await asyncio.wait((task,))
+            reason = self.stop_reason
+            if reason is None or keeps_outputs(reason):
+                await self._run_output.finish(LAST_OUTPUT_S)
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait((task,))
+            await self._run_output.close()
             await asyncio.to_thread(self._workspace.remove)
         return Stopped() if task.cancelled() else task.result()
 
@@ -93,7 +94,8 @@ class AttemptRun:
         if self._stopping is not None and not reason.outranks(self._stopping):
             return
         self._stopping = reason
-        if reason.saves and (self._process is not None or self._exported is not None):
+        done = self._heard.exported is not None or self._heard.evaluated is not None
+        if reason.saves and (self._process is not None or done):
             if self._process is not None:
                 self._process.say(Stop())
             asyncio.get_running_loop().call_later(grace_s, self._end)
@@ -110,148 +112,136 @@ class AttemptRun:
         try:
             if self.work.problem:
                 raise AttemptFailed(FailureClass.INTERNAL, self.work.problem)
-            async with self._inputs_ready() as resume:
-                await self._train(resume)
-            assert self._exported is not None
-            exported = self._exported
-            folder = self._workspace.inside(exported.path)
-            version = await self._outputs.register(folder, exported.metrics, self._reporter)
-            return Succeeded(version)
+            async with prepared(self.work, self._workspace, self._inputs, self._reporter) as ready:
+                self._run_output.installed = ready.distributions
+                await self._train(ready)
+            return await self._publish(ready)
         except AttemptStopped:
             return Stopped()
         except AttemptFailed as error:
             return Failed(error.failure_class, error.message, error.detail)
+        except SandboxUnavailable as error:
+            return Failed(FailureClass.SANDBOX_UNAVAILABLE, error.message)
         except OSError as error:
             return disk_failed(error)
         except Exception:
             log.exception("an attempt failed in a way that nobody thought of", extra={"attempt": self.work.attempt})
             return Failed(FailureClass.INTERNAL, "the worker itself failed; its log has the traceback")
 
-    @contextlib.asynccontextmanager
-    async def _inputs_ready(self) -> AsyncIterator[Resume | None]:
-        await asyncio.to_thread(self._workspace.create)
-        resume = await self._inputs.begin(self._reporter)
-        async with self._inputs.dataset(self._reporter) as dataset:
-            self._workspace.dataset.symlink_to(dataset, target_is_directory=True)
-            if resume is not None:
-                await self._inputs.checkpoint(resume, self._workspace.resume, self._reporter)
-                self._reporter.start_step = resume.step
-                self._reporter.progress.step = self._reporter.progress.checkpoint_step = resume.step
-            yield resume
-
-    async def _train(self, resume: Resume | None) -> None:
-        """Run the job's process until it has exported its model."""
+    async def _train(self, ready: Ready) -> None:
+        """Run the job's process until it has done its work."""
         self._reporter.progress.stage = "preparing"
         self._reporter.changed(urgent=True)
-        process = self._process = await self._started(resume)
+        process = self._process = await self._started(ready)
         try:
             if self._stopping is not None:
                 process.say(Stop())
             async with CheckpointPublisher(
-                self._outputs.store_checkpoint, lambda: self.stop(StopReason.STALE, 0), self._reporter.line
+                self._store_checkpoint, lambda: self.stop(StopReason.STALE, 0), self._reporter.line
             ) as publisher:
+                self._publisher = publisher
                 try:
                     async for message in process.messages():
-                        self._take(message, process, publisher)
-                    status = await process.wait()
+                        self._heard.take(message)
+                    end = await self._ended(process)
                 finally:
                     process.kill()  # before anything else has to come to its end
                 await publisher.finish(LAST_CHECKPOINT_S)
-            self._judge(status, process)
+            if self._heard.stopped and self._heard.failed is None:
+                raise AttemptStopped
+            if not end.exit.ok or self._heard.failed is not None or not self._done:
+                raise died(end, process.last_lines, foreign=self.work.foreign, told=self._heard.failed)
         finally:
             await process.close()
-            self._process = None
+            self._process = self._publisher = None
 
-    async def _started(self, resume: Resume | None) -> TrainingProcess:
+    async def _ended(self, process: TrainingProcess) -> End:
+        """How the process ended that has said its last word."""
+        try:
+            async with asyncio.timeout(SILENT_S):
+                return await process.wait()
+        except TimeoutError:
+            raise AttemptFailed(
+                FailureClass.USER_CODE,
+                f"the code closed its line to the worker and did not end within {SILENT_S:.0f} s",
+                process.last_lines,
+            ) from None
+
+    @property
+    def _done(self) -> bool:
+        """Whether the job says that it has what it was to make."""
+        wanted = self._heard.evaluated if self.work.kind is Kind.EVALUATION else self._heard.exported
+        return wanted is not None
+
+    async def _started(self, ready: Ready) -> TrainingProcess:
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as undo:
             undo.enter_context(ours)
             undo.enter_context(theirs)
-            self._workspace.job_file.write_text(self._spec(resume, theirs.fileno()).to_json())
+            self._workspace.job_file.write_text(self._spec(ready, theirs.fileno()).to_json())
+            sandbox = confinement(self.work, self._workspace, ready.trees)
             undo.pop_all()
         return await TrainingProcess.start(
-            self.work.program, self._workspace.job_file, ours, theirs, self._reporter.line
+            sandbox, self.work.program, self._workspace.job_file, ours, theirs, self._reporter.line
         )
 
-    def _spec(self, resume: Resume | None, fd: int) -> JobSpec:
+    def _spec(self, ready: Ready, fd: int) -> JobSpec:
+        resume = ready.resume
+        seed = ready.parameters.get("seed", 0)
         return JobSpec(
             job=self.work.job,
             attempt=self.work.number,
-            code=str(self.work.code),
-            entry=self.work.entry,
+            kind=self.work.kind.value,
+            code=str(ready.code),
+            entry=ready.entry,
             fd=fd,
-            parameters=self.work.parameters,
-            seed=int(self.work.parameters.get("seed", 0)),
+            parameters=ready.parameters,
+            seed=seed if isinstance(seed, int) else 0,
             devices=self.work.device_names,
             cpu_threads=self.work.cpu_threads,
             checkpoint_every_s=self.work.checkpoint_every_s,
+            dataset="inputs/dataset" if self.work.dataset_version else "",
             resume="resume" if resume else "",
             resume_step=resume.step if resume else 0,
+            site_packages=tuple(str(folder) for folder in ready.site_packages),
         )
 
-    def _take(self, message: ChildMessage, process: TrainingProcess, publisher: CheckpointPublisher) -> None:
-        progress = self._reporter.progress
-        match message:
-            case Hello():
-                self._reporter.line(
-                    f"TensorFlow {message.tensorflow}, Keras {message.keras}: {', '.join(message.devices)}"
-                )
-            case Prepared():
-                progress.total_steps = message.total_steps
-                progress.stage = "training"
-                self._reporter.running = True
-                self._reporter.changed(urgent=True)
-            case ChildProgress():
-                progress.step, progress.total_steps = message.step, message.total_steps
-                progress.epoch, progress.epochs = message.epoch, message.epochs
-                progress.examples_per_second = message.examples_per_s
-                progress.metrics.update(
-                    {name: value for name, value in message.metrics.items() if self._may_report(name)}
-                )
-                self._reporter.changed()
-            case Metric():
-                if self._may_report(message.name):
-                    self._reporter.point(message.step, message.name, message.value)
-                    progress.metrics[message.name] = message.value
-                    self._reporter.changed()
-            case Checkpoint():
-                publisher.add(message.step, self._workspace.inside(message.path), self._published(process))
-            case Exported():
-                self._exported = message
-            case ChildFailed():
-                self._failed = message
-            case ChildStopped():
-                self._stopped = True
+    def _checkpoint(self, step: int, path: str) -> None:
+        assert self._process is not None
+        assert self._publisher is not None
+        self._publisher.add(step, self._workspace.inside(path), self._published(self._process))
 
-    def _may_report(self, metric: str) -> bool:
-        """Whether it is one of few enough metrics; every report carries all of them."""
-        known = self._reporter.progress.metrics
-        if metric in known or (len(known) < MAX_METRICS and len(metric) <= MAX_METRIC_NAME):
-            return True
-        if not self._metrics_left_out:
-            self._metrics_left_out = True
-            self._reporter.line(
-                f"metric {metric[:MAX_METRIC_NAME]!r} is left out, as all that come: a job may report {MAX_METRICS} "
-                f"metrics with names of at most {MAX_METRIC_NAME} characters"
-            )
-        return False
+    async def _store_checkpoint(self, step: int, folder: Path) -> None:
+        copy = await self._collector.take(str(folder), "checkpoint")
+        try:
+            await self._outputs.store_checkpoint(step, copy)
+        finally:
+            await self._collector.drop("checkpoint")
 
     def _published(self, process: TrainingProcess) -> Published:
         def published(step: int) -> None:
             process.say(Checkpointed(step))
             self._reporter.progress.checkpoint_step = step
             self._reporter.changed()
+            self._run_output.soon()
 
         return published
 
-    def _judge(self, status: int, process: TrainingProcess) -> None:
-        """Raise what the end of the process means; return if it has exported a model."""
-        if self._failed is not None:
-            failed = self._failed
-            raise AttemptFailed(
-                FailureClass(failed.failure_class), failed.message, failed.traceback or process.last_lines
-            )
-        if self._stopped:
-            raise AttemptStopped
-        if status != 0 or self._exported is None:
-            raise died(status, process.last_lines)
+    async def _publish(self, ready: Ready) -> Outcome:
+        """Copy what it has made, check it and store it."""
+        if self.work.kind is Kind.EVALUATION:
+            found = self._heard.evaluated
+            assert found is not None
+            report = await self._collector.take("outputs/report", "report")
+            evaluation = Evaluation(found.metrics, found.split, found.examples)
+            return Succeeded(evaluation=await self._outputs.record(report, evaluation, self._reporter))
+        exported = self._heard.exported
+        assert exported is not None
+        model = await self._collector.take(exported.path, "model", FailureClass.EXPORT_INVALID)
+        version = await self._outputs.register(model, exported.metrics, ready.distributions, self._reporter)
+        return Succeeded(version)
+
+
+def _of_files(limits: Limits) -> Limits:
+    """Those of what may be copied."""
+    return Limits(file_bytes=limits.file_bytes, disk_bytes=limits.disk_bytes, disk_files=limits.disk_files)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.trainer.domain import AttemptFailed, AttemptStopped
+from modelyard.trainer.domain import AttemptFailed, AttemptStopped, FailureClass
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ class CheckpointPublisher:
         except AttemptFailed as error:
             self._failures += 1
             self._say(f"the checkpoint of step {waiting.step} could not be stored: {error.message}")
-            return False
+            # The same files are no better the next time.
+            return error.failure_class is FailureClass.USER_CODE
         except OSError as error:
             # It was on disk a moment ago: the job's own code has removed it, or the disk is failing.
             self._say(f"the checkpoint of step {waiting.step} can't be read: {error}")

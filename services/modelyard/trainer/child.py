@@ -1,4 +1,4 @@
-"""A job's process: an inherited socket to talk over, pipes for what it prints, no credentials."""
+"""A job's process in its sandbox: an inherited socket to talk over, pipes for what it prints, no credentials."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from modelyard.foundation.sync.children import Child
+from modelyard.foundation.sandbox.confined import Confined
+from modelyard.foundation.sandbox.policy import End, Sandbox
 from modelyard.job.messages import (
     MAX_LINE_BYTES,
     Checkpointed,
@@ -20,64 +21,63 @@ from modelyard.job.messages import (
     encode,
 )
 from modelyard.trainer.domain import AttemptFailed, FailureClass
+from modelyard.trainer.floods import LAST_LINES, LineLimit, Pace
 
 PROGRAM = (sys.executable, "-m", "modelyard.job")
-LAST_LINES = 40
 
 
 class TrainingProcess:
     """A job's program in its workspace. Close it whatever happens."""
 
     def __init__(
-        self, child: Child, last: deque[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, child: Confined, printed: "_Printed", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._child = child
-        self._last = last
+        self._printed = printed
         self._reader = reader
         self._writer = writer
 
     @classmethod
     async def start(
         cls,
+        sandbox: Sandbox,
         program: Sequence[str],
         job_file: Path,
         ours: socket.socket,
         theirs: socket.socket,
-        printed: Callable[[str], None],
+        say: Callable[[str], None],
     ) -> "TrainingProcess":
-        """Start `program job_file` with `theirs`, whose number the file names; `printed` gets the lines that it prints.
+        """Start `program job_file` with `theirs`, whose number the file names; `say` gets the lines that it prints.
 
-        Both sockets are this call's to close, also when it fails or is cancelled.
+        Both sockets are this call's to close, also when it fails or is cancelled. Raises SandboxUnavailable.
         """
-        last = deque[str](maxlen=LAST_LINES)
-
-        def keep(stream: str, line: str) -> None:
-            last.append(line)
-            printed(line)
-
+        printed = _Printed(say)
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(ours.close)
-            child = await Child.start(
+            child = await Confined.start(
+                sandbox,
                 [*program, str(job_file)],
                 environment=_environment(job_file.parent),
                 cwd=job_file.parent,
                 pass_fds=(theirs.fileno(),),
-                on_line=keep,
+                on_line=printed.take,
             )
             undo.callback(child.kill)
             ours.setblocking(False)
             reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
             undo.pop_all()
-        return cls(child, last, reader, writer)
+        return cls(child, printed, reader, writer)
 
     @property
     def last_lines(self) -> str:
         """The end of what it printed."""
-        return "\n".join(self._last)
+        return "\n".join(self._printed.last)
 
     async def messages(self) -> AsyncIterator[ChildMessage]:
         """What it says, until it closes the socket. Raises AttemptFailed for words that are none."""
+        pace = Pace()
         while True:
+            await pace.keep(self._printed.say)
             try:
                 line = await self._reader.readuntil(b"\n")
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -94,10 +94,11 @@ class TrainingProcess:
         if not self._writer.is_closing():
             self._writer.write(encode(message))
 
-    async def wait(self) -> int:
-        """Its exit status, once everything that it printed has been taken; negative for a signal."""
-        ended = await self._child.wait()
-        return -ended.signal if ended.signal is not None else ended.code or 0
+    async def wait(self) -> End:
+        """How it ended, once everything that it printed has been taken."""
+        end = await self._child.wait()
+        self._printed.rest()
+        return end
 
     def kill(self) -> None:
         """End it and everything that it started, at once: one that shall save was told so before."""
@@ -111,6 +112,24 @@ class TrainingProcess:
         await self._child.wait()
 
 
+class _Printed:
+    """What it prints: the end of it for whoever asks why, the rest to the log while that takes it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.last = deque[str](maxlen=LAST_LINES)
+        self.say = say
+        self._limit = LineLimit()
+
+    def take(self, _stream: str, line: str) -> None:
+        self.last.append(line)
+        for kept in self._limit.passed(line):
+            self.say(kept)
+
+    def rest(self) -> None:
+        for kept in self._limit.rest():
+            self.say(kept)
+
+
 def _environment(workspace: Path) -> dict[str, str]:
     """Nothing of the worker's own; what TensorFlow needs to find its libraries and a home that is the job's."""
     kept = ("PATH", "LD_LIBRARY_PATH")
@@ -121,4 +140,6 @@ def _environment(workspace: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        # The driver's own order, by which the worker has named them.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }

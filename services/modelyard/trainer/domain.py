@@ -1,7 +1,6 @@
 """What an attempt is and how it can end. Pure."""
 
 import errno
-import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,9 +13,15 @@ class FailureClass(StrEnum):
     ACCELERATOR_OOM = "ACCELERATOR_OOM"
     HOST_OOM = "HOST_OOM"
     DIVERGED = "DIVERGED"
+    TIMEOUT = "TIMEOUT"
     STORAGE = "STORAGE"
     EXPORT_INVALID = "EXPORT_INVALID"
     INTERNAL = "INTERNAL"
+    PIDS = "PIDS"
+    DISK_QUOTA = "DISK_QUOTA"
+    SIGNAL = "SIGNAL"
+    SANDBOX_UNAVAILABLE = "SANDBOX_UNAVAILABLE"
+    REQUIREMENTS = "REQUIREMENTS"
 
 
 class StopReason(StrEnum):
@@ -56,9 +61,10 @@ class AttemptStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The model version that the attempt registered."""
+    """The model version that the attempt registered, or the evaluation that it recorded."""
 
-    model_version: str
+    model_version: str = ""
+    evaluation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,9 @@ class Progress:
     done_bytes: int = 0
     total_bytes: int = 0
     checkpoint_step: int = 0
+    texts: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    """The newest of each name, by its path in the output `run`."""
 
 
 def disk_failed(error: OSError) -> Failed:
@@ -132,20 +141,3 @@ def disk_failed(error: OSError) -> Failed:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failed(FailureClass.STORAGE, f"this worker's disk is full{where}; free some space")
     return Failed(FailureClass.STORAGE, f"this worker's disk can't be used{where}: {error.strerror or error}")
-
-
-def died(exit_status: int, last_lines: str) -> AttemptFailed:
-    """Why a training process that said nothing is gone. `exit_status` is negative for a signal, as in subprocess."""
-    if exit_status == -signal.SIGKILL:
-        return AttemptFailed(
-            FailureClass.HOST_OOM,
-            "the training process was killed by the system, which happens when the machine runs out of memory; "
-            "use a smaller batch size or a machine with more memory",
-            last_lines,
-        )
-    if exit_status < 0:
-        name = signal.Signals(-exit_status).name
-        return AttemptFailed(FailureClass.INTERNAL, f"the training process crashed with {name}", last_lines)
-    return AttemptFailed(
-        FailureClass.INTERNAL, f"the training process ended with status {exit_status} without a word", last_lines
-    )

@@ -4,6 +4,8 @@ from modelyard.api.scheduler.v1 import device_pb2, job_pb2
 from modelyard.trainer.domain import Device, FailureClass, Progress
 
 KINDS = {"cpu": device_pb2.DEVICE_KIND_CPU, "gpu": device_pb2.DEVICE_KIND_GPU, "tpu": device_pb2.DEVICE_KIND_TPU}
+MAX_INT32 = (1 << 31) - 1
+"""A job may count as far as it likes."""
 KIND_NAMES = {number: name for name, number in KINDS.items()}
 
 
@@ -29,11 +31,13 @@ def to_progress(progress: Progress) -> job_pb2.Progress:
         stage=progress.stage,
         step=progress.step,
         total_steps=progress.total_steps,
-        epoch=progress.epoch,
-        epochs=progress.epochs,
+        epoch=min(progress.epoch, MAX_INT32),
+        epochs=min(progress.epochs, MAX_INT32),
         examples_per_second=progress.examples_per_second,
         metrics=progress.metrics,
         done_bytes=progress.done_bytes,
         total_bytes=progress.total_bytes,
         checkpoint_step=progress.checkpoint_step,
+        texts=progress.texts,
+        images=progress.images,
     )

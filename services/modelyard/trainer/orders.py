@@ -20,6 +20,7 @@ class Assignment:
 
     attempt: str
     template: str
+    """Either this or package_version."""
     parameters: dict[str, Any]
     dataset_version: str
     dataset_digest: str
@@ -27,6 +28,15 @@ class Assignment:
     devices: tuple[Device, ...]
     token: str
     """For the catalog; renewed now and then."""
+    entry: str = ""
+    package_version: str = ""
+    package_digest: str = ""
+    model_version: str = ""
+    model_digest: str = ""
+    source_version: str = ""
+    source_digest: str = ""
+    max_runtime_s: float = 0.0
+    """0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ MAX_BATCH = 1_000
 MAX_BATCH_CHARACTERS = 200_000
 """A report stays far below the 4 MiB of a message, whatever the script is that a line is written in."""
 MAX_LINE_CHARACTERS = 4_000
+MAX_TEXT_CHARACTERS = 1_000
+"""At most 4 KiB, whatever the script is that it is written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,14 @@ class Reporter:
             self._points.popleft()
         self._points.append(Point(time.time(), step, metric, value))
 
+    def text(self, name: str, text: str) -> None:
+        """Something to be read beside the progress; the newest of each name, the newest name last."""
+        text = text[:MAX_TEXT_CHARACTERS]
+        self.progress.texts.pop(name, None)
+        self.progress.texts[name] = text
+        self.line(f"{name}: {text}")
+        self.changed(urgent=True)
+
     def changed(self, *, urgent: bool = False) -> None:
         """`progress` has changed; `urgent`: somebody waits for it."""
         self._dirty = True
@@ -163,7 +173,8 @@ class Reporter:
         lines = self._take_lines()
         points = [self._points.popleft() for _ in range(min(len(self._points), MAX_BATCH))]
         self._dirty = False
-        progress = replace(self.progress, metrics=dict(self.progress.metrics))
+        shown = self.progress
+        progress = replace(shown, metrics=dict(shown.metrics), texts=dict(shown.texts), images=dict(shown.images))
         return Report(
             self._attempt, self._sequence, tuple(lines), tuple(points), progress, self.running, self.start_step
         )

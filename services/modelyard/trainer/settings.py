@@ -6,7 +6,22 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from modelyard.foundation.addresses import UnixAddress, parse_listen
-from modelyard.foundation.config import ChannelSettings, IdentitySettings, ListenSettings, ProcessSettings
+from modelyard.foundation.config import ChannelSettings, IdentitySettings, ListenSettings, ProcessSettings, Section
+
+
+class LimitSettings(Section):
+    """What one job may use. A job that goes beyond is ended, and says which of these it was."""
+
+    memory_bytes: int = Field(default=0, ge=0)
+    """0: `memory_share` of what this machine, or this container, has."""
+    memory_share: float = Field(default=0.8, gt=0, le=1)
+    pids: int = Field(default=4096, ge=16)
+    """Processes and threads; TensorFlow starts several of the latter a core."""
+    disk_bytes: int = Field(default=50 << 30, ge=1 << 20)
+    """Everything that it leaves in its folder, checkpoints that are not stored yet included."""
+    disk_files: int = Field(default=200_000, ge=100)
+    requirements_bytes: int = Field(default=10 << 30, ge=1 << 20)
+    """What a package's requirements.txt may install."""
 
 
 class TrainerSettings(ProcessSettings):
@@ -33,6 +48,8 @@ class TrainerSettings(ProcessSettings):
     """Time between checkpoints within an epoch; each epoch's end is one as well."""
     stop_grace_s: float = Field(default=60.0, gt=0)
     """How long a job may take to checkpoint when the worker is told to stop."""
+
+    limits: LimitSettings = LimitSettings()
 
     @field_validator("listen")
     @classmethod

@@ -1,11 +1,13 @@
 """What an attempt shall do, and where its inputs and outputs are."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelyard.foundation.sandbox.policy import Limits, Tier
+from modelyard.templates.specs import Kind
 from modelyard.trainer.child import PROGRAM
 from modelyard.trainer.domain import Device
 from modelyard.trainer.reporter import Reporter
@@ -19,20 +21,42 @@ class Work:
     dataset_version: str
     dataset_digest: str
     model: str
+    """The model that gets the new version; empty for an evaluation."""
     devices: tuple[Device, ...]
     cpu_threads: int
     checkpoint_every_s: float
     visible_gpus: str = ""
     """The worker's own CUDA_VISIBLE_DEVICES, by which it numbers its GPUs; empty: all of the machine's."""
+    kind: Kind = Kind.TRAINING
     code: Path = Path()
-    """The template's folder."""
+    """The shipped template's folder; a package's is known once it is here."""
     entry: str = ""
-    """What to run in it."""
+    """What to run in it; empty: what the package itself says."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Of a shipped template typed; a package's are typed once it is here."""
+    package_version: str = ""
+    package_digest: str = ""
+    model_version: str = ""
+    """What an evaluation judges."""
+    model_digest: str = ""
+    source_version: str = ""
+    """What an import makes a model of."""
+    source_digest: str = ""
+    limits: Limits = field(default_factory=Limits)
     problem: str = ""
     """Why this worker can't run it."""
     program: tuple[str, ...] = PROGRAM
     """What a job's process runs, before the path of job.json."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its code or what it loads was made by others: it runs in the strong sandbox, or not at all."""
+        return bool(self.package_version or self.source_version or self.model_version)
+
+    @property
+    def tier(self) -> Tier:
+        """The sandbox that it needs."""
+        return Tier.FOREIGN if self.foreign else Tier.SHIPPED
 
     @property
     def number(self) -> int:
@@ -58,6 +82,32 @@ class Resume:
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A Python distribution that was installed for a job; `license` is what its metadata say."""
+
+    name: str
+    version: str
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a package's requirements.txt asked for."""
+
+    folder: Path
+    distributions: tuple[Distribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    metrics: Mapping[str, float]
+    split: str
+    examples: int
+
+
 class Inputs(Protocol):
     """Where an attempt's inputs come from."""
 
@@ -67,15 +117,29 @@ class Inputs(Protocol):
     def dataset(self, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
         """A verified, indexed copy of the dataset that stays while the context is open."""
 
+    def files(self, version: str, digest: str, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
+        """A verified copy of a version's files that stays while the context is open."""
+
+    def installed(self, requirements: bytes, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Installed]:
+        """What a requirements.txt asks for, that stays while the context is open. Raises AttemptFailed."""
+
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         """Put a checkpoint's files into a new folder."""
 
 
 class Outputs(Protocol):
-    """Where an attempt's outputs go."""
+    """Where an attempt's outputs go. Every folder is a copy that the job can't reach."""
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         """Publish a checkpoint."""
 
-    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
+    async def store_output(self, name: str, folder: Path) -> None:
+        """Publish a tree beside the model; it replaces the one of this name. Raises AttemptFailed."""
+
+    async def register(
+        self, folder: Path, metrics: Mapping[str, float], installed: Sequence[Distribution], reporter: Reporter
+    ) -> str:
         """Check the exported model and make it a version of the job's model; answers the version's name."""
+
+    async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
+        """Store an evaluation's report and what it found; answers the evaluation's name."""

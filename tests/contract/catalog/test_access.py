@@ -11,6 +11,7 @@ from modelyard.api.catalog.v1 import (
     file_service_pb2,
     lineage_service_pb2,
     model_service_pb2,
+    package_service_pb2,
     project_service_pb2,
     token_service_pb2,
     upload_service_pb2,
@@ -25,6 +26,7 @@ PACKAGES = (
     file_service_pb2,
     lineage_service_pb2,
     model_service_pb2,
+    package_service_pb2,
     project_service_pb2,
     token_service_pb2,
     upload_service_pb2,
@@ -74,6 +76,17 @@ EXPECTED = {
         "DeleteModelVersion": "editor admin",
         "SetModelAlias": "editor admin",
         "DeleteModelAlias": "editor admin",
+        "RecordEvaluation": "attempt",
+        "ListEvaluations": "viewer editor admin service",
+    },
+    "PackageService": {
+        "GetPackage": "viewer editor admin service",
+        "ListPackages": "viewer editor admin service",
+        "DeletePackage": "editor admin",
+        "GetPackageVersion": "viewer editor admin service attempt",
+        "ListPackageVersions": "viewer editor admin service",
+        "DeletePackageVersion": "editor admin",
+        "GetPackageSpec": "viewer editor admin service attempt",
     },
     "UploadService": {
         "BeginUpload": "editor admin attempt",
@@ -92,6 +105,8 @@ EXPECTED = {
         "EndExecution": "service attempt",
         "QueryLineage": "viewer editor admin",
         "ListCheckpoints": "viewer editor admin service attempt",
+        "ListOutputs": "viewer editor admin service attempt",
+        "DeleteJobFiles": "service",
     },
 }
 """Written by hand, so that a change of the table shows up twice. Project roles; `*`-only rules name machines."""

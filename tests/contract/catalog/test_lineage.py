@@ -141,6 +141,35 @@ async def test_a_job_makes_one_model_version_however_often_it_commits(
     assert (got.creator, got.info) == (f"{JOB}/attempts/1", info)
 
 
+async def test_what_is_known_of_a_version_is_kept_whole_and_checked(
+    catalog: RunningCatalog, admin: Client, scheduler: Client, version: str
+) -> None:
+    await scheduler.execute(JOB, 0, version)
+    one = await catalog.attempt(JOB, 1)
+    await one.execute(JOB, 1)
+    info = model_pb2.ModelInfo(foreign=True, resident_bytes=1 << 30)
+    info.latency.FromMicroseconds(1234)
+    signature = info.signatures.add(name="serving_default")
+    signature.inputs.add(name="image", dtype="uint8", shape=[-1, 28, 28, 1])
+    signature.outputs.add(name="anything", dtype="string", unknown_rank=True)
+    info.requirements.add(name="numpy", version="2.1.0", license="BSD-3-Clause")
+    upload, objects = await one.begin(MODEL, SAVED)
+    await one.send(upload, objects)
+    wrong = model_pb2.ModelInfo()
+    wrong.CopyFrom(info)
+    wrong.signatures[0].outputs[0].dtype = "DT_STRING"
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await one.commit(upload.name, wrong)
+    failure = failure_of(caught.value)
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert list(failure.fields) == ["model_info.signatures[0].outputs[0].dtype"]
+    made = (await one.commit(upload.name, info)).version
+
+    got = await admin.models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=made))
+    assert got.info == info
+
+
 async def test_a_failed_gate_rejects_the_version(
     catalog: RunningCatalog, admin: Client, scheduler: Client, version: str
 ) -> None:

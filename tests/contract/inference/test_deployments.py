@@ -7,6 +7,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.inference.v1 import (
     deployment_pb2,
     deployment_service_pb2_grpc,
@@ -125,6 +126,20 @@ class TestDeployments:
             "deployment.model_version",
         )
         assert self.catalog.executions == {}
+        gate = model_pb2.Gate(kind="ops", state=model_pb2.Gate.STATE_FAILED, detail="ReadFile is not allowed")
+        self.catalog.versions[rejected].info.gates.append(gate)
+        await self.stub.CreateDeployment(create(V1))
+        with pytest.raises(grpc.aio.AioRpcError, match=r"rejected \(ops: ReadFile is not allowed\)"):
+            await self.stub.UpdateDeployment(update(rejected))
+
+    async def test_what_others_made_is_said_to_the_host_that_serves_it(self) -> None:
+        theirs = self.catalog.add(8, foreign=True)
+        await self.stub.CreateDeployment(create(theirs))
+        await self.becomes(State.STATE_SERVING, theirs)
+        assert [order.foreign for order in self.host.orders] == [True]
+        await self.stub.UpdateDeployment(update(V1))
+        await self.becomes(State.STATE_SERVING, V1)
+        assert {order.model_version: order.foreign for order in self.host.orders}[V1] is False
 
     @pytest.mark.parametrize(
         ("request_", "expected"),

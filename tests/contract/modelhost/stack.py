@@ -95,7 +95,13 @@ class Installation:
         return self.store.publish(version_name(number), tree)
 
     def order(
-        self, number: int = 1, *, digest: str = "", batching: bool = False, stopping: bool = False
+        self,
+        number: int = 1,
+        *,
+        digest: str = "",
+        batching: bool = False,
+        stopping: bool = False,
+        foreign: bool = False,
     ) -> host_sync_service_pb2.HostAssignment:
         return host_sync_service_pb2.HostAssignment(
             deployment=NAME,
@@ -104,9 +110,10 @@ class Installation:
             serving_name="digits",
             batching=batching,
             stopping=stopping,
+            foreign=foreign,
         )
 
-    async def start(self, *flags: str) -> Child:
+    async def start(self, *flags: str, environment: Mapping[str, str] | None = None) -> Child:
         token_file = self.folder / "token"
         token_file.write_text(self.token)
         command = [
@@ -119,7 +126,7 @@ class Installation:
             *("--leave_s", "0.5"),
             *flags,
         ]
-        self.host = await Child.start(command, on_line=lambda _, line: self.lines.append(line))
+        self.host = await Child.start(command, environment=environment, on_line=lambda _, line: self.lines.append(line))
         return self.host
 
     async def stop(self) -> Exit:

@@ -254,12 +254,32 @@ class TestHost:
         await eventually(lambda: any("cannot be reached" in line for line in self.i.lines))
         await predict(served.endpoint)
 
-    async def test_a_sandbox_is_put_before_the_command_line(self) -> None:
-        wrapper = self.i.folder / "sandbox"
-        wrapper.write_text('#!/bin/sh\ntouch "$TMPDIR/wrapped"\nexec "$@"\n')
-        wrapper.chmod(0o755)
-        await self.serve("--sandbox", f'["{wrapper}"]')
-        assert list(self.i.folder.glob("work/served/*/home/wrapped"))
+    async def test_what_others_made_runs_in_namespaces_of_its_own(self) -> None:
+        self.i.publish(golden_npz=golden())
+        self.i.inference.orders = [self.i.order(foreign=True)]
+        host = await self.i.start()
+        served = await self.i.inference.becomes(SERVING)
+        response = await predict(served.endpoint)
+        assert len(response.outputs["probabilities"].float_val) == 2
+        assert served.memory_bytes > 0
+        seen = self.i.started()
+        assert seen["pid"] < 10, "it numbers its processes by itself"
+        assert set(seen["environment"]) <= {"HOME", "TMPDIR", "PATH", "TF_CPP_MIN_LOG_LEVEL", "LC_CTYPE", "PWD"}
+        self.i.inference.orders = []
+        await eventually(lambda: not socket_of(served).exists())
+        assert host.running
+
+    async def test_what_others_made_is_not_served_where_it_cannot_be_kept_apart(self) -> None:
+        self.i.publish()
+        self.i.inference.orders = [self.i.order(foreign=True)]
+        old = self.i.folder / "bin" / "bwrap"
+        old.parent.mkdir()
+        old.write_text("#!/bin/sh\necho bubblewrap 0.3.0\n")
+        old.chmod(0o755)
+        await self.i.start(environment={"PATH": f"{old.parent}:/usr/bin:/bin"})
+        failed = await self.i.inference.becomes(FAILED)
+        assert "0.8 is needed: install bubblewrap" in failed.message
+        assert not list(self.i.folder.glob("work/served/*/home/started.json"))
 
     async def test_its_health_is_serving_once_it_has_joined(self) -> None:
         self.i.inference.refuse = grpc.StatusCode.UNAVAILABLE

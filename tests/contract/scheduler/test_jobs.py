@@ -239,6 +239,48 @@ async def test_a_users_failure_is_shown_with_its_class_and_its_traceback(schedul
     assert "division by zero" in failed.error.message
 
 
+async def test_a_failures_traceback_is_shown_whole_with_the_job_and_not_in_lists(scheduler: Scheduler) -> None:
+    job = await scheduler.submit()
+    traceback = "\n".join(f"frame {number}" for number in range(400)) + "\nthe end"
+    async with scheduler.worker() as worker:
+        assignment = await worker.take()
+        await worker.complete(
+            assignment.attempt,
+            job_pb2.Attempt.STATE_FAILED,
+            failure_class=job_pb2.Job.FAILURE_CLASS_SIGNAL,
+            message="SIGSEGV ended it",
+            detail=traceback,
+        )
+    info = error_details_pb2.ErrorInfo()
+    shown = await scheduler.job(job.name)
+    assert shown.error.details[0].Unpack(info)
+    assert info.metadata["detail"] == traceback
+    listed = (await scheduler.jobs.ListJobs(job_service_pb2.ListJobsRequest(parent=PROJECT))).jobs[0]
+    assert listed.error.details[0].Unpack(info)
+    assert (info.reason, dict(info.metadata)) == ("SIGNAL", {})
+    assert listed.error.message == shown.error.message
+
+
+async def test_texts_and_images_of_a_job_are_bounded_and_the_newest_is_shown(scheduler: Scheduler) -> None:
+    job = await scheduler.submit()
+    async with scheduler.worker() as worker:
+        attempt = (await worker.take()).attempt
+        many = {f"t{number:03}": "é" * 4096 for number in range(100)}
+        await worker.report(attempt, progress=job_pb2.Progress(texts=many))
+        paths = {"a": "images/a.png", "b": "../../etc/passwd", "c": "/etc/passwd", "d": "x\ny", "e": "images//e.png"}
+        await worker.report(attempt, progress=job_pb2.Progress(texts={"said": "a\0b"}, images=paths))
+        progress = (await scheduler.job(job.name)).progress
+        assert (dict(progress.texts), dict(progress.images)) == ({"said": "a\ufffdb"}, {"a": "images/a.png"})
+        await worker.report(attempt, progress=job_pb2.Progress(texts=many))
+        texts = (await scheduler.job(job.name)).progress.texts
+        assert sorted(texts) == sorted(many)[:64]
+        assert {len(text.encode()) for text in texts.values()} == {4096}
+        await worker.complete(attempt)
+    assert len((await scheduler.job(job.name)).progress.texts) == 64
+    listed = (await scheduler.jobs.ListJobs(job_service_pb2.ListJobsRequest(parent=PROJECT))).jobs[0]
+    assert not listed.progress.texts
+
+
 async def test_watching_sends_each_change_and_ends_with_the_job(scheduler: Scheduler) -> None:
     job = await scheduler.submit()
     states: list[int] = []

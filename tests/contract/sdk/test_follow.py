@@ -73,5 +73,8 @@ async def test_other_failures_end_it(jobs: Breaking, tmp_path: Path) -> None:
 
 
 async def test_where_nothing_has_answered_yet_nobody_waits(tmp_path: Path) -> None:
-    with Client(f"unix:{tmp_path}/nobody.sock", token="t") as client, pytest.raises(Unavailable):
+    server = f"unix:{tmp_path}/nobody.sock"
+    with Client(server, token="t") as client, pytest.raises(Unavailable, match=r"^nothing answers at") as refused:
         await asyncio.wait_for(asyncio.to_thread(list, client.jobs.watch("j")), 20)
+    assert refused.value.reason == "SERVER_UNREACHABLE"
+    assert server in refused.value.message

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,9 +13,15 @@ from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.errors import Kind, ModelyardError
 from modelyard.trainer.adapters.scheduler import Scheduler as Dialled
 from modelyard.trainer.domain import AttemptStopped, Device, Failed, FailureClass, Found, Progress, Stopped, Succeeded
-from modelyard.trainer.orders import Seen
+from modelyard.trainer.orders import Assignment, Seen
 from modelyard.trainer.reporter import LogLine, Point, Report, Unavailable
-from tests.support.scheduling import Scheduler, running_dataset_catalog, running_scheduler, scheduler_settings
+from tests.support.scheduling import (
+    MODEL_VERSION,
+    Scheduler,
+    running_dataset_catalog,
+    running_scheduler,
+    scheduler_settings,
+)
 from tests.support.servers import Issuers
 
 FOUND = Found((Device("cpu", 0), Device("gpu", 0, problem="no CUDA")), "2.21.0")
@@ -33,6 +40,14 @@ class Yard:
         token = served.issuers.token("worker", subject=f"workers/{token_of}")
         channel = await self._stack.enter_async_context(served.channel(token))
         return Dialled(channel, name, instance, "host", "0.1.0")
+
+    async def orders(self, worker: Dialled, **spec: Any) -> tuple[Assignment, ...]:
+        """What the worker is told to run once this job was submitted."""
+        await worker.sync(FOUND, [], draining=False, wait=False)
+        await self.scheduler.submit(**spec)
+        while not (orders := await worker.sync(FOUND, [], draining=False, wait=True)).assignments:
+            continue
+        return orders.assignments
 
     async def assigned(self, worker: Dialled) -> str:
         """An attempt that the worker has taken."""
@@ -69,15 +84,48 @@ async def test_an_assignment_arrives_with_all_that_the_attempt_needs(yard: Yard)
     assert orders.lease_s == 20
 
 
+async def test_a_packages_job_arrives_with_its_digest_and_where_its_code_begins(yard: Yard) -> None:
+    worker = await yard.dial()
+    version = yard.scheduler.catalog.add_package()
+    (assignment,) = await yard.orders(worker, template="", package_version=version, max_runtime={"seconds": 60})
+    assert (assignment.template, assignment.package_version, assignment.package_digest) == ("", version, "sha256:2")
+    assert assignment.entry == "train"
+    assert assignment.max_runtime_s == 60
+
+
+async def test_an_evaluation_arrives_with_its_model_and_ends_with_its_own_name(yard: Yard) -> None:
+    worker = await yard.dial()
+    (assignment,) = await yard.orders(worker, template="evaluate", model_version=MODEL_VERSION)
+    assert (assignment.model_version, assignment.model_digest) == (MODEL_VERSION, "sha256:3")
+    assert assignment.model == ""
+    job = assignment.attempt.rpartition("/attempts/")[0]
+    evaluation = f"{MODEL_VERSION}/evaluations/{job.rpartition('/')[2]}"
+    await worker.sync(FOUND, [Seen(assignment.attempt, False)], draining=False, wait=False)
+    await worker.complete(assignment.attempt, Succeeded(evaluation=evaluation))
+    ended = await yard.scheduler.job(job)
+    assert (ended.state, ended.evaluation) == (job_pb2.Job.STATE_SUCCEEDED, evaluation)
+
+
+async def test_an_import_arrives_with_its_files(yard: Yard) -> None:
+    worker = await yard.dial()
+    version = yard.scheduler.catalog.add_package()
+    (assignment,) = await yard.orders(worker, template="import-model", dataset_version="", source_version=version)
+    assert (assignment.source_version, assignment.source_digest) == (version, "sha256:2")
+    assert assignment.dataset_version == ""
+
+
 async def test_reports_and_outcomes_reach_the_job(yard: Yard) -> None:
     worker = await yard.dial()
     attempt = await yard.assigned(worker)
     lines, points = (LogLine(1e9, "hello"),), (Point(1e9, 7, "loss", float("nan")),)
-    await worker.report(Report(attempt, 1, lines, points, Progress(stage="training", step=7), True, 0))
+    progress = Progress(stage="training", step=7, texts={"note": "hello"}, images={"picture": "images/picture/7.png"})
+    await worker.report(Report(attempt, 1, lines, points, progress, True, 0))
     await worker.complete(attempt, Failed(FailureClass.DIVERGED, "the loss became nan", "x" * 1_000_000))
     job = await yard.scheduler.job(attempt.rpartition("/attempts/")[0])
     assert (job.state, job.failure_class) == (job_pb2.Job.STATE_FAILED, Class.FAILURE_CLASS_DIVERGED)
     assert job.progress.step == 7
+    assert dict(job.progress.texts) == {"note": "hello"}
+    assert dict(job.progress.images) == {"picture": "images/picture/7.png"}
 
 
 @pytest.mark.parametrize("kind", list(FailureClass))

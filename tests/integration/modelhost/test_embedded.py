@@ -1,9 +1,7 @@
 """A host with the model server that comes with modelyard: TensorFlow, a SavedModel and real answers."""
 
 import shutil
-import subprocess
 import tempfile
-import tomllib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from tests.support.saved_model import saved_model
 from tests.support.servers import Issuers
 
 pytestmark = pytest.mark.timeout(300)
-CONFIG = Path(__file__).parents[3] / "deploy" / "config" / "modelhost.toml"
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +47,12 @@ async def ask(served: Served, request: predict_pb2.PredictRequest) -> predict_pb
         return response
 
 
-@pytest.mark.parametrize("batching", [False, True])
-async def test_a_saved_model_is_served_and_gives_its_golden_answers(
-    installation: Installation, model: dict[str, bytes], short_folder: Path, batching: bool
+@pytest.mark.parametrize(("batching", "foreign"), [(False, True), (True, True), (True, False)])
+async def test_a_saved_model_is_served_in_each_sandbox_and_gives_its_golden_answers(
+    installation: Installation, model: dict[str, bytes], short_folder: Path, batching: bool, foreign: bool
 ) -> None:
     installation.store.publish(version_name(1), model)
-    installation.inference.orders = [installation.order(batching=batching)]
+    installation.inference.orders = [installation.order(batching=batching, foreign=foreign)]
     await installation.start("--model_server", "embedded")
     served = await installation.inference.becomes(Served.STATE_SERVING, timeout_s=200)
     assert served.memory_bytes > 100 << 20
@@ -77,23 +74,3 @@ async def test_what_is_no_model_fails_in_a_sentence(installation: Installation) 
     failed = await installation.inference.becomes(Served.STATE_FAILED, timeout_s=280)
     assert failed.message.startswith("the model server ended with status 3: ")
     assert "Traceback" not in failed.message
-
-
-async def test_the_example_sandbox_serves_too(installation: Installation, model: dict[str, bytes]) -> None:
-    if not _can_unshare():
-        pytest.skip("bubblewrap cannot make namespaces here")
-    text = CONFIG.read_text().replace("/run/modelyard/host", str(installation.folder / "run"))
-    sandbox = tomllib.loads(text.replace("/var/lib/modelyard/host", str(installation.folder / "work")))["sandbox"]
-    installation.store.publish(version_name(1), model)
-    installation.inference.orders = [installation.order()]
-    quoted = ", ".join(f'"{word}"' for word in sandbox)
-    await installation.start("--model_server", "embedded", "--sandbox", f"[{quoted}]")
-    await installation.inference.becomes(Served.STATE_SERVING, timeout_s=200)
-
-
-def _can_unshare() -> bool:
-    program = shutil.which("bwrap")
-    if program is None:
-        return False
-    command = [program, "--unshare-net", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0

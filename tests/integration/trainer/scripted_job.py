@@ -62,6 +62,17 @@ for word, *arguments in spec["parameters"]["script"]:
             until = time.monotonic() + arguments[0]
             while time.monotonic() < until:
                 os.write(1, block)
+        case "write":
+            Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
+            Path(arguments[0]).write_text(arguments[1])
+        case "link":
+            Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
+            Path(arguments[0]).symlink_to(arguments[1])
+        case "hang up":
+            worker.shutdown(socket.SHUT_RDWR)
+            worker.close()
+        case "read":
+            print(Path(arguments[0]).read_text(), flush=True)
         case "spawn":
             subprocess.Popen(["sleep", "1000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         case "deaf":

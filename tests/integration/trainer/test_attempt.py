@@ -7,12 +7,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelyard.templates.specs import Kind
 from modelyard.trainer import attempt as attempts
 from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import (
@@ -26,13 +27,16 @@ from modelyard.trainer.domain import (
     StopReason,
     Succeeded,
 )
+from modelyard.trainer.heard import MAX_METRICS
 from modelyard.trainer.reporter import Report, Reporter
-from modelyard.trainer.work import Resume, Work
+from modelyard.trainer.work import Distribution, Evaluation, Installed, Resume, Work
 from modelyard.trainer.workspace import Workspace, clear_leftovers
+from tests.integration.trainer.yard import files_of
 from tests.support.eventually import eventually
 
 NAME = "projects/p/jobs/j/attempts/2"
 VERSION = "projects/p/models/m/versions/1"
+EVALUATION = f"{VERSION}/evaluations/j"
 PROGRAM = (sys.executable, "-S", str(Path(__file__).with_name("scripted_job.py")))
 TRAINED = [["prepared"], ["checkpoint", 10], ["hear", "checkpointed"], ["export"]]
 
@@ -48,8 +52,12 @@ class Rig:
         self.slow_to_cancel_s = 0.0
         self.errors: dict[str, Exception] = {}
         self.stored: list[tuple[int, str]] = []
+        self.outputs: dict[str, list[str]] = {}
+        """The files of each, when it was stored last."""
+        self.evaluation: Evaluation | None = None
         self.reports: list[Report] = []
         self.reporter = Reporter(NAME, self)
+        self.folder = folder
         self.workspace = Workspace(folder, NAME)
         (folder / "dataset").mkdir(exist_ok=True)
         self._dataset = folder / "dataset"
@@ -84,7 +92,28 @@ class Rig:
         await self._stage("store")
         self.stored.append((step, (folder / "state").read_text()))
 
-    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
+    @contextlib.asynccontextmanager
+    async def files(self, version: str, digest: str, reporter: Reporter) -> AsyncIterator[Path]:
+        await self._stage(version.split("/")[2])
+        yield self.folder / version.split("/")[2]
+
+    def installed(self, requirements: bytes, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Installed]:
+        raise AssertionError(requirements)
+
+    async def store_output(self, name: str, folder: Path) -> None:
+        await self._stage(f"output {name}")
+        self.outputs[name] = files_of(folder)
+
+    async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
+        await self.store_output("report", report)
+        await self._stage("record")
+        self.evaluation = evaluation
+        return EVALUATION
+
+    async def register(
+        self, folder: Path, metrics: Mapping[str, float], installed: Sequence[Distribution], reporter: Reporter
+    ) -> str:
+        assert folder.is_relative_to(self.workspace.staged)
         assert (folder / "saved_model.pb").is_file()
         assert metrics == {"accuracy": 0.5}
         await self._stage("register")
@@ -113,6 +142,7 @@ class Rig:
         async with asyncio.timeout(20):
             outcome = await self.run.run()
         assert not self.workspace.folder.exists()
+        assert not self.workspace.staged.exists()
         assert processes_of(self.workspace) == []
         return outcome
 
@@ -331,7 +361,7 @@ async def test_the_process_gets_a_nearly_empty_environment(tmp_path: Path, monke
     rig = Rig(tmp_path, [["environment"], ["export"]])
     assert await rig.outcome() == Succeeded(VERSION)
     environment = json.loads(next(line for line in rig.lines if line.startswith("{")))
-    allowed = {"PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE"}
+    allowed = {"PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "CUDA_DEVICE_ORDER"}
     assert set(environment) <= allowed | {"PYTHONUNBUFFERED", "PYTHONHASHSEED", "TF_CPP_MIN_LOG_LEVEL"}
     assert environment["HOME"] == str(rig.workspace.scratch)
 
@@ -345,8 +375,86 @@ async def test_a_job_that_reports_metrics_without_end_is_heard_up_to_a_limit(tmp
     said = [["say", "metric", {"step": 1, "name": f"m{number}", "value": 1.0}] for number in range(300)]
     rig = Rig(tmp_path, [*said, ["export"]])
     assert await rig.outcome() == Succeeded(VERSION)
-    assert len(rig.reporter.progress.metrics) == attempts.MAX_METRICS
+    assert len(rig.reporter.progress.metrics) == MAX_METRICS
     assert sum("is left out" in line for line in rig.lines) == 1
+
+
+EVALUATED = ["say", "evaluated", {"metrics": {"accuracy": 0.5}, "split": "test", "examples": 10}]
+
+
+async def test_an_evaluation_leaves_a_report_and_what_it_found(tmp_path: Path) -> None:
+    script = [["prepared"], ["write", "outputs/report/report.html", "<html>"], EVALUATED]
+    rig = Rig(tmp_path, script, kind=Kind.EVALUATION)
+    assert await rig.outcome() == Succeeded(evaluation=EVALUATION)
+    assert rig.evaluation == Evaluation({"accuracy": 0.5}, "test", 10)
+    assert rig.outputs == {"report": ["report.html"]}
+    assert "register" not in rig.stages
+
+
+async def test_an_evaluation_that_found_nothing_has_failed(tmp_path: Path) -> None:
+    outcome = await Rig(tmp_path, [["export"]], kind=Kind.EVALUATION).outcome()
+    assert isinstance(outcome, Failed)
+    assert outcome.failure_class is FailureClass.INTERNAL
+
+
+RUN = ["write", "outputs/run/tensorboard/train/events.out.1", "points"]
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ([RUN, ["export"]], Succeeded),
+        ([RUN, ["say", "failed", {"failure_class": "DIVERGED", "message": "nan", "traceback": ""}]], Failed),
+        ([RUN, ["exit", 3]], Failed),
+        ([RUN, ["prepared"], ["stopped", 3]], Stopped),
+    ],
+)
+async def test_what_a_job_has_drawn_is_kept_however_it_ended(
+    tmp_path: Path, script: list[Any], outcome: type[Outcome]
+) -> None:
+    rig = Rig(tmp_path, script)
+    assert isinstance(await rig.outcome(), outcome)
+    assert rig.outputs == {"run": ["tensorboard/train/events.out.1"]}
+
+
+async def test_it_is_stored_with_a_checkpoint_as_well(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, [RUN, ["prepared"], ["checkpoint", 10], ["hear", "checkpointed"], ["deaf"]])
+    running = asyncio.create_task(rig.outcome())
+    await eventually(lambda: "run" in rig.outputs)
+    rig.run.stop(StopReason.CANCELLED, 0)
+    assert await running == Stopped()
+    assert rig.stages.count("output run") == 1
+
+
+@pytest.mark.parametrize("reason", [StopReason.CANCELLED, StopReason.STALE])
+async def test_nothing_is_kept_of_a_job_that_nobody_wants_any_more(tmp_path: Path, reason: StopReason) -> None:
+    rig = Rig(tmp_path, [RUN, ["prepared"], ["deaf"]])
+    running = asyncio.create_task(rig.outcome())
+    await eventually(lambda: rig.run.running)
+    rig.run.stop(reason, 0)
+    assert await running == Stopped()
+    assert rig.outputs == {}
+
+
+async def test_an_output_that_cannot_be_stored_costs_the_job_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, [RUN, ["export"]])
+    rig.errors["output run"] = AttemptFailed(FailureClass.STORAGE, "the store is down")
+    assert await rig.outcome() == Succeeded(VERSION)
+    assert "the output run could not be stored: the store is down" in rig.lines
+
+
+async def test_texts_are_shown_in_the_progress(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, [["say", "text", {"step": 1, "name": "note", "text": "hello"}], ["export"]])
+    assert await rig.outcome() == Succeeded(VERSION)
+    assert rig.reporter.progress.texts == {"note": "hello"}
+
+
+async def test_a_job_that_hangs_up_and_stays_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "SILENT_S", 0.3)
+    outcome = await Rig(tmp_path, [["prepared"], ["hang up"], ["deaf"]]).outcome()
+    assert isinstance(outcome, Failed)
+    assert outcome.failure_class is FailureClass.USER_CODE
+    assert "closed its line to the worker" in outcome.message
 
 
 async def test_a_flood_of_lines_does_not_keep_the_worker_from_its_work(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def test_a_job_ends_with_a_model_that_passed_every_gate(client: Client, worker: 
     assert job.state == State.STATE_SUCCEEDED, job
     version = client.models.version(job.model_version)
     assert version.state == model_pb2.ModelVersion.STATE_READY
-    assert {gate.kind for gate in version.info.gates} == {"load", "parity", "row_wise"}
+    assert {"integrity", "signature", "ops", "load", "parity", "row_wise"} <= {gate.kind for gate in version.info.gates}
+    assert not version.info.foreign
     assert all(gate.state == model_pb2.Gate.STATE_PASSED for gate in version.info.gates)
     assert version.info.row_wise
     assert version.info.frameworks["tensorflow"]

@@ -2,21 +2,21 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelyard.job.messages import FailureClass as JobFailure
 from modelyard.templates.specs import SHIPPED
 from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Device, Failed, FailureClass, Stopped, StopReason, Succeeded
 from modelyard.trainer.reporter import Report, Reporter
-from modelyard.trainer.work import Resume, Work
+from modelyard.trainer.work import Distribution, Evaluation, Installed, Resume, Work
 from modelyard.trainer.workspace import Workspace
 from tests.integration.job.child import prepare_idx, strokes
+from tests.integration.trainer.yard import files_of
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -46,6 +46,7 @@ class Yard:
         self.resume: Resume | None = None
         self.checkpoints: list[int] = []
         self.metrics: Mapping[str, float] = {}
+        self.outputs: dict[str, list[str]] = {}
 
     def attempt(self, number: int, code: Path, entry: str = "train:main", **parameters: Any) -> AttemptRun:
         work = Work(
@@ -79,7 +80,23 @@ class Yard:
         self.checkpoints.append(step)
         self.resume = Resume(str(kept), step)
 
-    async def register(self, folder: Path, metrics: Mapping[str, float], reporter: Reporter) -> str:
+    @asynccontextmanager
+    async def files(self, version: str, digest: str, reporter: Reporter) -> AsyncIterator[Path]:
+        assert not version
+        yield self.folder
+
+    def installed(self, requirements: bytes, reporter: Reporter) -> AbstractAsyncContextManager[Installed]:
+        raise AssertionError(requirements)
+
+    async def store_output(self, name: str, folder: Path) -> None:
+        self.outputs[name] = files_of(folder)
+
+    async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
+        raise AssertionError(evaluation)
+
+    async def register(
+        self, folder: Path, metrics: Mapping[str, float], installed: Sequence[Distribution], reporter: Reporter
+    ) -> str:
         self.metrics = metrics
         return "projects/p/models/m/versions/1"
 
@@ -103,10 +120,6 @@ def package(folder: Path, code: str) -> Path:
     (folder / "package").mkdir()
     (folder / "package" / "train.py").write_text(code)
     return folder / "package"
-
-
-def test_worker_and_job_have_the_same_words_for_failures() -> None:
-    assert {kind.value for kind in JobFailure} == {kind.value for kind in FailureClass}
 
 
 async def test_code_that_raises_is_told_with_its_own_traceback(yard: Yard, tmp_path: Path) -> None:

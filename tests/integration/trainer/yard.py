@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -30,14 +31,27 @@ class Yard:
 
     folder: Path
     address: str
+    scheduler: str
+    """For streams, which the address does not pass on."""
     issuers: Issuers
 
     def client(self) -> Client:
         return Client(self.address, token=self.issuers.token(ttl_s=3600))
 
+    def log(self, job: str) -> list[str]:
+        """What a job has printed."""
+        with Client(self.scheduler, token=self.issuers.token(ttl_s=3600)) as client:
+            return [entry.text for entry in client.jobs.logs(job)]
+
     @contextmanager
-    def worker(self, name: str) -> Iterator["WorkerProcess"]:
-        """`python -m modelyard.trainer`, ended with SIGKILL if it is still there."""
+    def worker(
+        self,
+        name: str,
+        program: Sequence[str] = ("-m", "modelyard.trainer"),
+        environment: Mapping[str, str] | None = None,
+        **changes: Any,
+    ) -> Iterator["WorkerProcess"]:
+        """`python -m modelyard.trainer`, ended with SIGKILL if it is still there; `changes` are settings of its own."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
         token = home / "token"
@@ -48,11 +62,13 @@ class Yard:
             "identity": {"trust_file": str(self.folder / "trust.json"), "token_file": str(token)},
             "listen": {"listen": f"unix:{home}/trainer.sock"},
             "work_folder": str(home / "work"),
+            **changes,
         }
         (home / "trainer.toml").write_text(tomli_w.dumps(settings))
         with (home / "log").open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "modelyard.trainer", "--config", str(home / "trainer.toml")],
+                [sys.executable, *program, "--config", str(home / "trainer.toml")],
+                env=os.environ | (environment or {}),
                 stdout=log,
                 stderr=log,
             )
@@ -87,6 +103,25 @@ class WorkerProcess:
                     found.append(int(entry.name))
         return found
 
+    def descendants(self) -> list[str]:
+        """Command lines of everything that it has started, and of what that has started."""
+        parents, names = {}, {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    after = (entry / "stat").read_text().rpartition(")")[2].split()
+                    names[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+                parents[int(entry.name)] = int(after[1])
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            parent = waiting.pop()
+            children = [pid for pid, of in parents.items() if of == parent]
+            found += [names[pid] for pid in children]
+            waiting += children
+        return found
+
     def attempts(self) -> list[str]:
         """Folders of attempts that it has not removed."""
         return sorted(path.name for path in (self.home / "work" / "attempts").glob("*"))
@@ -113,7 +148,12 @@ async def running_yard(folder: Path, s3: S3Settings, **attempts: float) -> Async
             "/modelyard.api.scheduler.": scheduler.server.address,
         }
         await stack.enter_async_context(one_address(address, targets))
-        yield Yard(folder, address, issuers)
+        yield Yard(folder, address, scheduler.server.address, issuers)
+
+
+def files_of(folder: Path) -> list[str]:
+    """Paths of the files in a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def wait_for(client: Client, job: str, condition: Callable[[job_pb2.Job], bool], timeout_s: float = 120) -> job_pb2.Job:

@@ -10,10 +10,17 @@ import pytest
 
 from modelyard.catalog.adapters.minter import KeyMinter
 from modelyard.catalog.domain import errors
-from modelyard.catalog.domain.artifacts import Gate, ModelInfo
 from modelyard.catalog.domain.errors import ExecutionEnded, HostNotAllowed, StaleAttempt
 from modelyard.catalog.domain.executions import Execution, ExecutionState, attempt_of, check_fence
-from modelyard.catalog.domain.names import ArtifactName, CheckpointName, parse_readable, parse_target, parse_version
+from modelyard.catalog.domain.model_info import Gate, ModelInfo
+from modelyard.catalog.domain.names import (
+    ArtifactName,
+    CheckpointName,
+    OutputName,
+    parse_readable,
+    parse_target,
+    parse_version,
+)
 from modelyard.catalog.domain.tokens import Token, administers
 from modelyard.catalog.origins import Origins
 from modelyard.foundation.errors import InvalidArgument, ModelyardError
@@ -22,14 +29,31 @@ from tests.support.servers import Issuers
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", ["projects/p/datasets/d", "projects/p/models/m", "projects/p/jobs/j/checkpoints/10"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "projects/p/datasets/d",
+        "projects/p/models/m",
+        "projects/p/packages/k",
+        "projects/p/jobs/j/checkpoints/10",
+        "projects/p/jobs/j/outputs/run",
+    ],
+)
 def test_a_target_reads_back_as_it_was_written(name: str) -> None:
     assert str(parse_target(name, "target")) == name
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "projects/p", "projects/p/datasets/d/versions/1", "projects/p/datasets/D", "projects/p/jobs/j/checkpoints/01"],
+    [
+        "",
+        "projects/p",
+        "projects/p/datasets/d/versions/1",
+        "projects/p/datasets/D",
+        "projects/p/jobs/j/checkpoints/01",
+        "projects/p/jobs/j/outputs/Run",
+        "projects/p/packages/k/x",
+    ],
 )
 def test_what_is_no_target_is_refused_with_its_field(name: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
@@ -41,6 +65,13 @@ def test_versions_are_numbers_aliases_or_latest() -> None:
     assert parse_version("projects/p/datasets/d/versions/7", "name").number == 7
     assert parse_version("projects/p/models/m/versions/latest", "name").number is None
     assert isinstance(parse_readable("projects/p/jobs/j/checkpoints/0", "name"), CheckpointName)
+    assert isinstance(parse_readable("projects/p/jobs/j/outputs/checkpoints", "name"), OutputName)
+    assert parse_version("projects/p/packages/models/versions/1", "name").artifact.collection == "packages"
+    assert parse_version("projects/models/datasets/d/versions/1", "name").artifact.collection == "datasets"
+    for wrong in ("projects/p/jobs/j/versions/1", "projects/p/models/m", "models", ""):
+        with pytest.raises(InvalidArgument) as caught:
+            parse_readable(wrong, "parent")
+        assert caught.value.field == "parent"
     for wrong in ("0", "-1", "01", "", "1/2", "A", "9" * 30):
         with pytest.raises(InvalidArgument):
             parse_version(f"projects/p/datasets/d/versions/{wrong}", "name")

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from modelyard.cli.__main__ import app
 from modelyard.cli.datasets import _pair
+from modelyard.cli.parameters import parameter as _parameter
 from modelyard.cli.predict import _line, _readable
 from modelyard.cli.tokens import _role
-from modelyard.cli.train import _devices, _parameter
+from modelyard.cli.train import _devices
 from modelyard.sdk.errors import InvalidArgument
 
 runner = CliRunner()
@@ -79,11 +80,34 @@ def test_an_answer_is_a_class_with_its_probability_or_json() -> None:
         ["train", "t", "--dataset", "d", "--set", "epochs"],
         ["up", "--port", "70000"],
         ["predict", "digits"],
+        ["train", "image-classification", "--dataset", "d", "--entry", "train:main"],
+        ["train", "image-classification", "--dataset", "d", "--local"],
+        ["evaluate", "m"],
+        ["models", "compare", "m@1", "--dataset", "d"],
         ["nonsense"],
     ],
 )
 def test_wrong_use_is_status_2(arguments: list[str]) -> None:
     assert runner.invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "./gone", "--dataset", "d"], "gone does not exist; give a folder or a .py file"),
+        (["train", "gone.py", "--dataset", "d"], "gone.py does not exist"),
+        (["models", "push", "m", "gone"], "gone does not exist; give a SavedModel's folder or a .keras file"),
+        (["models", "push", "m", "."], ". has no saved_model.pb"),
+        (["models", "push", "m", "model.h5"], "model.h5 is neither a .keras file nor a SavedModel's folder"),
+        (["evaluate", "m", "--dataset", "d", "--report", "gone/r.html"], "gone is not a folder"),
+        (["init", "."], ". exists and is not an empty folder; name another"),
+    ],
+)
+def test_files_that_will_not_do_are_named_before_anything_is_called(arguments: list[str], sentence: str) -> None:
+    Path("model.h5").write_bytes(b"x")
+    result = runner.invoke(app, arguments)
+    assert isinstance(result.exception, InvalidArgument)
+    assert sentence in result.exception.message
 
 
 def test_an_image_that_is_not_there_is_named_before_anything_is_called() -> None:
@@ -94,7 +118,18 @@ def test_an_image_that_is_not_there_is_named_before_anything_is_called() -> None
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["datasets"], ["jobs"], ["models"], ["deployments"], ["workers"], ["hosts"], ["projects"], ["token"]],
+    [
+        [],
+        ["datasets"],
+        ["jobs"],
+        ["packages"],
+        ["models"],
+        ["deployments"],
+        ["workers"],
+        ["hosts"],
+        ["projects"],
+        ["token"],
+    ],
 )
 def test_every_command_has_help_with_a_sentence_for_each_verb(command: list[str]) -> None:
     result = runner.invoke(app, [*command, "--help"])

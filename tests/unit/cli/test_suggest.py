@@ -7,8 +7,10 @@ from modelyard.sdk.errors import NotFound, PermissionDenied, Unavailable
 
 
 def refused(name: str, known: Iterable[str]) -> str:
+    short = name.partition("@")[0].rpartition("/")[2]
+    sentence = f"projects/default/datasets/{short} does not exist"
     with pytest.raises(NotFound) as error, suggesting("dataset", name, lambda: known):
-        raise NotFound("projects/default/datasets/… does not exist", reason="NOT_FOUND", facts={"a": "b"})
+        raise NotFound(sentence, reason="NOT_FOUND", facts={"a": "b"})
     assert (error.value.reason, error.value.facts) == ("NOT_FOUND", {"a": "b"})
     return error.value.message
 
@@ -32,8 +34,15 @@ def test_who_may_not_list_gets_the_servers_sentence() -> None:
     def names() -> list[str]:
         raise PermissionDenied("no")
 
-    with pytest.raises(NotFound, match="not there"), suggesting("job", "x", names):
-        raise NotFound("not there")
+    with pytest.raises(NotFound, match="jobs/x does not exist"), suggesting("job", "x", names):
+        raise NotFound("projects/default/jobs/x does not exist")
+
+
+def test_what_is_about_something_else_keeps_its_own_sentence() -> None:
+    sentence = "there is no template 'image-clasification'; did you mean 'image-classification'?"
+    with pytest.raises(NotFound) as error, suggesting("dataset", "minst", lambda: ["mnist"]):
+        raise NotFound(sentence, reason="TEMPLATE_UNKNOWN")
+    assert error.value.message == sentence
 
 
 def test_other_failures_pass() -> None:

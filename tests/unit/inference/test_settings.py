@@ -12,7 +12,7 @@ def test_the_example_settings_are_right() -> None:
     inference = InferenceSettings.load("inference", ["--config", str(CONFIG / "inference.toml")], {})
     assert inference.server.listen.endswith(":8473")
     host = ModelHostSettings.load("modelhost", ["--config", str(CONFIG / "modelhost.toml")], {})
-    assert host.sandbox[0] == "bwrap"
+    assert host.model_server == "auto"
 
 
 def test_a_setting_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

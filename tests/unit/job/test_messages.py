@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from modelyard.job.messages import (
     Checkpoint,
     Checkpointed,
+    Evaluated,
     Exported,
     Failed,
     FailureClass,
     Hello,
+    Image,
     JobSpec,
     Metric,
     Prepared,
@@ -18,6 +20,7 @@ from modelyard.job.messages import (
     ProtocolError,
     Stop,
     Stopped,
+    Text,
     decode_child,
     decode_worker,
     encode,
@@ -28,7 +31,10 @@ CHILD = [
     Prepared(1875, 18750, 32),
     Progress(3, 18750, 1, 10, 4211.5, {"loss": 0.5}),
     Metric(3, "val_loss", 0.25),
+    Text(3, "note", "two\nlines"),
+    Image(3, "filters", "images/filters/3.png"),
     Checkpoint(3, "checkpoints/3"),
+    Evaluated({"accuracy": 0.5}, "test", 100),
     Exported("model", {"accuracy": 1.0}),
     Stopped(3),
     Failed(FailureClass.DIVERGED, "the loss became nan", "train.py:3"),
@@ -95,6 +101,8 @@ def test_a_job_survives_its_file() -> None:
         devices=("gpu:0", "gpu:1"),
         resume="resume",
         resume_step=10,
+        kind="evaluation",
+        site_packages=("/cache/requirements/1",),
     )
     assert JobSpec.from_json(spec.to_json()) == spec
 

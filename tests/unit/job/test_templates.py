@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.templates.parameters import ParameterInvalid, TemplateInvalid
 from modelyard.templates.specs import (
     DatasetNotForTemplate,
-    ParameterInvalid,
-    TemplateInvalid,
+    Kind,
     TemplateUnknown,
     get_template,
     list_templates,
+    parse_template,
     read_template,
 )
 
@@ -72,7 +73,7 @@ def test_a_dataset_of_another_kind_does_not_fit() -> None:
     template = get_template("image-classification")
     template.check_dataset("image", "idx", ["train", "test"])
     for modality, layout, splits, words in [
-        ("text", "idx", ["train"], "is of texts; the template reads images"),
+        ("text", "idx", ["train"], "is of texts; image-classification reads images"),
         ("image", "video_files", ["train"], "has layout 'video_files'"),
         ("image", "idx", ["test"], "has no split 'train'"),
     ]:
@@ -116,6 +117,101 @@ def test_a_template_that_is_wrong_says_where(tmp_path: Path, parameter: str, wor
     (tmp_path / "template.toml").write_text(TOML.format(parameter=parameter))
     with pytest.raises(TemplateInvalid) as caught:
         read_template(tmp_path)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "left_out", "words"),
+    [
+        ("training", "metric", "lacks 'metric'"),
+        ("training", "dataset", "lacks 'dataset'"),
+        ("evaluation", "dataset", "lacks 'dataset'"),
+        ("import", "entry", "lacks 'entry'"),
+        ("import", "dataset", ""),
+        ("evaluation", "metric", ""),
+    ],
+)
+def test_a_shipped_template_says_what_its_kind_needs(tmp_path: Path, kind: str, left_out: str, words: str) -> None:
+    lines = [f'kind = "{kind}"', *TOML.format(parameter='type = "int"\ndefault = 0').splitlines()]
+    (tmp_path / "template.toml").write_text("\n".join(line for line in lines if not line.startswith(left_out)))
+    if words:
+        with pytest.raises(TemplateInvalid, match=words):
+            read_template(tmp_path)
+    else:
+        template = read_template(tmp_path)
+        assert template.kind == kind
+        assert template.dataset_required is (kind != "import")
+
+
+def test_a_package_may_leave_out_everything() -> None:
+    template = parse_template("", "mine")
+    assert (template.kind, template.entry, template.parameters, template.layouts) == (Kind.TRAINING, "", (), ())
+    template.check_dataset("audio", "files", [])
+    with pytest.raises(ParameterInvalid, match="mine has no parameter 'lr'; it has none"):
+        template.complete({"lr": 1})
+
+
+def test_a_packages_parameters_have_types_defaults_and_limits() -> None:
+    text = """
+        [parameters.lr]
+        type = "float"
+        default = 1
+        [parameters.kind]
+        type = "string"
+        default = "a"
+        choices = ["a", "b"]
+    """
+    completed = parse_template(text, "mine").complete({"kind": "b"})
+    assert completed == {"lr": 1.0, "kind": "b"}
+    assert isinstance(completed["lr"], float)
+
+
+PARAMETER = "[parameters.x]\ntype = 'int'\ndefault = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("kinds = 1", "kinds", "the unknown key 'kinds'; did you mean 'kind'?"),
+        ("[dataset]\nsplit = []", "dataset.split", "the unknown key 'dataset.split'; did you mean 'splits'?"),
+        ("[metric]\nnam = 'x'", "metric.nam", "did you mean 'name'?"),
+        (PARAMETER + "help = 1", "parameters.x.help", "must be text"),
+        (PARAMETER + "step = 1", "parameters.x.step", "has the unknown key 'step'"),
+        (PARAMETER + "min = 2\nmax = 1", "parameters.x.min", "is above"),
+        (PARAMETER + "min = 'a'", "parameters.x.min", "must be a number"),
+        (PARAMETER + "min = nan", "parameters.x.min", "must be a number"),
+        (PARAMETER + "min = true", "parameters.x.min", "must be a number"),
+        (PARAMETER + "choices = 3", "parameters.x.choices", "must be a list"),
+        (PARAMETER + "choices = [1, 'many']", "parameters.x.choices", "a choice is not allowed"),
+        (PARAMETER + "choices = [2]", "parameters.x.default", "must be one of 2"),
+        ("[parameters.x]\ntype = ['int']\ndefault = 1", "parameters.x.type", "of the unknown type"),
+        ("[parameters.x]\ndefault = 1", "parameters.x.type", "lacks 'type'"),
+        ("[parameters.x]\ntype = 'int'\ndefault = 9007199254740993", "parameters.x.default", "at most 2^53"),
+        ("[parameters]\nx = 1", "parameters.x", "must be a table"),
+        ("[parameters.'a b']\ntype = 'int'\ndefault = 1", "parameters", "a name is 1 to 64 letters"),
+        ("parameters = 1", "parameters", "must be a table"),
+        ("dataset = []", "dataset", "must be a table"),
+        ("kind = 'batch'", "kind", "must be one of training, evaluation, import"),
+        ("kind = ['import']", "kind", "must be one of"),
+        ("kind = 'evaluation'", "kind", "a package of one's own is of kind 'training'"),
+        ("entry = 3", "entry", "must be text"),
+        ("[dataset]\nlayouts = 'idx'", "dataset.layouts", "must be a list of texts"),
+        ("[dataset]\nsplits = [1]", "dataset.splits", "must be a list of texts"),
+        ("[dataset]\nrequired = false", "dataset.required", "is for kind 'import'"),
+        ("[dataset]\nrequired = 0", "dataset.required", "must be true or false"),
+        ("[metric]\ngoal = 'up'", "metric.goal", "must be one of maximize, minimize"),
+        ("".join(f"[parameters.x{n}]\ntype='int'\ndefault=1\n" for n in range(257)), "parameters", "257 parameters"),
+        ("#" * 65_537, "", "more than 65536 bytes"),
+        ("x = " + "[" * 30_000, "", "is not TOML"),
+        ("x = " + "9" * 5000, "", "is not TOML"),
+        ("\0", "", "is not TOML"),
+    ],
+)
+def test_a_packages_template_that_is_wrong_names_the_key(text: str, field: str, words: str) -> None:
+    with pytest.raises(TemplateInvalid) as caught:
+        parse_template(text, "mine")
+    assert caught.value.field == field
+    assert caught.value.message.startswith("mine: ")
     assert words in caught.value.message
 
 

@@ -9,7 +9,7 @@ from modelyard.foundation.objectstore import embedded
 from modelyard.local import store
 from modelyard.local.errors import StoreChanged
 from modelyard.local.folder import DataFolder
-from modelyard.local.store import choose_store
+from modelyard.local.store import choose_store, minio_version
 
 ENDPOINT = "http://127.0.0.1:9000"
 
@@ -99,3 +99,18 @@ def test_the_embedded_one_listens_on_this_machine_only(folder: DataFolder) -> No
     assert chosen.process is not None
     assert "-ip.bind=127.0.0.1" in chosen.process.argv
     assert len(embedded.prepare(folder.part("store")).ports.all) == 2 * len(embedded.SERVERS)
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (
+            "minio version RELEASE.2025-10-15T17-29-55Z (commit-id=9e49d5)\nRuntime: go1.24",
+            "RELEASE.2025-10-15T17-29-55Z",
+        ),
+        ("minio version DEVELOPMENT.GOGET (commit-id=DEVELOPMENT.GOGET)", "built from source"),
+        ("", "of unknown version"),
+    ],
+)
+def test_a_minio_without_a_version_is_one_built_from_source(said: str, version: str) -> None:
+    assert minio_version(said) == version

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.local.errors import NotRunning, PortTaken
+from modelyard.local.errors import NotRunning, PortTaken, ProcessDidNotStart
 from modelyard.local.folder import DataFolder
 from modelyard.local.status import read_status
-from modelyard.local.up import Listener, Wanted, check_port, run, stop
+from modelyard.local.up import Listener, Wanted, _why, check_port, run, stop
 
 
 @pytest.fixture
@@ -40,3 +40,18 @@ def test_the_status_of_nothing_is_that_nothing_runs(tmp_path: Path) -> None:
     status = read_status(tmp_path / "data")
     assert not status.running
     assert status.to_json()["folder"] == f"{tmp_path}/data"
+
+
+def test_what_kept_it_from_starting_in_the_background_is_said_once() -> None:
+    error = _why("object store: x\nerror: 127.0.0.1:8470 can't be used; choose another [PORT_TAKEN]\n", 5)
+    assert (type(error), error.reason) == (PortTaken, "PORT_TAKEN")
+    assert error.message == "127.0.0.1:8470 can't be used; choose another"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [("Killed\n", "Killed"), ("", "`up` ended with status 9"), ("error: odd [1, 2]\n", "odd [1, 2]")],
+)
+def test_without_a_reason_it_is_what_was_said(said: str, message: str) -> None:
+    error = _why(said, 9)
+    assert (type(error), error.message) == (ProcessDidNotStart, message)

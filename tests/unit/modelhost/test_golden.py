@@ -1,4 +1,5 @@
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from modelyard.api.serving.v1 import predict_pb2, tensor_pb2
+from modelyard.modelhost.domain import CannotServe
 from modelyard.modelhost.golden import ROWS, Example, examples
 from modelyard.sdk.tensors import encode, values
 
@@ -17,6 +19,17 @@ def written(folder: Path, **arrays: Any) -> Path:
     return folder
 
 
+def archive(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        members.writestr("s/inputs/x.npy", content)
+    return file.getvalue()
+
+
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
 def test_examples_are_read_without_numpy(tmp_path: Path) -> None:
     image = np.arange(8 * 4, dtype=np.uint8).reshape(8, 2, 2, 1)
     found = examples(
@@ -25,8 +38,10 @@ def test_examples_are_read_without_numpy(tmp_path: Path) -> None:
             serving_default__inputs__image=image,
             serving_default__outputs__p=np.ones((8, 3), np.float32),
             encoded__inputs__image_bytes=np.array([b"\x89PNG\0", b"longer one"] * 4),
+            encoded__outputs__label=np.array([b"cat"] * 8),
             labels=np.zeros(8),
-        )
+        ),
+        row_wise=True,
     )
     by_name = {example.signature: example for example in found}
     assert set(by_name) == {"serving_default", "encoded"}
@@ -36,19 +51,53 @@ def test_examples_are_read_without_numpy(tmp_path: Path) -> None:
     assert list(by_name["encoded"].inputs["image_bytes"].string_val) == [b"\x89PNG", b"longer one"] * 2
 
 
-@pytest.mark.parametrize("data", [b"", b"not a zip", b"PK\x03\x04"])
-def test_what_is_no_archive_has_no_examples(tmp_path: Path, data: bytes) -> None:
+def test_all_rows_are_asked_where_they_may_depend_on_each_other(tmp_path: Path) -> None:
+    (example,) = examples(
+        written(tmp_path, s__inputs__x=np.ones((9, 2), np.float32), s__outputs__y=np.float32(3.0), s__outputs__z=[True])
+    )
+    assert [dim.size for dim in example.inputs["x"].tensor_shape.dim] == [9, 2]
+    assert values(example.outputs["y"]) == [3.0]
+    assert not example.outputs["y"].tensor_shape.dim
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not a zip",
+        b"PK\x03\x04",
+        archive(b"\x93NUMPY\x01\x00v\x00" + b"(" * 118),
+        archive(b"\x93NUMPY\x01\x00"),
+        archive(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}")),
+        archive(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}")),
+        archive(npy("{'shape': (1,)}")),
+    ],
+)
+def test_a_damaged_file_is_said(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "golden.npz").write_bytes(data)
-    assert examples(tmp_path) == []
+    with pytest.raises(CannotServe, match=r"golden answers, golden\.npz, can't be read"):
+        examples(tmp_path)
 
 
-def test_arrays_that_cannot_be_read_are_left_out_with_the_rest(tmp_path: Path) -> None:
-    assert examples(written(tmp_path, s__inputs__x=np.ones((2, 2), np.complex64))) == []
+def test_a_file_that_unpacks_to_much_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "golden.npz").open("wb") as file:
+        np.savez_compressed(file, **{"s/inputs/x": np.zeros(65 << 20, np.uint8)})  # type: ignore[arg-type]
+    with pytest.raises(CannotServe, match="larger than 64 MiB"):
+        examples(tmp_path)
+
+
+def test_types_that_are_not_read_here_are_left_out(tmp_path: Path) -> None:
+    one = np.ones((2, 2), np.float32)
+    assert examples(written(tmp_path, s__inputs__x=one.astype(np.complex64), s__outputs__y=one)) == []
+    (example,) = examples(
+        written(tmp_path, s__inputs__x=one, s__outputs__y=one, s__outputs__c=one.astype(np.complex64))
+    )
+    assert set(example.outputs) == {"y"}
     assert examples(tmp_path / "nowhere") == []
 
 
 def test_the_description_names_the_file(tmp_path: Path) -> None:
-    written(tmp_path, s__inputs__x=np.ones((2, 2), np.float32))
+    written(tmp_path, s__inputs__x=np.ones((2, 2), np.float32), s__outputs__y=np.ones(2, np.float32))
     (tmp_path / "golden.npz").rename(tmp_path / "other.npz")
     assert examples(tmp_path) == []
     (tmp_path / "modelyard.model.json").write_text('{"golden": "other.npz"}')

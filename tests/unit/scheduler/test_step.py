@@ -66,10 +66,51 @@ def test_a_lost_worker_costs_ten_twenty_and_then_the_job(world: World) -> None:
     assert "tried 3 times" in ended.failure.message
 
 
-def test_a_users_own_failure_is_not_tried_again(world: World) -> None:
+def test_a_job_that_gets_further_each_time_is_not_given_up(world: World) -> None:
     world.sync()
     job = world.submit()
-    world.complete(world.run(job), FailureClass.USER_CODE)
+    for step in range(10, 80, 10):
+        attempt = world.run(job)
+        world.checkpoint(attempt, step)
+        world.complete(attempt, FailureClass.STORAGE)
+        assert world.job(job).losses == 1
+        world.wait(10)
+        world.sync()
+
+
+def test_a_job_that_only_comes_back_to_its_checkpoint_is_given_up(world: World) -> None:
+    world.sync()
+    job = world.submit()
+    for wait in (10, 20, 0):
+        attempt = world.run(job)
+        world.checkpoint(attempt, 500)
+        world.checkpoint(attempt, 400)
+        world.complete(attempt, FailureClass.STORAGE)
+        world.wait(wait)
+        world.sync()
+    ended = world.job(job)
+    assert (ended.state, ended.attempt_number) == (JobState.FAILED, 3)
+    assert ended.failure is not None
+    assert ended.failure.message == "tried 3 times since the checkpoint of step 500; the last time: it broke"
+
+
+def test_what_an_attempt_that_is_over_says_of_checkpoints_is_refused(world: World) -> None:
+    world.sync()
+    job = world.submit()
+    attempt = world.run(job)
+    world.complete(attempt)
+    with pytest.raises(StaleAttempt):
+        world.checkpoint(attempt, 1)
+
+
+OURS = (FailureClass.STORAGE, FailureClass.INTERNAL, FailureClass.WORKER_LOST)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FailureClass if kind not in OURS])
+def test_a_failure_that_is_not_ours_is_not_tried_again(world: World, kind: FailureClass) -> None:
+    world.sync()
+    job = world.submit()
+    world.complete(world.run(job), kind)
     assert world.state_of(job) is JobState.FAILED
     assert world.job(job).attempt_number == 1
 

@@ -13,6 +13,7 @@ from modelyard.scheduler.domain.errors import StaleAttempt, WorkerReplaced
 from modelyard.scheduler.domain.events import (
     AttemptCompleted,
     AttemptMoved,
+    CheckpointStored,
     Event,
     JobCancelled,
     JobSubmitted,
@@ -31,7 +32,14 @@ from tests.unit.scheduler.world import CPU, START, gpus, job_name
 
 WORKERS = {"workers/a": CPU, "workers/b": CPU + gpus(2), "workers/c": gpus(4)}
 ASKS = [Ask(), Ask(DeviceKind.CPU, 1), Ask(DeviceKind.GPU, 1), Ask(DeviceKind.GPU, 2), Ask(DeviceKind.GPU, 9)]
-OUTCOMES = [None, AttemptState.STOPPED, FailureClass.USER_CODE, FailureClass.STORAGE, FailureClass.INTERNAL]
+OUTCOMES = [
+    None,
+    AttemptState.STOPPED,
+    FailureClass.USER_CODE,
+    FailureClass.PIDS,
+    FailureClass.STORAGE,
+    FailureClass.INTERNAL,
+]
 
 
 class Scheduling(RuleBasedStateMachine):
@@ -160,6 +168,18 @@ class Scheduling(RuleBasedStateMachine):
             name = data.draw(st.sampled_from(sorted(self.every_attempt)))
             stale = self.state.find_attempt(name) is None
             self._unless_stale(stale, AttemptMoved(now=self.now, attempt=name, state=AttemptState.RUNNING))
+
+    @rule(data=st.data(), step=st.integers(0, 5))
+    def store_checkpoint(self, data: st.DataObject, step: int) -> None:
+        if self.every_attempt:
+            name = data.draw(st.sampled_from(sorted(self.every_attempt)))
+            stale = self.state.find_attempt(name) is None
+            before = self.state.jobs.get(name.rsplit("/attempts/", 1)[0])
+            self._unless_stale(stale, CheckpointStored(now=self.now, attempt=name, step=step))
+            if before is not None and not stale:
+                after = self.state.jobs[before.name]
+                assert after.checkpoint_step == max(before.checkpoint_step, step)
+                assert after.losses == (0 if step > before.checkpoint_step else before.losses)
 
     @rule(seconds=st.sampled_from([0.5, 5, 15, 25, 60]))
     def time_passes(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from modelyard.scheduler.domain.devices import ANY, Ask, Device, DeviceKind
 from modelyard.scheduler.domain.events import (
     AttemptCompleted,
     AttemptMoved,
+    CheckpointStored,
     Event,
     JobCancelled,
     JobSubmitted,
@@ -103,6 +104,9 @@ class World:
         attempt = self.attempt(job)
         self.happen(AttemptMoved(now=self.now, attempt=attempt, state=AttemptState.RUNNING))
         return attempt
+
+    def checkpoint(self, attempt: str, step: int) -> None:
+        self.happen(CheckpointStored(now=self.now, attempt=attempt, step=step))
 
     def complete(self, attempt: str, failure: FailureClass | None = None) -> None:
         outcome = AttemptState.SUCCEEDED if failure is None else AttemptState.FAILED

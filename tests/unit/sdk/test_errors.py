@@ -75,5 +75,33 @@ def test_else_by_its_code_and_text() -> None:
     assert from_rpc_error(Failed(grpc.StatusCode.INTERNAL, "")).message == "the call failed with INTERNAL"
 
 
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        (
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote "
+            "host: Connection refused",
+            "nothing answers at here:1",
+        ),
+        (
+            "failed to connect to all addresses; last error: INTERNAL: ipv4:127.0.0.1:1: Failed parsing HTTP/2 "
+            "(Expected SETTINGS frame)",
+            "what answers at here:1 is not modelyard; check the address",
+        ),
+        (
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Tls handshake failed",
+            "no secure connection to here:1: its certificate is not trusted here, or it does not speak TLS",
+        ),
+        (
+            "errors resolving here:1: [field:hostname lookup error:address lookup failed]",
+            "the name in here:1 is not known; check the address",
+        ),
+    ],
+)
+def test_a_server_that_was_not_reached_is_told_in_a_sentence(details: str, said: str) -> None:
+    error = from_rpc_error(Failed(grpc.StatusCode.UNAVAILABLE, details), "here:1")
+    assert (error.message, error.reason, error.facts) == (said, "SERVER_UNREACHABLE", {"detail": details})
+
+
 def test_a_code_that_is_none_is_the_general_error() -> None:
     assert type(from_status(status_pb2.Status(code=77, message="odd"))) is errors.ModelyardError

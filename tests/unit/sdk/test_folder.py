@@ -27,6 +27,30 @@ def test_a_link_is_an_error_and_not_a_surprise(tmp_path: Path, target: str) -> N
     assert refused.value.reason == "NOT_A_REGULAR_FILE"
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "../beside", "/", "../folder-too"])
+def test_a_link_that_leaves_the_folder_says_where_it_goes(tmp_path: Path, target: str) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (tmp_path / "folder-too").mkdir()
+    (folder / "link").symlink_to(target)
+    with pytest.raises(
+        InvalidArgument, match=r"link is a link to /.*, outside of .*/folder; .* remove the link"
+    ) as refused:
+        scan(folder)
+    assert refused.value.reason == "LINK_LEAVES_FOLDER"
+
+
+def test_what_is_skipped_is_named_and_not_looked_into(tmp_path: Path) -> None:
+    for path in ("keep/a", "keep/b.tmp", "skip/deep/c", ".git/config"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(path)
+    (tmp_path / "skip" / "link").symlink_to("/etc")
+    skipped: list[str] = []
+    found = scan(tmp_path, skip=lambda entry: entry.name in ("skip", "b.tmp"), skipped=skipped)
+    assert set(found) == {"keep/a"}
+    assert skipped == ["keep/b.tmp", "skip/"]
+
+
 def test_a_link_to_a_folder_and_a_pipe_are_errors_too(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "loop").symlink_to(tmp_path)

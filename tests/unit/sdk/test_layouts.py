@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from modelyard.job import description
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source, scan
 from modelyard.sdk.layouts import DESCRIPTION_FILE, LayoutUnknown, arrange, hash_split
@@ -154,3 +157,18 @@ def test_idx_files_that_do_not_fit_are_refused(changes: dict[str, bytes | None],
     with pytest.raises(InvalidArgument) as refused:
         described_files({path: content for path, content in files.items() if content is not None})
     assert refused.value.reason == reason
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_who_pushes_and_who_trains_hold_out_the_same_images(path: str) -> None:
+    assert hash_split(path) == description.hash_split(path)
+
+
+def test_which_images_are_held_out_never_changes() -> None:
+    names = [f"{label}/{number:05}.png" for label in ("cat", "dog") for number in range(20)]
+    held_out = [name for name in names if hash_split(name) == "test"]
+    assert (
+        held_out
+        == ["cat/00001.png", "cat/00010.png", "dog/00009.png", "dog/00012.png", "dog/00013.png", "dog/00015.png"]
+        == [name for name in names if description.hash_split(name) == "test"]
+    )

@@ -1,6 +1,6 @@
 import pytest
 
-from modelyard.sdk.names import in_project, short, version_in_project
+from modelyard.sdk.names import id_for, in_project, short, version_in_project
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,20 @@ def test_a_full_name_stays_and_a_short_one_gets_its_project() -> None:
 )
 def test_names_are_shown_short(name: str, said: str) -> None:
     assert short(name) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        ("./mypackage", "mypackage"),
+        ("code/My Package/", "my-package"),
+        ("train.py", "train"),
+        ("2nd_try.py", "nd-try"),
+        ("__", "package"),
+        ("日本", "package"),
+        ("x" * 80, "x" * 63),
+        ("a" * 62 + "--b", "a" * 62),
+    ],
+)
+def test_a_file_or_folder_has_a_name_that_can_be_an_id(path: str, id_: str) -> None:
+    assert id_for(path) == id_

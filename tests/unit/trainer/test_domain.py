@@ -1,26 +1,10 @@
-"""Why a training process that said nothing is gone."""
+"""What an attempt is and how it can end."""
 
 import errno
 
 import pytest
 
-from modelyard.trainer.domain import Device, FailureClass, StopReason, died, disk_failed
-
-
-@pytest.mark.parametrize(
-    ("status", "failure_class", "words"),
-    [
-        (-9, FailureClass.HOST_OOM, "runs out of memory"),
-        (-11, FailureClass.INTERNAL, "SIGSEGV"),
-        (3, FailureClass.INTERNAL, "status 3"),
-        (0, FailureClass.INTERNAL, "without a word"),
-    ],
-)
-def test_a_silent_end_is_classified_by_its_status(status: int, failure_class: FailureClass, words: str) -> None:
-    failed = died(status, "last line")
-    assert failed.failure_class is failure_class
-    assert words in failed.message
-    assert failed.detail == "last line"
+from modelyard.trainer.domain import Device, FailureClass, StopReason, disk_failed
 
 
 @pytest.mark.parametrize(

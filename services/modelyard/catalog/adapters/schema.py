@@ -146,6 +146,37 @@ checkpoints = Table(
     Column("create_time", UtcTime, nullable=False),
 )
 
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("project_uid", String(32), primary_key=True),
+    Column("job", Text, primary_key=True),
+    Column("id", String(63), primary_key=True),
+    Column("tree_uid", String(32), ForeignKey("trees.uid"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("create_time", UtcTime, nullable=False),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    # Counts up: the order in which they were recorded.
+    Column("sequence", row_id(), primary_key=True, autoincrement=True),
+    Column("version_uid", String(32), ForeignKey("versions.uid"), nullable=False),
+    Column("job", Text, nullable=False),
+    # What it was judged on, which may be gone.
+    Column("dataset", Text, nullable=False),
+    Column("dataset_uid", String(32), nullable=False),
+    Column("dataset_digest", String(80), nullable=False),
+    Column("split", String(63), nullable=False),
+    Column("example_count", BigInteger, nullable=False),
+    Column("metrics", json_type(), nullable=False),
+    Column("report", Text, nullable=False),
+    Column("creator", Text, nullable=False),
+    Column("create_time", UtcTime, nullable=False),
+    UniqueConstraint("version_uid", "job"),
+)
+
 executions = Table(
     "executions",
     metadata,

@@ -1,13 +1,15 @@
-"""Datasets, models and their versions in SQL."""
+"""Datasets, models, packages and their versions in SQL."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
+from modelyard.catalog.adapters.model_info_json import info_of, info_to_json
 from modelyard.catalog.adapters.schema import (
     aliases,
     artifacts,
+    evaluations,
     execution_versions,
     executions,
     projects,
@@ -15,7 +17,7 @@ from modelyard.catalog.adapters.schema import (
     versions,
 )
 from modelyard.catalog.adapters.sql_trees import tree_of
-from modelyard.catalog.domain.artifacts import Artifact, Gate, ModelInfo, Profile, Version
+from modelyard.catalog.domain.artifacts import Artifact, Profile, Version
 from modelyard.catalog.domain.errors import NameTaken
 from modelyard.catalog.domain.names import ArtifactName, Collection, JobName
 from modelyard.foundation.sql.engine import unique
@@ -61,6 +63,8 @@ class SqlArtifacts:
 
     def delete(self, artifact: Artifact) -> None:
         self._connection.execute(delete(aliases).where(aliases.c.artifact_uid == artifact.uid))
+        its = select(versions.c.uid).where(versions.c.artifact_uid == artifact.uid)
+        self._connection.execute(delete(evaluations).where(evaluations.c.version_uid.in_(its)))
         self._connection.execute(delete(versions).where(versions.c.artifact_uid == artifact.uid))
         self._connection.execute(delete(artifacts).where(artifacts.c.uid == artifact.uid))
 
@@ -97,6 +101,11 @@ class SqlVersions:
         row = self._connection.execute(_versions(artifact).where(versions.c.job == str(job))).one_or_none()
         return _version(row, artifact.name) if row else None
 
+    def by_digest(self, artifact: Artifact, digest: str) -> Version | None:
+        query = _versions(artifact).where(trees.c.digest == digest).order_by(versions.c.number.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return _version(row, artifact.name) if row else None
+
     def page(self, artifact: Artifact, before: int | None, limit: int) -> list[Version]:
         query = _versions(artifact).order_by(versions.c.number.desc()).limit(limit)
         if before is not None:
@@ -118,6 +127,7 @@ class SqlVersions:
         self._connection.execute(insert(versions).values(values))
 
     def delete(self, version: Version) -> None:
+        self._connection.execute(delete(evaluations).where(evaluations.c.version_uid == version.uid))
         self._connection.execute(delete(versions).where(versions.c.uid == version.uid))
 
     def lock(self, artifact: Artifact) -> None:
@@ -144,24 +154,6 @@ class SqlVersions:
         if number is not None:
             query = query.where(versions.c.number == number)
         return list(self._connection.execute(query).scalars())
-
-
-def info_to_json(info: ModelInfo | None) -> dict[str, Any] | None:
-    if info is None:
-        return None
-    return {
-        "metrics": dict(info.metrics),
-        "gates": [[gate.kind, gate.passed, gate.detail] for gate in info.gates],
-        "row_wise": info.row_wise,
-        "frameworks": dict(info.frameworks),
-    }
-
-
-def info_of(value: Mapping[str, Any] | None) -> ModelInfo | None:
-    if value is None:
-        return None
-    gates = tuple(Gate(kind, passed, detail) for kind, passed, detail in value["gates"])
-    return ModelInfo(value["metrics"], gates, value["row_wise"], value["frameworks"])
 
 
 def _artifacts() -> Select[Any]:

@@ -9,7 +9,9 @@ from sqlalchemy import Connection, insert
 
 from modelyard.catalog.adapters import schema
 from modelyard.catalog.adapters.sql_artifacts import SqlArtifacts, SqlVersions
+from modelyard.catalog.adapters.sql_evaluations import SqlEvaluations
 from modelyard.catalog.adapters.sql_executions import SqlCheckpoints, SqlExecutions
+from modelyard.catalog.adapters.sql_outputs import SqlOutputs
 from modelyard.catalog.adapters.sql_projects import SqlProjects
 from modelyard.catalog.adapters.sql_tokens import SqlTokens
 from modelyard.catalog.adapters.sql_trees import SqlGarbage, SqlTrees
@@ -37,6 +39,8 @@ class SqlTransaction:
         self.trees = SqlTrees(connection)
         self.uploads = SqlUploads(connection)
         self.checkpoints = SqlCheckpoints(connection)
+        self.outputs = SqlOutputs(connection)
+        self.evaluations = SqlEvaluations(connection)
         self.executions = SqlExecutions(connection)
         self.tokens = SqlTokens(connection)
         self.garbage = SqlGarbage(connection)

@@ -56,6 +56,10 @@ class SqlCheckpoints:
         steps = list(self._connection.execute(newest).scalars())
         self._connection.execute(delete(checkpoints).where(*its, checkpoints.c.step.not_in(steps)))
 
+    def delete(self, project_uid: str, job: JobName) -> int:
+        its = (checkpoints.c.project_uid == project_uid, checkpoints.c.job == str(job))
+        return self._connection.execute(delete(checkpoints).where(*its)).rowcount
+
 
 class SqlExecutions:
     def __init__(self, connection: Connection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from modelyard.catalog.adapters.schema import artifacts, checkpoints, executions, projects, uploads
+from modelyard.catalog.adapters.schema import artifacts, checkpoints, executions, outputs, projects, uploads
 from modelyard.catalog.domain.artifacts import Project
 from modelyard.catalog.domain.errors import NameTaken
 from modelyard.foundation.sql.engine import unique
@@ -46,6 +46,7 @@ class SqlProjects:
 
     def delete(self, project: Project) -> None:
         self._connection.execute(delete(checkpoints).where(checkpoints.c.project_uid == project.uid))
+        self._connection.execute(delete(outputs).where(outputs.c.project_uid == project.uid))
         self._connection.execute(delete(projects).where(projects.c.uid == project.uid))
 
     def contents(self, project: Project) -> list[str]:

@@ -6,7 +6,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, or_, select, update
 
-from modelyard.catalog.adapters.schema import checkpoints, packs, requests, tree_packs, trees, uploads, versions
+from modelyard.catalog.adapters.schema import (
+    checkpoints,
+    outputs,
+    packs,
+    requests,
+    tree_packs,
+    trees,
+    uploads,
+    versions,
+)
 from modelyard.catalog.domain.artifacts import Tree
 from modelyard.catalog.domain.errors import CollectionBusy
 from modelyard.catalog.service.ports import StoredPack
@@ -121,10 +130,11 @@ def tree_of(row: Row[Any], *, uid: str) -> Tree:
 
 
 def _used() -> ColumnElement[bool]:
-    """A version, a checkpoint, or an upload under way (as its base, or as what it is about to publish)."""
+    """A version, a checkpoint, an output, or an upload under way (as its base, or as what it is about to publish)."""
     return or_(
         exists().where(versions.c.tree_uid == trees.c.uid),
         exists().where(checkpoints.c.tree_uid == trees.c.uid),
+        exists().where(outputs.c.tree_uid == trees.c.uid),
         exists().where(
             uploads.c.state.in_(UNDER_WAY), or_(uploads.c.base_tree == trees.c.uid, uploads.c.tree_uid == trees.c.uid)
         ),

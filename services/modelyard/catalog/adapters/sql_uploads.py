@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from modelyard.catalog.adapters.model_info_json import info_of, info_to_json
 from modelyard.catalog.adapters.schema import packs, projects, uploads
-from modelyard.catalog.adapters.sql_artifacts import info_of, info_to_json
 from modelyard.catalog.domain.artifacts import Tree
 from modelyard.catalog.domain.names import parse_target
 from modelyard.catalog.domain.uploads import Pack, Upload, UploadError, UploadState

@@ -1,12 +1,12 @@
-"""Projects, and datasets and models with their immutable versions."""
+"""Projects, and datasets, models and packages with their immutable versions."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from modelyard.catalog.domain.errors import EtagMismatch, TooManyLabels
+from modelyard.catalog.domain.model_info import ModelInfo
 from modelyard.catalog.domain.names import ArtifactName, VersionName
 from modelyard.foundation.errors import InvalidArgument
 
@@ -34,7 +34,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What an owner may say of a project, dataset or model, and change."""
+    """What an owner may say of a project, dataset, model or package, and change."""
 
     display_name: str = ""
     description: str = ""
@@ -43,7 +43,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A dataset or a model."""
+    """A dataset, a model or a package."""
 
     uid: str
     project_uid: str
@@ -75,32 +75,8 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """One check of a model version."""
-
-    kind: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What whoever made a model version found out about it."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    gates: tuple[Gate, ...] = ()
-    row_wise: bool = False
-    frameworks: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def rejected(self) -> bool:
-        """A failed `row_wise` gate only means that a server must not batch."""
-        return any(not gate.passed for gate in self.gates if gate.kind != "row_wise")
-
-
-@dataclass(frozen=True, slots=True)
 class Version:
-    """An immutable version of a dataset or a model."""
+    """An immutable version of an artifact."""
 
     uid: str
     artifact: ArtifactName
@@ -161,15 +137,3 @@ def check_etag(name: str, current: str, wanted: str) -> None:
     """An empty `wanted` asks for nothing."""
     if wanted and wanted != current:
         raise EtagMismatch(f"{name} was changed by somebody else; get it again and retry", resource=name, etag=current)
-
-
-def validate_model_info(info: ModelInfo, field: str) -> ModelInfo:
-    if len(info.metrics) > 256 or len(info.gates) > 32 or len(info.frameworks) > 32:
-        raise InvalidArgument(f"{field} holds more than 256 metrics, 32 gates or 32 frameworks", field=field)
-    for name, value in info.metrics.items():
-        if not math.isfinite(value):
-            raise InvalidArgument(f"{field}.metrics[{name[:80]!a}] is not a finite number", field=f"{field}.metrics")
-    texts = [*info.metrics, *info.frameworks, *info.frameworks.values(), *(g.kind + g.detail for g in info.gates)]
-    if any(len(text) > 2000 for text in texts):
-        raise InvalidArgument(f"{field} holds a text longer than 2000", field=field)
-    return info

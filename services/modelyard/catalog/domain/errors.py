@@ -43,8 +43,26 @@ class StillNeeded(FailedPrecondition):
     reason = "STILL_NEEDED"
 
 
+class NotAnInput(FailedPrecondition):
+    """A job speaks of a version that its execution does not use."""
+
+    reason = "NOT_AN_INPUT"
+
+
+class PackageSpecWrong(FailedPrecondition):
+    """The `template.toml` of a package can't be handed out."""
+
+    reason = "PACKAGE_SPEC_WRONG"
+
+
 class ExecutionEnded(FailedPrecondition):
     reason = "EXECUTION_ENDED"
+
+
+class ExecutionOpen(FailedPrecondition):
+    """A job whose files were to go still runs."""
+
+    reason = "EXECUTION_OPEN"
 
 
 class UploadNotOpen(FailedPrecondition):
@@ -62,7 +80,7 @@ class HostNotAllowed(FailedPrecondition):
 
 
 class OnlyAttempts(PermissionDenied):
-    """Models and checkpoints come from jobs only."""
+    """Models, checkpoints, outputs and evaluations come from jobs only."""
 
     reason = "ONLY_ATTEMPTS"
 
@@ -103,6 +121,10 @@ class DescriptionWrong(FailedPrecondition):
 
 class TreeTooLarge(ResourceExhausted):
     reason = "TREE_TOO_LARGE"
+
+
+class TooManyOutputs(ResourceExhausted):
+    reason = "TOO_MANY_OUTPUTS"
 
 
 class ObjectLost(DataLoss):

@@ -6,10 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from modelyard.catalog.domain.artifacts import Tree
-from modelyard.catalog.domain.errors import ExecutionEnded, OnlyAttempts, StaleAttempt
-from modelyard.catalog.domain.names import CheckpointName, JobName
+from modelyard.catalog.domain.errors import ExecutionEnded, OnlyAttempts, StaleAttempt, TooManyOutputs
+from modelyard.catalog.domain.names import CheckpointName, JobName, OutputName
 from modelyard.foundation.errors import InvalidArgument
 from modelyard.foundation.ids import matches
+
+MAX_OUTPUTS = 32
+"""Names of outputs that a job may have."""
 
 
 class ExecutionState(StrEnum):
@@ -31,6 +34,16 @@ class Ref:
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     name: CheckpointName
+    tree: Tree
+    attempt: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Files that a job leaves beside its model."""
+
+    name: OutputName
     tree: Tree
     attempt: int
     create_time: datetime
@@ -119,3 +132,14 @@ def ended(execution: Execution) -> ExecutionEnded:
 def validate_inputs(inputs: Sequence[str], most: int = 64) -> None:
     if len(inputs) > most:
         raise InvalidArgument(f"inputs has {len(inputs)} entries; at most {most} are allowed", field="inputs")
+
+
+def check_output_room(name: OutputName, known: Sequence[Output]) -> None:
+    """Refuse one more name when a job has all the outputs that it may have; the same name again replaces one."""
+    if len(known) >= MAX_OUTPUTS and name not in {output.name for output in known}:
+        raise TooManyOutputs(
+            f"{name.job} has {len(known)} outputs, the most that a job may have, so {name.id} can't be added; "
+            "put its files into one of them",
+            resource=str(name),
+            limit=str(MAX_OUTPUTS),
+        )

@@ -12,10 +12,11 @@ LATEST = "latest"
 
 
 class Collection(StrEnum):
-    """The two kinds of artifact; the value is the segment in their names."""
+    """The kinds of artifact; the value is the segment in their names."""
 
     DATASETS = "datasets"
     MODELS = "models"
+    PACKAGES = "packages"
 
     @property
     def singular(self) -> str:
@@ -24,7 +25,7 @@ class Collection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactName:
-    """`projects/{project}/datasets/{dataset}` or `projects/{project}/models/{model}`."""
+    """`projects/{project}/datasets/{dataset}`, `…/models/{model}` or `…/packages/{package}`."""
 
     project: str
     collection: Collection
@@ -98,34 +99,76 @@ class CheckpointName:
         return cls(JobName(found["project"], found["job"]), parse_number(found["step"], field))
 
 
-Target = ArtifactName | CheckpointName
+@dataclass(frozen=True, slots=True)
+class OutputName:
+    """`projects/{project}/jobs/{job}/outputs/{output}`."""
+
+    job: JobName
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.job}/outputs/{self.id}"
+
+    @property
+    def project(self) -> str:
+        return self.job.project
+
+    @classmethod
+    def parse(cls, name: str, field: str = "name") -> Self:
+        found = parse("projects/{project}/jobs/{job}/outputs/{output}", name, field)
+        return cls(JobName(found["project"], found["job"]), found["output"])
+
+
+Target = ArtifactName | CheckpointName | OutputName
 """What an upload makes a version of."""
+Readable = VersionName | CheckpointName | OutputName
+"""What has files that can be read."""
 
 
 def parse_target(name: str, field: str) -> Target:
     if matches("projects/{project}/jobs/{job}/checkpoints/{step:int}", name):
         return CheckpointName.parse(name, field)
+    if matches("projects/{project}/jobs/{job}/outputs/{output}", name):
+        return OutputName.parse(name, field)
+    artifact = parse_artifact(name, field)
+    if artifact is None:
+        raise InvalidArgument(
+            f"{field} must be a dataset (projects/{{project}}/datasets/{{dataset}}), a model, a package, or a "
+            f"checkpoint or output of a job; got {name[:200]!a}",
+            field=field,
+        )
+    return artifact
+
+
+def parse_artifact(name: str, field: str) -> ArtifactName | None:
+    """A dataset, model or package; None for a name of another form."""
     for collection in Collection:
         if matches(f"projects/{{project}}/{collection}/{{id}}", name):
             return ArtifactName.parse(collection, name, field)
-    raise InvalidArgument(
-        f"{field} must be a dataset (projects/{{project}}/datasets/{{dataset}}), a model or a checkpoint of a job; "
-        f"got {name[:200]!a}",
-        field=field,
-    )
+    return None
 
 
-def parse_readable(name: str, field: str) -> VersionName | CheckpointName:
-    """A name whose files can be read: a dataset version, a model version or a checkpoint."""
-    if "/checkpoints/" in name:
-        return CheckpointName.parse(name, field)
+def parse_readable(name: str, field: str) -> Readable:
+    """A name whose files can be read: a version of a dataset, model or package, or a checkpoint or output of a job."""
+    match name.split("/"):
+        case [_, _, "jobs", _, "checkpoints", *_]:
+            return CheckpointName.parse(name, field)
+        case [_, _, "jobs", _, "outputs", *_]:
+            return OutputName.parse(name, field)
     return parse_version(name, field)
 
 
 def parse_version(name: str, field: str) -> VersionName:
-    """A dataset version or a model version."""
-    collection = Collection.MODELS if "/models/" in name else Collection.DATASETS
-    return VersionName.parse(collection, name, field)
+    """A version of a dataset, model or package."""
+    segments = name.split("/")
+    for collection in Collection:
+        if len(segments) > 2 and segments[2] == collection:
+            return VersionName.parse(collection, name, field)
+    raise InvalidArgument(
+        f"{field} must be a version of a dataset (projects/{{project}}/datasets/{{dataset}}/versions/{{version}}), "
+        f"a model or a package; got {name[:200]!a}",
+        field=field,
+    )
 
 
 def parse_project(name: str, field: str = "parent") -> str:

@@ -6,8 +6,8 @@ from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import StrEnum
 
-from modelyard.catalog.domain.artifacts import ModelInfo
 from modelyard.catalog.domain.errors import PackWrong, TreeTooLarge, TreeWrong, UploadNotOpen
+from modelyard.catalog.domain.model_info import ModelInfo
 from modelyard.catalog.domain.names import Target
 from modelyard.foundation.errors import InvalidArgument, ModelyardError
 from modelyard.tree import Entry

@@ -2,7 +2,7 @@
 
 from modelyard.catalog.domain.errors import OnlyAttempts
 from modelyard.catalog.domain.executions import Attempt, Execution, attempt_of, check_fence
-from modelyard.catalog.domain.names import ArtifactName, CheckpointName, Collection, Target, VersionName
+from modelyard.catalog.domain.names import ArtifactName, Collection, OutputName, Readable, Target, VersionName
 from modelyard.catalog.domain.uploads import Upload
 from modelyard.catalog.service.ports import Transaction
 from modelyard.foundation.auth.identity import Identity
@@ -20,17 +20,23 @@ def attempt_from(caller: Identity, project: str) -> Attempt | None:
 
 
 def check_may_push(caller: Identity, target: Target) -> None:
-    """Models and checkpoints come from the attempts of jobs, datasets from people."""
+    """Models, checkpoints and outputs come from the attempts of jobs, datasets and packages from people."""
     attempt = attempt_from(caller, target.project)
-    if isinstance(target, CheckpointName):
+    if not isinstance(target, ArtifactName):
         if attempt is None or attempt.job != target.job:
-            raise OnlyAttempts(f"only an attempt of {target.job} can store its checkpoints", resource=str(target))
-    elif target.collection is Collection.MODELS and attempt is None:
-        raise OnlyAttempts(
-            f"versions of {target} come from training jobs only; train one (modelyard train)", resource=str(target)
+            what = "outputs" if isinstance(target, OutputName) else "checkpoints"
+            raise OnlyAttempts(f"only an attempt of {target.job} can store its {what}", resource=str(target))
+    elif target.collection is Collection.MODELS:
+        if attempt is None:
+            raise OnlyAttempts(
+                f"versions of {target} come from jobs only; train one (modelyard train) or bring one in "
+                "(modelyard models push)",
+                resource=str(target),
+            )
+    elif attempt is not None:
+        raise PermissionDenied(
+            f"an attempt stores models, checkpoints and outputs, no {target.collection}", resource=str(target)
         )
-    elif target.collection is Collection.DATASETS and attempt is not None:
-        raise PermissionDenied("an attempt stores checkpoints and models, no datasets", resource=str(target))
 
 
 def check_fenced(tx: Transaction, project_uid: str, caller_subject: str) -> Execution:
@@ -42,22 +48,21 @@ def check_fenced(tx: Transaction, project_uid: str, caller_subject: str) -> Exec
 def check_owns(caller: Identity, upload: Upload, *, write: bool) -> None:
     """An attempt's upload is the attempt's alone: whoever could send its parts could swap the model."""
     attempt = attempt_from(caller, upload.project)
-    made_by_attempt = not isinstance(upload.target, ArtifactName) or upload.target.collection is Collection.MODELS
-    if upload.creator != caller.subject and (attempt is not None or (write and made_by_attempt)):
+    if upload.creator != caller.subject and (attempt is not None or (write and needs_attempt(upload.target))):
         raise PermissionDenied(
             f"{upload.name} belongs to {upload.creator}; only it may change or see this upload", resource=upload.name
         )
 
 
-def check_may_read(tx: Transaction, caller: Identity, name: VersionName | CheckpointName, project_uid: str) -> None:
-    """For machines: an attempt reads its inputs, outputs and checkpoints, a host reads models."""
-    project = name.project if isinstance(name, CheckpointName) else name.artifact.project
+def check_may_read(tx: Transaction, caller: Identity, name: Readable, project_uid: str) -> None:
+    """For machines: an attempt reads its job's inputs and what the job made, a host reads models."""
+    project = name.artifact.project if isinstance(name, VersionName) else name.project
     roles = caller.roles_in(project)
     if roles & {"viewer", "editor", "admin", "service"}:
         return
     attempt = attempt_from(caller, project)
     if attempt is not None:
-        if isinstance(name, CheckpointName):
+        if not isinstance(name, VersionName):
             allowed = name.job == attempt.job
         else:
             execution = tx.executions.newest(project_uid, str(attempt.job))
@@ -65,9 +70,9 @@ def check_may_read(tx: Transaction, caller: Identity, name: VersionName | Checkp
             allowed = str(name) in {ref.name for ref in refs}
         if not allowed:
             raise PermissionDenied(f"{attempt} may read its inputs, outputs and checkpoints; {name} is none of them")
-    elif isinstance(name, CheckpointName) or name.artifact.collection is not Collection.MODELS:
+    elif not isinstance(name, VersionName) or name.artifact.collection is not Collection.MODELS:
         raise PermissionDenied(f"a model host reads models only, not {name}")
 
 
 def needs_attempt(target: Target) -> bool:
-    return isinstance(target, CheckpointName) or target.collection is Collection.MODELS
+    return not isinstance(target, ArtifactName) or target.collection is Collection.MODELS

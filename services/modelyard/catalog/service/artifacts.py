@@ -1,4 +1,4 @@
-"""Datasets and models: one set of use cases for both."""
+"""Datasets, models and packages: one set of use cases for all."""
 
 from dataclasses import replace
 

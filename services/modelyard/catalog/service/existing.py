@@ -1,8 +1,9 @@
 """What a request names, or NOT_FOUND."""
 
-from modelyard.catalog.domain.artifacts import Artifact, Project, Version
+from modelyard.catalog.domain.artifacts import Artifact, Project, Tree, Version
 from modelyard.catalog.domain.errors import not_found
-from modelyard.catalog.domain.names import LATEST, ArtifactName, VersionName
+from modelyard.catalog.domain.executions import MAX_OUTPUTS, Checkpoint, Output
+from modelyard.catalog.domain.names import LATEST, ArtifactName, CheckpointName, JobName, OutputName, VersionName
 from modelyard.catalog.domain.uploads import Upload
 from modelyard.catalog.service.ports import Transaction
 
@@ -31,6 +32,23 @@ def existing_version(tx: Transaction, name: VersionName, *, lock: bool = False) 
     if version is None:
         raise not_found(str(name))
     return version
+
+
+def existing_job_tree(tx: Transaction, project_uid: str, name: CheckpointName | OutputName, field: str = "") -> Tree:
+    """The files of a checkpoint or an output."""
+    found: Checkpoint | Output | None
+    if isinstance(name, CheckpointName):
+        found = tx.checkpoints.get(project_uid, name)
+    else:
+        found = tx.outputs.get(project_uid, name)
+    if found is None:
+        raise not_found(str(name), field=field)
+    return found.tree
+
+
+def outputs_of(tx: Transaction, project_uid: str, job: JobName) -> list[Output]:
+    """All outputs of a job: there are never more than MAX_OUTPUTS."""
+    return tx.outputs.page(project_uid, job, "", MAX_OUTPUTS)
 
 
 def existing_upload(tx: Transaction, project: str, upload_id: str, *, lock: bool = False) -> Upload:

@@ -10,10 +10,18 @@ from typing import TypeVar
 from modelyard.catalog.domain import descriptions
 from modelyard.catalog.domain.artifacts import Tree
 from modelyard.catalog.domain.descriptions import Description, read_description
-from modelyard.catalog.domain.errors import NoDescription, ObjectLost, not_found
-from modelyard.catalog.domain.names import CheckpointName, VersionName
+from modelyard.catalog.domain.errors import NoDescription, ObjectLost
+from modelyard.catalog.domain.names import Readable, VersionName
+from modelyard.catalog.domain.packages import (
+    REQUIREMENTS_FILE,
+    SPEC_FILE,
+    PackageSpec,
+    check_spec_size,
+    modules_of,
+    spec_text,
+)
 from modelyard.catalog.service.access import check_may_read
-from modelyard.catalog.service.existing import existing_project, existing_version
+from modelyard.catalog.service.existing import existing_job_tree, existing_project, existing_version
 from modelyard.catalog.service.keys import manifest_key, pack_key
 from modelyard.catalog.service.ports import Catalog, StoredPack, Transaction
 from modelyard.foundation.auth.identity import Identity
@@ -63,6 +71,14 @@ class TreeReader:
     async def find(self, tree: Tree, path: str) -> Entry | None:
         return await self._with_manifest(tree, lambda manifest: manifest.find(path))
 
+    async def root_files(self, tree: Tree) -> dict[str, Entry]:
+        """The files that lie in no folder, by name: reads the whole manifest."""
+
+        def read(manifest: Manifest) -> dict[str, Entry]:
+            return {entry.path: entry for entry in manifest.entries() if "/" not in entry.path}
+
+        return await self._with_manifest(tree, read)
+
     async def content(self, tree: Tree, entry: Entry) -> bytes:
         """A file's bytes, checked; for small ones."""
         if entry.size == 0:
@@ -99,14 +115,12 @@ class FileService:
         self._clock = clock
         self._read_ttl = read_ttl
 
-    async def page(
-        self, caller: Identity, name: VersionName | CheckpointName, after: str, limit: int
-    ) -> tuple[list[Entry], Tree]:
+    async def page(self, caller: Identity, name: Readable, after: str, limit: int) -> tuple[list[Entry], Tree]:
         """Files in the order of their paths, from the first behind `after`."""
         _, tree = await self._catalog.read(lambda tx: _readable(tx, caller, name))
         return await self._reader.entries(tree, after, limit), tree
 
-    async def sign_reads(self, caller: Identity, name: VersionName | CheckpointName, origin: str) -> SignedReads:
+    async def sign_reads(self, caller: Identity, name: Readable, origin: str) -> SignedReads:
         def work(tx: Transaction) -> tuple[str, Tree, list[StoredPack]]:
             resolved, tree = _readable(tx, caller, name)
             return resolved, tree, tx.trees.packs(tree)
@@ -135,19 +149,25 @@ class FileService:
         data = await self._reader.content(tree, entry)
         return resolved, await asyncio.to_thread(read_description, data, resolved)
 
+    async def package_spec(self, caller: Identity, name: VersionName) -> PackageSpec:
+        version, tree = await self._catalog.read(lambda tx: _readable(tx, caller, name))
+        paths = await self._reader.root_files(tree)
+        template = ""
+        if SPEC_FILE in paths:
+            check_spec_size(version, paths[SPEC_FILE].size)
+            template = spec_text(version, await self._reader.content(tree, paths[SPEC_FILE]))
+        return PackageSpec(version, tree.digest, template, REQUIREMENTS_FILE in paths, modules_of(paths))
+
     def _signed(self, key: str, origin: str) -> str:
         return self._store.sign_read(key, origin=origin, ttl_s=int(self._read_ttl.total_seconds()))
 
 
-def _readable(tx: Transaction, caller: Identity, name: VersionName | CheckpointName) -> tuple[str, Tree]:
+def _readable(tx: Transaction, caller: Identity, name: Readable) -> tuple[str, Tree]:
     """The version's name with an alias resolved, and its tree; refused where a role alone is not enough."""
-    if isinstance(name, CheckpointName):
+    if not isinstance(name, VersionName):
         project = existing_project(tx, name.project)
         check_may_read(tx, caller, name, project.uid)
-        checkpoint = tx.checkpoints.get(project.uid, name)
-        if checkpoint is None:
-            raise not_found(str(name))
-        return str(name), checkpoint.tree
+        return str(name), existing_job_tree(tx, project.uid, name)
     project = existing_project(tx, name.artifact.project)
     version = existing_version(tx, name)
     check_may_read(tx, caller, version.name, project.uid)

@@ -1,10 +1,11 @@
 """Executions: who uses which versions, and what came from what."""
 
-from modelyard.catalog.domain.errors import ExecutionEnded, not_found
+from modelyard.catalog.domain.errors import ExecutionEnded, ExecutionOpen, not_found
 from modelyard.catalog.domain.executions import (
     Checkpoint,
     Execution,
     ExecutionState,
+    Output,
     Ref,
     check_attempt,
     ended,
@@ -106,14 +107,37 @@ class LineageService:
     async def list_checkpoints(
         self, caller: Identity, job: JobName, before: int | None, limit: int
     ) -> list[Checkpoint]:
-        speaker = attempt_from(caller, job.project)
-        if speaker is not None and speaker.job != job:
-            raise PermissionDenied(f"{speaker} may list the checkpoints of its own job only")
+        _check_own_job(caller, job)
 
         def work(tx: Transaction) -> list[Checkpoint]:
             return tx.checkpoints.page(existing_project(tx, job.project).uid, job, before, limit)
 
         return await self._catalog.read(work)
+
+    async def list_outputs(self, caller: Identity, job: JobName, after: str, limit: int) -> list[Output]:
+        _check_own_job(caller, job)
+
+        def work(tx: Transaction) -> list[Output]:
+            return tx.outputs.page(existing_project(tx, job.project).uid, job, after, limit)
+
+        return await self._catalog.read(work)
+
+    async def delete_job_files(self, caller: Identity, job: JobName) -> None:
+        """Lets go of the trees of the job's checkpoints and outputs. No upload brings one back: none is published for
+        an execution that has ended."""
+
+        def work(tx: Transaction) -> None:
+            project = existing_project(tx, job.project, lock=True)
+            current = tx.executions.newest(project.uid, str(job), lock=True)
+            if current is not None and current.state is ExecutionState.OPEN:
+                raise ExecutionOpen(
+                    f"the execution of {job} is open; end it before its files are deleted", resource=str(job)
+                )
+            gone = tx.checkpoints.delete(project.uid, job) + tx.outputs.delete(project.uid, job)
+            if gone:
+                tx.audit(audit_row(caller, "DeleteJobFiles", job, self._clock.now()))
+
+        await self._catalog.run(work)
 
     def _checked(
         self, caller: Identity, project: str, consumer: str, attempt: int, inputs: list[str]
@@ -159,6 +183,12 @@ class LineageService:
         tx.executions.insert(project_uid, execution)
         tx.audit(audit_row(caller, "BeginExecution", consumer, now))
         return _current(tx, project_uid, consumer)
+
+
+def _check_own_job(caller: Identity, job: JobName) -> None:
+    speaker = attempt_from(caller, job.project)
+    if speaker is not None and speaker.job != job:
+        raise PermissionDenied(f"{speaker} may list the checkpoints and outputs of its own job only")
 
 
 def _current(tx: Transaction, project_uid: str, consumer: str) -> Execution:

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from modelyard.catalog.domain.artifacts import Artifact, Project, Tree, Version
-from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Ref
-from modelyard.catalog.domain.names import ArtifactName, CheckpointName, Collection, JobName
+from modelyard.catalog.domain.evaluations import Evaluation
+from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Output, Ref
+from modelyard.catalog.domain.names import ArtifactName, CheckpointName, Collection, JobName, OutputName
 from modelyard.catalog.domain.tokens import Token
 from modelyard.catalog.domain.uploads import Upload
 
@@ -53,6 +54,14 @@ class StoredPack:
     multipart_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetFilter:
+    """A dataset version, by its name, or by its uid where it exists: a name may have been another version's before."""
+
+    name: str
+    uid: str = ""
+
+
 class Projects(Protocol):
     def get(self, project: str, *, lock: bool = False) -> Project | None:
         """With a lock it stays until this transaction ends."""
@@ -83,7 +92,7 @@ class Artifacts(Protocol):
         """Writes profile, etag, update_time and last_number."""
 
     def delete(self, artifact: Artifact) -> None:
-        """With its versions and aliases."""
+        """With its versions, their evaluations, and its aliases."""
 
     def set_alias(self, artifact: Artifact, alias: str, number: int) -> None: ...
     def delete_alias(self, artifact: Artifact, alias: str) -> None: ...
@@ -94,11 +103,16 @@ class Versions(Protocol):
         """With a lock it stays until this transaction ends."""
 
     def by_job(self, artifact: Artifact, job: JobName) -> Version | None: ...
+    def by_digest(self, artifact: Artifact, digest: str) -> Version | None:
+        """The newest with these files."""
+
     def page(self, artifact: Artifact, before: int | None, limit: int) -> list[Version]:
         """Newest first."""
 
     def insert(self, artifact: Artifact, version: Version, job: JobName | None) -> None: ...
-    def delete(self, version: Version) -> None: ...
+    def delete(self, version: Version) -> None:
+        """With its evaluations."""
+
     def lock(self, artifact: Artifact) -> None:
         """Nobody begins to use a version of it until this transaction ends."""
 
@@ -149,6 +163,28 @@ class Checkpoints(Protocol):
         """Replaces one of the same step."""
 
     def prune(self, project_uid: str, job: JobName, keep: int) -> None: ...
+    def delete(self, project_uid: str, job: JobName) -> int:
+        """All of the job; how many there were."""
+
+
+class Outputs(Protocol):
+    def get(self, project_uid: str, name: OutputName) -> Output | None: ...
+    def page(self, project_uid: str, job: JobName, after: str, limit: int) -> list[Output]:
+        """By name."""
+
+    def put(self, project_uid: str, output: Output) -> None:
+        """Replaces the one of its name."""
+
+    def delete(self, project_uid: str, job: JobName) -> int:
+        """All of the job; how many there were."""
+
+
+class Evaluations(Protocol):
+    def get(self, model: Version, job: JobName) -> Evaluation | None: ...
+    def page(self, model: Version, only: DatasetFilter | None, before: int | None, limit: int) -> list[Evaluation]:
+        """Newest first, from below the sequence `before`."""
+
+    def insert(self, model: Version, evaluation: Evaluation) -> None: ...
 
 
 class Executions(Protocol):
@@ -212,6 +248,10 @@ class Transaction(Protocol):
     def uploads(self) -> Uploads: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def outputs(self) -> Outputs: ...
+    @property
+    def evaluations(self) -> Evaluations: ...
     @property
     def executions(self) -> Executions: ...
     @property

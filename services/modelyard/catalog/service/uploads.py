@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from modelyard.catalog.domain.artifacts import ModelInfo, Tree, validate_labels, validate_model_info
+from modelyard.catalog.domain.artifacts import Tree, validate_labels
 from modelyard.catalog.domain.errors import PartsMissing, UploadNotOpen, not_found
+from modelyard.catalog.domain.executions import check_output_room
+from modelyard.catalog.domain.model_info import ModelInfo, validate_model_info
 from modelyard.catalog.domain.names import (
     ArtifactName,
-    CheckpointName,
     Collection,
+    OutputName,
     Target,
     VersionName,
     check_same_project,
@@ -26,7 +28,13 @@ from modelyard.catalog.domain.uploads import (
 )
 from modelyard.catalog.service.access import check_fenced, check_may_push, check_owns, needs_attempt
 from modelyard.catalog.service.audit import audit_row
-from modelyard.catalog.service.existing import existing_project, existing_upload, existing_version
+from modelyard.catalog.service.existing import (
+    existing_job_tree,
+    existing_project,
+    existing_upload,
+    existing_version,
+    outputs_of,
+)
 from modelyard.catalog.service.parts import UploadParts
 from modelyard.catalog.service.ports import Catalog, RequestKey, Transaction
 from modelyard.foundation.auth.identity import Identity
@@ -218,6 +226,8 @@ class UploadService:
             def create() -> str:
                 if needs_attempt(target):
                     check_fenced(tx, owner.uid, caller.subject)
+                if isinstance(target, OutputName):
+                    check_output_room(target, outputs_of(tx, owner.uid, target.job))
                 base_name, base = _base(tx, owner.uid, target, base_version)
                 upload = Upload(
                     id=new_uid(),
@@ -277,12 +287,9 @@ def _base(tx: Transaction, project_uid: str, target: Target, base_version: str) 
         version = existing_version(tx, name)
         resolved, tree = str(version.name), version.tree
     else:
-        if not isinstance(target, CheckpointName) or name.job != target.job:
-            raise InvalidArgument(f"{at} is no checkpoint of the same job", field=at)
-        checkpoint = tx.checkpoints.get(project_uid, name)
-        if checkpoint is None:
-            raise not_found(base_version, field=at)
-        resolved, tree = str(name), checkpoint.tree
+        if type(name) is not type(target) or name.job != target.job:
+            raise InvalidArgument(f"{at} is no checkpoint or output of the same job as the target", field=at)
+        resolved, tree = str(name), existing_job_tree(tx, project_uid, name, at)
     if tx.trees.get(tree.uid, lock=True) is None:
         raise not_found(base_version, field=at)
     return resolved, tree

@@ -9,13 +9,16 @@ from modelyard.api.catalog.v1 import (
     dataset_pb2,
     execution_pb2,
     model_pb2,
+    package_pb2,
+    package_service_pb2,
     project_pb2,
     token_service_pb2,
     upload_pb2,
 )
-from modelyard.catalog.domain.artifacts import Artifact, Gate, ModelInfo, Profile, Project, Version
+from modelyard.catalog.domain.artifacts import Artifact, Profile, Project, Version
 from modelyard.catalog.domain.descriptions import Description
-from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Ref
+from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Output, Ref
+from modelyard.catalog.domain.packages import PackageSpec
 from modelyard.catalog.domain.tokens import Token
 from modelyard.catalog.domain.uploads import Pack, Upload, UploadError
 from modelyard.foundation.errors import Kind
@@ -78,6 +81,43 @@ def model_message(artifact: Artifact) -> model_pb2.Model:
     )
 
 
+def package_message(artifact: Artifact) -> package_pb2.Package:
+    return package_pb2.Package(
+        name=str(artifact.name),
+        uid=artifact.uid,
+        etag=artifact.etag,
+        display_name=artifact.profile.display_name,
+        description=artifact.profile.description,
+        labels=artifact.profile.labels,
+        create_time=timestamp(artifact.create_time),
+        update_time=timestamp(artifact.update_time),
+        latest_version=artifact.latest_version,
+    )
+
+
+def package_version_message(version: Version) -> package_pb2.PackageVersion:
+    return package_pb2.PackageVersion(
+        name=str(version.name),
+        uid=version.uid,
+        digest=version.tree.digest,
+        size_bytes=version.tree.size_bytes,
+        file_count=version.tree.file_count,
+        create_time=timestamp(version.create_time),
+        labels=version.labels,
+        creator=version.creator,
+    )
+
+
+def package_spec_message(spec: PackageSpec) -> package_service_pb2.PackageSpec:
+    return package_service_pb2.PackageSpec(
+        package_version=spec.version,
+        digest=spec.digest,
+        template_toml=spec.template_toml,
+        has_requirements=spec.has_requirements,
+        modules=spec.modules,
+    )
+
+
 def dataset_version_message(version: Version) -> dataset_pb2.DatasetVersion:
     return dataset_pb2.DatasetVersion(
         name=str(version.name),
@@ -88,43 +128,6 @@ def dataset_version_message(version: Version) -> dataset_pb2.DatasetVersion:
         create_time=timestamp(version.create_time),
         labels=version.labels,
         creator=version.creator,
-    )
-
-
-def model_version_message(version: Version) -> model_pb2.ModelVersion:
-    info = version.info or ModelInfo()
-    state = model_pb2.ModelVersion.STATE_REJECTED if info.rejected else model_pb2.ModelVersion.STATE_READY
-    return model_pb2.ModelVersion(
-        name=str(version.name),
-        uid=version.uid,
-        digest=version.tree.digest,
-        size_bytes=version.tree.size_bytes,
-        file_count=version.tree.file_count,
-        create_time=timestamp(version.create_time),
-        labels=version.labels,
-        creator=version.creator,
-        state=state,
-        info=_model_info_message(info),
-    )
-
-
-def _model_info_message(info: ModelInfo) -> model_pb2.ModelInfo:
-    states = {True: model_pb2.Gate.STATE_PASSED, False: model_pb2.Gate.STATE_FAILED}
-    return model_pb2.ModelInfo(
-        metrics=info.metrics,
-        gates=[model_pb2.Gate(kind=gate.kind, state=states[gate.passed], detail=gate.detail) for gate in info.gates],
-        row_wise=info.row_wise,
-        frameworks=info.frameworks,
-    )
-
-
-def model_info_of(message: model_pb2.ModelInfo) -> ModelInfo:
-    """A gate without a state has not been passed."""
-    return ModelInfo(
-        dict(message.metrics),
-        tuple(Gate(gate.kind, gate.state == model_pb2.Gate.STATE_PASSED, gate.detail) for gate in message.gates),
-        message.row_wise,
-        dict(message.frameworks),
     )
 
 
@@ -230,6 +233,17 @@ def checkpoint_message(checkpoint: Checkpoint) -> execution_pb2.Checkpoint:
         size_bytes=checkpoint.tree.size_bytes,
         attempt=checkpoint.attempt,
         create_time=timestamp(checkpoint.create_time),
+    )
+
+
+def output_message(output: Output) -> execution_pb2.Output:
+    return execution_pb2.Output(
+        name=str(output.name),
+        digest=output.tree.digest,
+        size_bytes=output.tree.size_bytes,
+        file_count=output.tree.file_count,
+        attempt=output.attempt,
+        create_time=timestamp(output.create_time),
     )
 
 

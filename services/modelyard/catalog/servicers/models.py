@@ -7,15 +7,18 @@ from modelyard.api.catalog.v1 import model_service_pb2 as pb
 from modelyard.api.catalog.v1.model_service_pb2_grpc import ModelServiceServicer
 from modelyard.catalog.domain.names import ArtifactName, Collection, VersionName, parse_project
 from modelyard.catalog.service.artifacts import ArtifactService
-from modelyard.catalog.servicers.messages import model_message, model_version_message, profile_of
+from modelyard.catalog.service.evaluations import EvaluationService
+from modelyard.catalog.servicers.messages import model_message, profile_of
+from modelyard.catalog.servicers.model_messages import evaluation_message, measured_of, model_version_message
 from modelyard.catalog.servicers.requests import Page, request_key
 from modelyard.foundation.auth.identity import current_identity
 from modelyard.foundation.pages import PageTokens
 
 
 class ModelServicer(ModelServiceServicer):
-    def __init__(self, models: ArtifactService, tokens: PageTokens) -> None:
+    def __init__(self, models: ArtifactService, evaluations: EvaluationService, tokens: PageTokens) -> None:
         self._models = models
+        self._evaluations = evaluations
         self._tokens = tokens
 
     async def CreateModel(self, request: pb.CreateModelRequest, context: object) -> model_pb2.Model:
@@ -84,6 +87,28 @@ class ModelServicer(ModelServiceServicer):
         expected = request.expected_version if request.HasField("expected_version") else None
         changed = await self._models.delete_alias(current_identity(), _name(request.name), request.alias, expected)
         return model_message(changed)
+
+    async def RecordEvaluation(self, request: pb.RecordEvaluationRequest, context: object) -> model_pb2.Evaluation:
+        recorded = await self._evaluations.record(
+            current_identity(),
+            VersionName.parse(Collection.MODELS, request.parent, "parent"),
+            VersionName.parse(Collection.DATASETS, request.evaluation.dataset_version, "evaluation.dataset_version"),
+            measured_of(request.evaluation),
+        )
+        return evaluation_message(recorded)
+
+    async def ListEvaluations(self, request: pb.ListEvaluationsRequest, context: object) -> pb.ListEvaluationsResponse:
+        name = VersionName.parse(Collection.MODELS, request.parent, "parent")
+        dataset = None
+        if request.dataset_version:
+            dataset = VersionName.parse(Collection.DATASETS, request.dataset_version, "dataset_version")
+        listed = f"{request.parent} {request.dataset_version}"
+        page = Page(self._tokens, "ListEvaluations", listed, request.page_size, request.page_token)
+        found = await self._evaluations.page(name, dataset, page.number, page.limit)
+        return pb.ListEvaluationsResponse(
+            evaluations=map(evaluation_message, page.shown(found)),
+            next_page_token=page.next_token(found, lambda evaluation: evaluation.sequence),
+        )
 
 
 def _name(name: str, field: str = "name") -> ArtifactName:

@@ -3,12 +3,14 @@
 from modelyard.api.catalog.v1 import upload_pb2
 from modelyard.api.catalog.v1 import upload_service_pb2 as pb
 from modelyard.api.catalog.v1.upload_service_pb2_grpc import UploadServiceServicer
-from modelyard.catalog.domain.names import ArtifactName, Collection, parse_project, parse_target
+from modelyard.catalog.domain.names import ArtifactName, Collection, parse_artifact, parse_project, parse_target
 from modelyard.catalog.service.inline import InlineService
 from modelyard.catalog.service.uploads import PartRef, UploadService
-from modelyard.catalog.servicers.messages import model_info_of, pack_of, timestamp, upload_message
+from modelyard.catalog.servicers.messages import pack_of, timestamp, upload_message
+from modelyard.catalog.servicers.model_messages import model_info_of
 from modelyard.catalog.servicers.requests import Context, Origin, origin_of, request_key
 from modelyard.foundation.auth.identity import current_identity
+from modelyard.foundation.errors import InvalidArgument
 
 
 class UploadServicer(UploadServiceServicer):
@@ -53,9 +55,19 @@ class UploadServicer(UploadServiceServicer):
         uploaded = await self._inline.upload(
             current_identity(),
             parse_project(request.parent),
-            ArtifactName.parse(Collection.DATASETS, request.target, "target"),
+            _inline_target(request.target),
             [(file.path, file.content) for file in request.files],
             dict(request.labels),
             request_key("UploadInline", request, request.request_id),
         )
         return upload_message(uploaded)
+
+
+def _inline_target(name: str) -> ArtifactName:
+    target = parse_artifact(name, "target")
+    if target is None or target.collection is Collection.MODELS:
+        raise InvalidArgument(
+            f"target must be a dataset (projects/{{project}}/datasets/{{dataset}}) or a package; got {name[:200]!a}",
+            field="target",
+        )
+    return target

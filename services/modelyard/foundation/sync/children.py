@@ -65,15 +65,18 @@ class Child:
         pass_fds: Sequence[int] = (),
         on_line: OnLine | None = None,
         log_file: Path | None = None,
+        doors: Sequence[Path] = (),
     ) -> "Child":
         """Starts `argv` with exactly this environment (none by default), no stdin, and these open files.
 
-        What it writes goes line by line to `on_line`, else is appended to `log_file`, else is dropped. To be called on
-        the main thread's event loop: the kernel ties the child's life to the thread that started it.
+        What it writes goes line by line to `on_line`, else is appended to `log_file`, else is dropped. `doors` are the
+        cgroup.procs files of the control groups it shall be in. To be called on the main thread's event loop: the
+        kernel ties the child's life to the thread that started it.
         """
-        program = _find(argv[0])
+        program = find_program(argv[0])
         # -I -S: the launcher sees nothing of the environment and of site-packages.
-        command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), program, *argv[1:]]
+        command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(len(doors))]
+        command += [*map(str, doors), program, *argv[1:]]
         with contextlib.ExitStack() as stack:
             output: int = asyncio.subprocess.DEVNULL
             if on_line is not None:
@@ -162,8 +165,11 @@ async def _exited(pid: int) -> None:
         os.close(descriptor)
 
 
-def _find(name: str) -> str:
-    """The absolute path of a program; symbolic links stay, for a virtual environment's python is one."""
+def find_program(name: str) -> str:
+    """The absolute path of a program; symbolic links stay, for a virtual environment's python is one.
+
+    Raises ProgramMissing.
+    """
     found = name if os.sep in name else shutil.which(name)
     if found is None or not os.access(found, os.X_OK):
         raise ProgramMissing(f"there is no program {name} on this machine", program=name)

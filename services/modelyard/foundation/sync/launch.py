@@ -1,7 +1,7 @@
-"""The last code before a child's own: run as a script, `launch.py <parent pid> <program> <arguments…>`.
+"""The last code before a child's own: `launch.py <parent pid> <n> <n cgroup.procs files> <program> <arguments…>`.
 
-It asks the kernel to kill this process when its parent dies, and becomes the program. A script of its own, because
-code between fork and exec is not safe in a process with threads.
+It asks the kernel to kill this process when its parent dies, enters the control groups, and becomes the program. A
+script of its own, because code between fork and exec is not safe in a process with threads.
 """
 
 import ctypes
@@ -20,9 +20,14 @@ def main() -> None:
     if os.getppid() != parent:
         # It died before the kernel was asked.
         os._exit(1)
-    program = sys.argv[2]
+    count = int(sys.argv[2])
+    for door in sys.argv[3 : 3 + count]:
+        with open(door, "w") as file:  # noqa: PTH123
+            file.write("0")
+    argv = sys.argv[3 + count :]
+    program = argv[0]
     try:
-        os.execv(program, sys.argv[2:])
+        os.execv(program, argv)
     except OSError as error:
         sys.stderr.write(f"cannot run {program}: {error.strerror}\n")
         os._exit(127)

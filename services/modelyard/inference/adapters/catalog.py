@@ -19,6 +19,7 @@ from modelyard.foundation.rpc.status import failure_of, to_error
 from modelyard.inference.domain.deployments import Hold, ModelVersion, ModelVersionNotReady
 
 TIMEOUT_S = 10.0
+FAILED = model_pb2.Gate.STATE_FAILED
 
 Answer = TypeVar("Answer")
 
@@ -33,12 +34,13 @@ class GrpcCatalog:
         version = await _answer(self._models.GetModelVersion(request, timeout=TIMEOUT_S))
         if version.state != model_pb2.ModelVersion.STATE_READY:
             state = model_pb2.ModelVersion.State.Name(version.state).removeprefix("STATE_")
+            failed = [f" ({gate.kind}: {gate.detail})" for gate in version.info.gates if gate.state == FAILED]
             raise ModelVersionNotReady(
-                f"{version.name} is {state.lower()}; only a ready version can be served",
+                f"{version.name} is {state.lower()}{''.join(failed[:1])}; only a ready version can be served",
                 resource=version.name,
                 state=state,
             )
-        return ModelVersion(version.name, version.digest, version.info.row_wise)
+        return ModelVersion(version.name, version.digest, version.info.row_wise, version.info.foreign)
 
     async def begin(self, hold: Hold) -> None:
         request = lineage_service_pb2.BeginExecutionRequest(

@@ -54,6 +54,7 @@ assignments = Table(
     Column("digest", String(80), nullable=False),
     Column("serving_name", String(128), nullable=False),
     Column("batching", Boolean, nullable=False),
+    Column("foreign", Boolean, nullable=False),
     Column("create_time", UtcTime, nullable=False),
     Column("trial", Integer, nullable=False),
     Column("retire_time", UtcTime),

@@ -68,6 +68,8 @@ class ModelVersion:
     digest: str
     batching: bool
     """Its gate showed that requests may be batched."""
+    foreign: bool = False
+    """Others' code or files made it: it is loaded in the strong sandbox only."""
 
 
 @dataclass(frozen=True, slots=True)

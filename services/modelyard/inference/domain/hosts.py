@@ -84,6 +84,8 @@ class Assignment:
     serving_name: str
     batching: bool
     create_time: datetime
+    foreign: bool = False
+    """It is loaded in the strong sandbox only."""
     trial: int = 0
     """The deployment's trial it belongs to."""
     retire_time: datetime | None = None

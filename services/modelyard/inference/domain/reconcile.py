@@ -195,6 +195,7 @@ class _Board:
             digest=version.digest,
             serving_name=deployment.serving_name,
             batching=version.batching,
+            foreign=version.foreign,
             create_time=self._now,
             trial=deployment.trial,
         )

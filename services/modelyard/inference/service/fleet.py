@@ -105,6 +105,7 @@ def _order(assignment: Assignment) -> list[object]:
         assignment.digest,
         assignment.serving_name,
         assignment.batching,
+        assignment.foreign,
         assignment.stopping,
     ]
 

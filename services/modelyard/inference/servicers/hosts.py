@@ -62,6 +62,7 @@ class HostSyncServicer(HostSyncServiceServicer):
                 digest=each.digest,
                 serving_name=each.serving_name,
                 batching=each.batching,
+                foreign=each.foreign,
                 stopping=each.stopping,
             )
             for each in orders.assignments

@@ -66,4 +66,5 @@ def _order(assignment: host_sync_service_pb2.HostAssignment) -> Order:
         serving_name=assignment.serving_name,
         batching=assignment.batching,
         stopping=assignment.stopping,
+        foreign=assignment.foreign,
     )

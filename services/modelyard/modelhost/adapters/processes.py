@@ -1,10 +1,11 @@
-"""Model servers as processes: each in a folder of its own, with an empty environment and a socket only we can reach."""
+"""Model servers as processes, each in a sandbox: no network, an empty environment, its model to read, and a folder of
+its own with the socket that only we can reach. What others made is loaded in the strong tier, or not at all.
+"""
 
 import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pathlib import Path
 from modelyard.foundation.config import ChannelSettings
 from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.rpc.channel import connect
-from modelyard.foundation.sync.children import Child
+from modelyard.foundation.sandbox.confined import Confined
+from modelyard.foundation.sandbox.policy import EndKind, Limits, Sandbox, Tier
 from modelyard.modelhost.adapters.probe import Probe
 from modelyard.modelhost.adapters.programs import Program, command_line
 from modelyard.modelhost.domain import CannotServe, Order
@@ -23,6 +25,10 @@ log = logging.getLogger(__name__)
 
 _LAST_LINES = 20
 _MAX_MESSAGE_BYTES = 64 << 20
+_MAX_PIDS = 4096
+"""TensorFlow, Envoy and gRPC start a thread or more for each processor."""
+_SCRATCH_BYTES, _SCRATCH_FILES = 256 << 20, 1000
+_PLAIN = (EndKind.EXITED, EndKind.SIGNAL)
 
 
 class ProcessStarting:
@@ -33,7 +39,7 @@ class ProcessStarting:
         run_folder: Path,
         *,
         more: Sequence[str] = (),
-        sandbox: Sequence[str] = (),
+        memory_bytes: int = 0,
         start_timeout_s: float = 180.0,
         stop_grace_s: float = 35.0,
     ) -> None:
@@ -42,7 +48,9 @@ class ProcessStarting:
         self._served = work_folder.absolute() / "served"
         self._run = run_folder.absolute()
         self._more = more
-        self._sandbox = sandbox
+        self._limits = Limits(
+            memory_bytes=memory_bytes, pids=_MAX_PIDS, disk_bytes=_SCRATCH_BYTES, disk_files=_SCRATCH_FILES
+        )
         self._start_timeout_s = start_timeout_s
         self._stop_grace_s = stop_grace_s
         for folder in (self._served, self._run):
@@ -62,26 +70,41 @@ class ProcessStarting:
             base=folder / "model",
             batching=order.batching,
             more=self._more,
-            sandbox=self._sandbox,
         )
         home = folder / "home"
+        sandbox = self._sandbox(order, tree, folder / "model", (home, socket.parent))
         try:
             _prepare(folder, socket.parent, tree, order.version)
-            child = await Child.start(
-                command, environment=_environment(home), cwd=home, on_line=lambda _, line: _keep(order, lines, line)
+            child = await Confined.start(
+                sandbox,
+                command,
+                environment=_environment(home),
+                cwd=home,
+                on_line=lambda _, line: _keep(order, lines, line),
             )
         except OSError as error:
             raise CannotServe(f"a model server cannot be started here: {error.strerror}") from error
         except ModelyardError as error:
             raise CannotServe(error.message) from error
-        log.info("model server started", extra={"deployment": order.deployment, "pid": child.pid})
+        log.info(
+            "model server started",
+            extra={"deployment": order.deployment, "pid": child.pid, "sandbox": sandbox.tier.value},
+        )
         return ProcessServer(child, order, tree, socket, lines, folder, self._start_timeout_s, self._stop_grace_s)
+
+    def _sandbox(self, order: Order, tree: Path, base: Path, writable: tuple[Path, ...]) -> Sandbox:
+        return Sandbox(
+            Tier.FOREIGN if order.foreign else Tier.SHIPPED,
+            readable=(tree.absolute(), base, *self._program.files),
+            writable=writable,
+            limits=self._limits,
+        )
 
 
 class ProcessServer:
     def __init__(
         self,
-        child: Child,
+        child: Confined,
         order: Order,
         tree: Path,
         socket: Path,
@@ -116,8 +139,9 @@ class ProcessServer:
             await asyncio.wait({ended, warm})
 
     async def ended(self) -> str:
-        how = await self._child.wait()
+        end = await self._child.wait()
         said = _reason(self._lines)
+        how = str(end.exit) if end.kind in _PLAIN else f"was ended: {end.message}"
         return f"the model server {how}" + (f": {said}" if said else "")
 
     async def stop(self) -> None:
@@ -126,11 +150,11 @@ class ProcessServer:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def memory_bytes(self) -> int:
-        return resident_bytes(self._child.pid)
+        return self._child.memory_bytes()
 
     async def _warm(self) -> None:
         """Until it answers real examples as it did when the version was made."""
-        asked = await asyncio.to_thread(examples, self._tree)
+        asked = await asyncio.to_thread(examples, self._tree, row_wise=self._order.batching)
         # The socket is there within a second, or never: a long pause between tries would only be felt.
         options = [("grpc.max_reconnect_backoff_ms", 250)]
         settings = ChannelSettings(target=self.endpoint)
@@ -139,17 +163,6 @@ class ProcessServer:
             await probe.loaded()
             for example in asked:
                 await probe.answers(example)
-
-
-def resident_bytes(pid: int) -> int:
-    """Of a process and all its descendants; those that end meanwhile count nothing."""
-    total = 0
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                total += resident_bytes(int(child))
-    return total
 
 
 def _prepare(folder: Path, sockets: Path, tree: Path, version: int) -> None:

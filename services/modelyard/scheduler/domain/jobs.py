@@ -60,6 +60,11 @@ class FailureClass(StrEnum):
     STORAGE = "STORAGE"
     EXPORT_INVALID = "EXPORT_INVALID"
     INTERNAL = "INTERNAL"
+    PIDS = "PIDS"
+    DISK_QUOTA = "DISK_QUOTA"
+    SIGNAL = "SIGNAL"
+    SANDBOX_UNAVAILABLE = "SANDBOX_UNAVAILABLE"
+    REQUIREMENTS = "REQUIREMENTS"
 
 
 RETRIED = frozenset({FailureClass.WORKER_LOST, FailureClass.STORAGE, FailureClass.INTERNAL})
@@ -121,12 +126,18 @@ class Job:
     max_runtime: timedelta | None = None
     max_queue_duration: timedelta | None = None
     model: str = ""
+    """Which gets the new version; "" if it makes none."""
+    evaluates: str = ""
+    """The model version that it judges; "" if it judges none."""
     state: JobState = JobState.QUEUED
     attempt_number: int = 0
     """Of the current or last attempt."""
     attempt: Attempt | None = None
     """The one that runs; set exactly while the job is neither QUEUED nor ended."""
     losses: int = 0
+    """Since it got further the last time."""
+    checkpoint_step: int = 0
+    """Of the newest checkpoint that an attempt has spoken of."""
     not_before: datetime | None = None
     """Backoff: it is not assigned earlier."""
     prepare_time: datetime | None = None
@@ -134,6 +145,7 @@ class Job:
     start_time: datetime | None = None
     end_time: datetime | None = None
     model_version: str = ""
+    evaluation: str = ""
     failure: Failure | None = None
 
     @property

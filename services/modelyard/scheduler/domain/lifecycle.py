@@ -66,6 +66,13 @@ def moved(turn: Turn, attempt: Attempt, state: AttemptState) -> None:
     turn.put_job(job)
 
 
+def got_further(turn: Turn, attempt: Attempt, step: int) -> None:
+    """A newer checkpoint than any before. Whoever gets further each time is not given up."""
+    job = turn.jobs[attempt.job]
+    if step > job.checkpoint_step:
+        turn.put_job(replace(job, checkpoint_step=step, losses=0))
+
+
 def completed(turn: Turn, attempt: Attempt, event: AttemptCompleted) -> None:
     """The worker says how the attempt ended."""
     job = turn.jobs[attempt.job]
@@ -74,7 +81,12 @@ def completed(turn: Turn, attempt: Attempt, event: AttemptCompleted) -> None:
     if event.outcome is AttemptState.SUCCEEDED:
         end(
             turn,
-            replace(job, start_time=job.start_time or turn.now, model_version=event.model_version),
+            replace(
+                job,
+                start_time=job.start_time or turn.now,
+                model_version=event.model_version,
+                evaluation=event.evaluation,
+            ),
             JobState.SUCCEEDED,
         )
     elif event.outcome is AttemptState.STOPPED:
@@ -154,7 +166,9 @@ def _retry(turn: Turn, job: Job, failure: Failure, *, at_once: bool = False) -> 
     job = replace(job, losses=job.losses + 1)
     if job.losses >= job.max_attempts:
         times = "once" if job.losses == 1 else f"{job.losses} times"
-        end(turn, job, JobState.FAILED, replace(failure, message=f"tried {times}; the last time: {failure.message}"))
+        since = f" since the checkpoint of step {job.checkpoint_step}" if job.checkpoint_step else ""
+        message = f"tried {times}{since}; the last time: {failure.message}"
+        end(turn, job, JobState.FAILED, replace(failure, message=message))
     elif at_once:
         requeue(turn, job)
     else:

@@ -1,7 +1,7 @@
 """Jobs as people see them, and what jobs say while they run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from modelyard.scheduler.domain.devices import ANY, Ask
@@ -12,9 +12,20 @@ from modelyard.scheduler.domain.jobs import Failure, Job, JobState
 class JobSpec:
     """What a job runs; complete and resolved once the job is stored."""
 
-    template: str
-    dataset_version: str
+    template: str = ""
+    """Either this or `package_version`."""
+    dataset_version: str = ""
     dataset_digest: str = ""
+    package_version: str = ""
+    package_digest: str = ""
+    entry: str = ""
+    """Of the package: `module:function`, or `module` for a script."""
+    model_version: str = ""
+    """What an evaluation judges."""
+    model_digest: str = ""
+    source_version: str = ""
+    """A package version: the files that are imported."""
+    source_digest: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
     model: str = ""
     ask: Ask = ANY
@@ -22,6 +33,22 @@ class JobSpec:
     max_attempts: int = 3
     max_runtime: timedelta | None = None
     max_queue_duration: timedelta | None = None
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The versions that it uses, by the field that names them."""
+        fields = ("dataset_version", "package_version", "model_version", "source_version")
+        return {field: getattr(self, field) for field in fields if getattr(self, field)}
+
+    def holding(self, digests: Mapping[str, str]) -> "JobSpec":
+        """With the digests, by version, of what the catalog holds."""
+        return replace(
+            self,
+            dataset_digest=digests.get(self.dataset_version, ""),
+            package_digest=digests.get(self.package_version, ""),
+            model_digest=digests.get(self.model_version, ""),
+            source_digest=digests.get(self.source_version, ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +64,10 @@ class Progress:
     total_bytes: int = 0
     checkpoint_step: int = 0
     remaining_s: float | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The newest of each name."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Paths in the job's output `run`, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +88,7 @@ class JobRecord:
     progress: Progress = field(default_factory=Progress)
     attempt_number: int = 0
     model_version: str = ""
+    evaluation: str = ""
     failure: Failure | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -74,6 +106,8 @@ class JobRecord:
             spec.max_runtime,
             spec.max_queue_duration,
             spec.model,
+            # What a job may take in and what it makes of it is checked before: one with a model version judges it.
+            evaluates=spec.model_version,
         )
 
 

@@ -6,6 +6,7 @@ from modelyard.scheduler.domain.errors import job_not_found, stale
 from modelyard.scheduler.domain.events import (
     AttemptCompleted,
     AttemptMoved,
+    CheckpointStored,
     Event,
     JobCancelled,
     JobSubmitted,
@@ -57,6 +58,11 @@ def _apply(turn: Turn, event: Event) -> None:
             if attempt is None:
                 raise stale(event.attempt)
             lifecycle.moved(turn, attempt, event.state)
+        case CheckpointStored():
+            attempt = turn.find_attempt(event.attempt)
+            if attempt is None:
+                raise stale(event.attempt)
+            lifecycle.got_further(turn, attempt, event.step)
         case AttemptCompleted():
             attempt = turn.find_attempt(event.attempt)
             if attempt is None:

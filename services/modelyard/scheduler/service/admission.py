@@ -6,10 +6,11 @@ and the caller hears of it. What a crash or an unreachable catalog leaves half-w
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modelyard.foundation.errors import ModelyardError, Unavailable
+from modelyard.foundation.errors import Kind, ModelyardError, Unavailable
 from modelyard.scheduler.domain.decisions import JobChanged
 from modelyard.scheduler.domain.events import Event, JobSubmitted
 from modelyard.scheduler.domain.jobs import JobState
@@ -61,15 +62,15 @@ class Admission:
             self._busy.discard(record.name)
 
     async def _hold_inputs(self, record: JobRecord) -> JobRecord:
+        inputs = record.spec.inputs
         try:
-            version, digest = await self._catalog.begin(record.name, record.spec.dataset_version)
+            digests = await self._catalog.begin(record.name, list(inputs.values()))
         except Unsettled as error:
             raise Unavailable("the catalog cannot be reached, so the job was not created; try again") from error
         except ModelyardError as error:
             await self._jobs.discard(record.name, burn=False)
-            error.field = "job.spec.dataset_version"
-            raise
-        return replace(record, spec=replace(record.spec, dataset_version=version, dataset_digest=digest))
+            raise _gone(error, inputs) from None
+        return replace(record, spec=record.spec.holding(digests))
 
     async def _enqueue(self, record: JobRecord) -> JobRecord:
         """Answers the job as it was stored: queued, or with a worker already."""
@@ -94,3 +95,15 @@ class Admission:
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its caller may be gone: the exception is looked at here, so that asyncio does not complain.
             log.info("a job was not admitted", extra={"error": str(error)})
+
+
+def _gone(error: ModelyardError, inputs: Mapping[str, str]) -> ModelyardError:
+    """An input was there when the job was checked and cannot be held now: which field names it."""
+    for field, version in inputs.items():
+        if error.resource and f"{version}/".startswith(f"{error.resource}/"):
+            error.field = f"job.spec.{field}"
+            if error.kind is Kind.NOT_FOUND:
+                error.message = f"{version} was deleted while the job was being created"
+            return error
+    error.field = f"job.spec.{next(iter(inputs))}" if len(inputs) == 1 else "job.spec"
+    return error

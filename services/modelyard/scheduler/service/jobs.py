@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,6 +61,8 @@ class Jobs:
         self._admission = admission
         self._reports = reports
         self._changes = changes
+        self.on_deleted: Callable[[], None] = lambda: None
+        """Called when the catalog has something to hear."""
         self._survey: tuple[object, float, Survey] | None = None
 
     async def create(self, caller: Identity, new: NewJob, key: RequestKey, *, validate_only: bool) -> JobView:
@@ -114,6 +116,7 @@ class Jobs:
             raise JobNotEnded(f"{name} is {record.state.lower()}; cancel it and wait for its end first", resource=name)
         self._reports.forget(name)
         self._changes.publish([name])
+        self.on_deleted()
 
     async def watch(self, name: str) -> AsyncIterator[JobView]:
         """The job now and whenever it changes; ends with the job."""

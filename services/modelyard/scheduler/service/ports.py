@@ -1,6 +1,6 @@
 """What the use cases need of the world."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -117,6 +117,14 @@ class EndedExecution:
     outcome: JobState
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedJob:
+    """The catalog must hear of it: what the job has stored there goes."""
+
+    id: int
+    job: str
+
+
 class Jobs(Protocol):
     """The rows of jobs."""
 
@@ -143,9 +151,10 @@ class Jobs(Protocol):
     async def attempt(self, job: str, number: int) -> tuple[Attempt, int] | None: ...
 
     async def delete(self, name: str, audit: Audit) -> bool:
-        """False if it has not ended. Its name stays taken."""
+        """False if it has not ended. Its name stays taken, and the catalog has something to hear."""
 
-    async def ended_executions(self, limit: int) -> Sequence[EndedExecution]: ...
+    async def untold(self, limit: int) -> Sequence[EndedExecution | DeletedJob]:
+        """What the catalog has not heard of, ends first: files go only after the end."""
 
     async def told(self, id: int) -> None:
         """The catalog has heard of it."""
@@ -192,6 +201,26 @@ class Dataset:
     splits: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a job must know of a package version; `version` is resolved."""
+
+    version: str
+    template_toml: str
+    """The text of its template.toml; "" if it has none."""
+    modules: tuple[str, ...]
+    """At its root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What an evaluation must know of a model version; `version` is resolved."""
+
+    version: str
+    state: str
+    """`READY` if it may be used."""
+
+
 class Unsettled(Exception):
     """Whether the catalog did it is not known: it could not be reached, or did not answer in time."""
 
@@ -201,11 +230,18 @@ class Catalog(Protocol):
 
     async def dataset(self, version: str) -> Dataset: ...
 
-    async def begin(self, job: str, dataset_version: str) -> tuple[str, str]:
-        """Holds the input of attempt 0; answers its resolved name and its digest. Raises Unsettled."""
+    async def package(self, version: str) -> Package: ...
+
+    async def model(self, version: str) -> Model: ...
+
+    async def begin(self, job: str, inputs: Sequence[str]) -> Mapping[str, str]:
+        """Holds the inputs of attempt 0, which are named by number; answers their digests. Raises Unsettled."""
 
     async def end(self, job: str, attempt: int, outcome: JobState) -> bool:
         """False if the catalog knows no such execution. Raises Unsettled."""
+
+    async def delete_files(self, job: str) -> None:
+        """The checkpoints and outputs of a job that has ended. Raises Unsettled."""
 
 
 @dataclass(frozen=True, slots=True)

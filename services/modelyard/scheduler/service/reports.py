@@ -9,7 +9,7 @@ from typing import TypeVar
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.errors import InvalidArgument, PermissionDenied
 from modelyard.scheduler.domain.errors import job_not_found, stale
-from modelyard.scheduler.domain.events import AttemptMoved, Event
+from modelyard.scheduler.domain.events import AttemptMoved, CheckpointStored, Event
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, AttemptState
 from modelyard.scheduler.domain.records import LogLine, MetricValue, Progress
 from modelyard.scheduler.service.changes import Changes
@@ -63,6 +63,7 @@ class Reports:
         if live is not None and live.attempt == report.attempt and report.sequence <= live.sequence:
             return
         await self._move(attempt, report)
+        await self._get_further(attempt, report)
         known = live is not None and (live.attempt, live.start_step) == (report.attempt, report.start_step)
         if report.logs or report.metrics or not known:
             taken = await self._telemetry.append(
@@ -136,6 +137,17 @@ class Reports:
             return AttemptMoved(now=now, jitter=jitter, attempt=report.attempt, state=state)
 
         await self._engine.happen(moved)
+
+    async def _get_further(self, attempt: Attempt, report: Report) -> None:
+        step = report.progress.checkpoint_step if report.progress else 0
+        job = self._engine.state.jobs.get(attempt.job)
+        if job is None or step <= job.checkpoint_step:
+            return
+
+        def stored(now: datetime, jitter: float) -> Event:
+            return CheckpointStored(now=now, jitter=jitter, attempt=report.attempt, step=step)
+
+        await self._engine.happen(stored)
 
     def _cut(self, logs: Sequence[LogLine]) -> list[LogLine]:
         most = self._limits.line_characters

@@ -1,76 +1,98 @@
 """Checks what a job shall run, before anything is stored: each refusal has the path of the field at fault."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from modelyard.foundation.errors import InvalidArgument, ModelyardError
 from modelyard.foundation.ids import ID_RULE, matches, parse, project_of
-from modelyard.scheduler.domain.errors import DatasetDoesNotFit
+from modelyard.scheduler.domain.errors import DatasetDoesNotFit, ModelVersionNotReady
 from modelyard.scheduler.domain.records import JobSpec
-from modelyard.scheduler.service.ports import Catalog, Dataset
-from modelyard.templates.specs import (
-    DatasetNotForTemplate,
-    ParameterInvalid,
-    Template,
-    TemplateUnknown,
-    get_template,
-    list_templates,
-)
+from modelyard.scheduler.service.ports import Catalog, Dataset, Model
+from modelyard.scheduler.service.programs import SPEC, Program, Programs, check_parameters
+from modelyard.templates.specs import DatasetNotForTemplate, Kind, Template
 
-SPEC = "job.spec"
+T = TypeVar("T")
+
 MAX_PRIORITY = 1000
 MAX_ATTEMPTS = 100
 MAX_DEVICES = 64
 MAX_DURATION = timedelta(days=366)
 MAX_LABELS = 64
 MAX_LABEL_CHARACTERS = 256
+_COLLECTIONS = {
+    "dataset_version": "datasets",
+    "package_version": "packages",
+    "model_version": "models",
+    "source_version": "packages",
+}
 
 
 class Submission:
     def __init__(self, catalog: Catalog, templates: Path) -> None:
         self._catalog = catalog
-        self._folder = templates
+        self._programs = Programs(catalog, templates)
 
     def templates(self) -> tuple[Template, ...]:
-        return list_templates(self._folder)
+        return self._programs.templates()
 
     async def check(self, project: str, spec: JobSpec) -> JobSpec:
-        """The spec as it will be stored: with every parameter, the model's name and the dataset's number."""
-        template = self._template(spec.template)
+        """The spec as it will be stored: with every parameter, the model's name and all versions' numbers."""
         _check_numbers(spec)
-        parameters = _parameters(template, spec)
-        _check_dataset_name(project, spec.dataset_version)
-        model = _model(project, spec)
-        dataset = await self._dataset(spec.dataset_version)
-        try:
-            template.check_dataset(dataset.modality, dataset.layout, dataset.splits)
-        except DatasetNotForTemplate as error:
-            field = f"{SPEC}.dataset_version"
-            raise DatasetDoesNotFit(
-                error.message, field=field, resource=dataset.version, template=template.name
-            ) from None
-        return replace(spec, parameters=parameters, model=model, dataset_version=dataset.version)
+        check_parameters(spec.parameters)
+        for field, version in spec.inputs.items():
+            _check_version_name(project, field, version)
+        program = await self._programs.find(spec)
+        _check_inputs(program, spec)
+        spec = replace(
+            spec,
+            package_version=program.package_version,
+            entry=program.entry,
+            parameters=program.complete(spec.parameters),
+            model="" if program.kind is Kind.EVALUATION else _model(project, program, spec),
+        )
+        if spec.dataset_version:
+            spec = replace(spec, dataset_version=await self._fitting_dataset(program, spec.dataset_version))
+        if spec.model_version:
+            spec = replace(spec, model_version=await self._ready_model(spec.model_version))
+        if spec.source_version:
+            source = await _at("source_version", self._catalog.package(spec.source_version))
+            spec = replace(spec, source_version=source.version)
+        return spec
 
-    def _template(self, name: str) -> Template:
-        if not name:
-            names = ", ".join(template.name for template in self.templates())
-            raise InvalidArgument(f"{SPEC}.template is empty; there is {names}", field=f"{SPEC}.template")
-        try:
-            return get_template(name, self._folder)
-        except TemplateUnknown as error:
-            near = get_close_matches(name, [template.name for template in self.templates()], 1)
-            error.field = f"{SPEC}.template"
-            error.facts |= {"did_you_mean": near[0]} if near else {}
-            raise
+    async def _fitting_dataset(self, program: Program, version: str) -> str:
+        dataset: Dataset = await _at("dataset_version", self._catalog.dataset(version))
+        if program.described is not None:
+            try:
+                program.described.check_dataset(dataset.modality, dataset.layout, dataset.splits)
+            except DatasetNotForTemplate as error:
+                field = f"{SPEC}.dataset_version"
+                raise DatasetDoesNotFit(
+                    error.message, field=field, resource=dataset.version, template=program.name
+                ) from None
+        return dataset.version
 
-    async def _dataset(self, version: str) -> Dataset:
-        try:
-            return await self._catalog.dataset(version)
-        except ModelyardError as error:
-            error.field = f"{SPEC}.dataset_version"
-            raise
+    async def _ready_model(self, version: str) -> str:
+        model: Model = await _at("model_version", self._catalog.model(version))
+        if model.state != "READY":
+            raise ModelVersionNotReady(
+                f"{model.version} is {model.state.lower()}; only a ready version can be evaluated",
+                field=f"{SPEC}.model_version",
+                resource=model.version,
+                state=model.state,
+            )
+        return model.version
+
+
+async def _at(field: str, call: Awaitable[T]) -> T:
+    """What the catalog refuses is about this field."""
+    try:
+        return await call
+    except ModelyardError as error:
+        error.field = f"{SPEC}.{field}"
+        raise
 
 
 def check_labels(display_name: str, labels: dict[str, str]) -> None:
@@ -79,22 +101,17 @@ def check_labels(display_name: str, labels: dict[str, str]) -> None:
             f"display_name has {len(display_name)} characters; {MAX_LABEL_CHARACTERS} are allowed",
             field="job.display_name",
         )
+    if "\0" in display_name:
+        raise InvalidArgument("display_name has a NUL character", field="job.display_name")
     if len(labels) > MAX_LABELS:
         raise InvalidArgument(f"labels has {len(labels)} entries; {MAX_LABELS} are allowed", field="job.labels")
     for key, value in labels.items():
-        if not key or len(key) > MAX_LABEL_CHARACTERS or len(value) > MAX_LABEL_CHARACTERS:
+        if not key or len(key) > MAX_LABEL_CHARACTERS or len(value) > MAX_LABEL_CHARACTERS or "\0" in key + value:
             raise InvalidArgument(
-                f"a label has a key of 1 to {MAX_LABEL_CHARACTERS} characters and a value of at most as many",
+                f"a label has a key of 1 to {MAX_LABEL_CHARACTERS} characters and a value of at most as many, "
+                "without NUL",
                 field="job.labels",
             )
-
-
-def _parameters(template: Template, spec: JobSpec) -> dict[str, object]:
-    try:
-        return dict(template.complete(spec.parameters))
-    except ParameterInvalid as error:
-        error.field = f"{SPEC}.{error.field}"
-        raise
 
 
 def _check_numbers(spec: JobSpec) -> None:
@@ -115,32 +132,60 @@ def _in_range(field: str, value: int, least: int, most: int) -> None:
         raise InvalidArgument(f"{path} must be between {least} and {most}; got {value}", field=path)
 
 
-def _check_dataset_name(project: str, version: str) -> None:
-    field = f"{SPEC}.dataset_version"
-    if matches("projects/{project}/datasets/{dataset}/versions/{version:int}", version):
-        pass
-    elif not matches("projects/{project}/datasets/{dataset}/versions/{alias}", version):
-        raise InvalidArgument(
-            f"{field} must look like projects/{{project}}/datasets/{{dataset}}/versions/{{number, alias or latest}}; "
-            f"got {version[:120]!a}",
-            field=field,
-        )
+def _check_version_name(project: str, field: str, version: str) -> None:
+    collection, path = _COLLECTIONS[field], f"{SPEC}.{field}"
+    parent = f"projects/{{project}}/{collection}/{{{collection[:-1]}}}/versions"
+    if not matches(f"{parent}/{{version:int}}", version) and not matches(f"{parent}/{{alias}}", version):
+        kinds = "number or latest" if collection == "packages" else "number, alias or latest"
+        raise InvalidArgument(f"{path} must look like {parent}/{{{kinds}}}; got {version[:120]!a}", field=path)
     if project_of(version) != project:
-        raise InvalidArgument(f"{field} must be in projects/{project}, like the job; got {version}", field=field)
+        raise InvalidArgument(f"{path} must be in projects/{project}, like the job; got {version}", field=path)
 
 
-def _model(project: str, spec: JobSpec) -> str:
+def _check_inputs(program: Program, spec: JobSpec) -> None:
+    """What a job of this kind needs, and what it has no use for."""
+    kind, name = program.kind, program.name
+    needed = {
+        Kind.TRAINING: {"dataset_version": "the data to train on"},
+        Kind.EVALUATION: {"model_version": "the model to judge", "dataset_version": "the data to judge it on"},
+        Kind.IMPORT: {"source_version": "a package with the model's files"},
+    }[kind]
+    if program.described is not None and program.described.dataset_required:
+        needed = {"dataset_version": "the data it works on"} | needed
+    for field, what in needed.items():
+        if not getattr(spec, field):
+            raise InvalidArgument(f"{SPEC}.{field} is empty; {name} needs {what}", field=f"{SPEC}.{field}")
+    refused = {
+        "model_version": (Kind.EVALUATION, "a model version to work on"),
+        "source_version": (Kind.IMPORT, "files to import"),
+    }
+    for field, (owner, what) in refused.items():
+        if kind is not owner and getattr(spec, field):
+            raise InvalidArgument(
+                f"{SPEC}.{field} is for jobs of kind {owner}; {name} is of kind {kind} and takes no {what}",
+                field=f"{SPEC}.{field}",
+            )
+    if kind is Kind.EVALUATION and spec.model:
+        raise InvalidArgument(
+            f"{SPEC}.model names the model that gets a new version; {name} makes none (did you mean "
+            f"{SPEC}.model_version?)",
+            field=f"{SPEC}.model",
+        )
+
+
+def _model(project: str, program: Program, spec: JobSpec) -> str:
     """The name of the model that gets the new version."""
     field = f"{SPEC}.model"
-    if not spec.model:
-        dataset = spec.dataset_version.split("/")[3]
-        name = f"projects/{project}/models/{dataset}-{spec.template}"
-        if not matches("projects/{project}/models/{model}", name):
-            raise InvalidArgument(
-                f"{dataset}-{spec.template} cannot be the model's name, which is {ID_RULE}; set {field}", field=field
-            )
-        return name
-    parse("projects/{project}/models/{model}", spec.model, field)
-    if project_of(spec.model) != project:
-        raise InvalidArgument(f"{field} must be in projects/{project}, like the job; got {spec.model}", field=field)
-    return spec.model
+    if spec.model:
+        parse("projects/{project}/models/{model}", spec.model, field)
+        if project_of(spec.model) != project:
+            raise InvalidArgument(f"{field} must be in projects/{project}, like the job; got {spec.model}", field=field)
+        return spec.model
+    if program.kind is Kind.IMPORT:
+        short = spec.source_version.split("/")[3]
+    else:
+        short = f"{spec.dataset_version.split('/')[3]}-{program.name}"
+    name = f"projects/{project}/models/{short}"
+    if not matches("projects/{project}/models/{model}", name):
+        raise InvalidArgument(f"{short} cannot be the model's name, which is {ID_RULE}; set {field}", field=field)
+    return name

@@ -13,7 +13,7 @@ from modelyard.foundation.errors import InvalidArgument, PermissionDenied
 from modelyard.scheduler.domain.devices import Device
 from modelyard.scheduler.domain.errors import WorkerReplaced, job_not_found, stale
 from modelyard.scheduler.domain.events import AttemptCompleted, Event, WorkerAway, WorkerHeard, WorkerSynced
-from modelyard.scheduler.domain.jobs import Attempt, AttemptState, Failure, StopReason
+from modelyard.scheduler.domain.jobs import Attempt, AttemptState, Failure, Job, StopReason
 from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.domain.state import Rules
 from modelyard.scheduler.service.changes import Changes
@@ -70,6 +70,7 @@ class Completion:
     attempt: str
     outcome: AttemptState
     model_version: str = ""
+    evaluation: str = ""
     failure: Failure | None = None
 
 
@@ -111,8 +112,7 @@ class WorkerSync:
         if current is None:
             return await self._completed_before(caller, completion)
         check_worker(caller, current)
-        job = self._engine.state.jobs[current.job]
-        _check(completion, job.model)
+        _check(completion, self._engine.state.jobs[current.job])
 
         def completed(now: datetime, jitter: float) -> Event:
             return AttemptCompleted(
@@ -121,6 +121,7 @@ class WorkerSync:
                 attempt=completion.attempt,
                 outcome=completion.outcome,
                 model_version=completion.model_version,
+                evaluation=completion.evaluation,
                 failure=completion.failure,
             )
 
@@ -247,15 +248,26 @@ def _grace(reason: StopReason, rules: Rules) -> timedelta:
     return rules.stop_grace if reason is StopReason.PREEMPTED else timedelta()
 
 
-def _check(completion: Completion, model: str) -> None:
-    if completion.outcome is AttemptState.SUCCEEDED:
-        of, _, number = completion.model_version.rpartition("/versions/")
-        if of != model or not number.isdecimal():
+def _check(completion: Completion, job: Job) -> None:
+    succeeded = completion.outcome is AttemptState.SUCCEEDED
+    for field, value, due in (
+        ("model_version", completion.model_version, succeeded and not job.evaluates),
+        ("evaluation", completion.evaluation, succeeded and bool(job.evaluates)),
+    ):
+        if value and not due:
+            raise InvalidArgument(f"{field} is for SUCCEEDED only, and for jobs that make one", field=field)
+    if succeeded and job.evaluates:
+        expected = f"{job.evaluates}/evaluations/{job.name.rpartition('/')[2]}"
+        if completion.evaluation != expected:
             raise InvalidArgument(
-                f"model_version must be a version of {model}; got {completion.model_version[:120]!a}",
+                f"evaluation must be {expected}; got {completion.evaluation[:120]!a}", field="evaluation"
+            )
+    elif succeeded:
+        of, _, number = completion.model_version.rpartition("/versions/")
+        if of != job.model or not number.isdecimal():
+            raise InvalidArgument(
+                f"model_version must be a version of {job.model}; got {completion.model_version[:120]!a}",
                 field="model_version",
             )
-    elif completion.model_version:
-        raise InvalidArgument("model_version is for SUCCEEDED only", field="model_version")
     if (completion.outcome is AttemptState.FAILED) != (completion.failure is not None):
         raise InvalidArgument("failure_class and message are for FAILED, and FAILED needs them", field="failure_class")

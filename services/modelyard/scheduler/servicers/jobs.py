@@ -18,7 +18,8 @@ from modelyard.scheduler.service.ports import RequestKey
 from modelyard.scheduler.service.reports import Reports
 from modelyard.scheduler.service.workers import check_viewer
 from modelyard.scheduler.servicers import messages
-from modelyard.templates.specs import Parameter, Template
+from modelyard.templates.parameters import Parameter
+from modelyard.templates.specs import Template
 
 JOB = "projects/{project}/jobs/{job}"
 
@@ -51,7 +52,9 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         before = _position(self._pages, request.page_token, scope)
         views, more = await self._jobs.page(project, states, before, clamp_page_size(request.page_size))
         token = self._pages.encode([more], **scope) if more is not None else ""
-        return job_service_pb2.ListJobsResponse(jobs=[messages.job(view) for view in views], next_page_token=token)
+        return job_service_pb2.ListJobsResponse(
+            jobs=[messages.job(view, whole=False) for view in views], next_page_token=token
+        )
 
     async def CancelJob(self, request: job_service_pb2.CancelJobRequest, context: Context) -> job_pb2.Job:
         parse(JOB, request.name)
@@ -128,6 +131,7 @@ def _template(template: Template) -> template_pb2.Template:
         modality=template.modality,
         parameters=[_parameter(parameter) for parameter in template.parameters],
         metric=template.metric,
+        kind=template_pb2.Template.Kind.Value(f"KIND_{template.kind.name}"),
     )
 
 

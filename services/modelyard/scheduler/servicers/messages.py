@@ -6,20 +6,25 @@ from typing import Any, cast
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2, status_pb2
 
 from modelyard.api.scheduler.v1 import device_pb2, job_pb2, worker_pb2
 from modelyard.foundation.errors import InvalidArgument, Kind, ModelyardError
 from modelyard.foundation.rpc.status import to_status
 from modelyard.scheduler.domain.devices import Ask, Device, DeviceKind
 from modelyard.scheduler.domain.jobs import Attempt, Failure, FailureClass
-from modelyard.scheduler.domain.records import JobSpec, LogLine, MetricValue, Progress
+from modelyard.scheduler.domain.records import JobSpec, LogLine, MetricValue
 from modelyard.scheduler.service.jobs import JobView
 from modelyard.scheduler.service.workers import WorkerView
+from modelyard.scheduler.servicers.progress import progress
 
 DEFAULT_ATTEMPTS = 3
+MAX_SHOWN_DETAIL = 8192
+"""Of what the code said, as it is shown with the job's error."""
 
 
-def job(view: JobView) -> job_pb2.Job:
+def job(view: JobView, *, whole: bool = True) -> job_pb2.Job:
+    """`whole` = False leaves out what is too much for a list: texts, images, and a failure's traceback."""
     record = view.record
     message = job_pb2.Job(
         name=record.name,
@@ -32,6 +37,7 @@ def job(view: JobView) -> job_pb2.Job:
         progress=progress(view.progress),
         attempt=record.attempt_number,
         model_version=record.model_version,
+        evaluation=record.evaluation,
         creator=record.creator,
         create_time=timestamp(record.create_time),
         start_time=timestamp(record.start_time),
@@ -44,7 +50,10 @@ def job(view: JobView) -> job_pb2.Job:
         message.jobs_ahead = view.pending.jobs_ahead
     if record.failure is not None:
         message.failure_class = _failure_class(record.failure)
-        message.error.CopyFrom(to_status(_job_failed(record.name, record.failure)))
+        message.error.CopyFrom(_error(record.name, record.failure, detail=whole))
+    if not whole:
+        message.progress.ClearField("texts")
+        message.progress.ClearField("images")
     return message
 
 
@@ -53,6 +62,13 @@ def spec(value: JobSpec) -> job_pb2.JobSpec:
         template=value.template,
         dataset_version=value.dataset_version,
         dataset_digest=value.dataset_digest,
+        package_version=value.package_version,
+        package_digest=value.package_digest,
+        entry=value.entry,
+        model_version=value.model_version,
+        model_digest=value.model_digest,
+        source_version=value.source_version,
+        source_digest=value.source_digest,
         model=value.model,
         devices=device_pb2.DeviceRequest(
             kind=device_pb2.DeviceKind.Value(f"DEVICE_KIND_{value.ask.kind or 'UNSPECIFIED'}"), count=value.ask.count
@@ -74,6 +90,10 @@ def read_spec(message: job_pb2.JobSpec) -> JobSpec:
     return JobSpec(
         template=message.template,
         dataset_version=message.dataset_version,
+        package_version=message.package_version,
+        entry=message.entry,
+        model_version=message.model_version,
+        source_version=message.source_version,
         parameters={key: _parameter(key, value) for key, value in message.parameters.fields.items()},
         model=message.model,
         ask=Ask(None if name == "UNSPECIFIED" else DeviceKind(name), message.devices.count or 1),
@@ -81,38 +101,6 @@ def read_spec(message: job_pb2.JobSpec) -> JobSpec:
         max_attempts=message.max_attempts or DEFAULT_ATTEMPTS,
         max_runtime=_timedelta(message, "max_runtime"),
         max_queue_duration=_timedelta(message, "max_queue_duration"),
-    )
-
-
-def progress(value: Progress) -> job_pb2.Progress:
-    return job_pb2.Progress(
-        stage=value.stage,
-        step=value.step,
-        total_steps=value.total_steps,
-        epoch=value.epoch,
-        epochs=value.epochs,
-        examples_per_second=value.examples_per_second,
-        metrics=value.metrics,
-        done_bytes=value.done_bytes,
-        total_bytes=value.total_bytes,
-        checkpoint_step=value.checkpoint_step,
-        remaining=None if value.remaining_s is None else duration(timedelta(seconds=value.remaining_s)),
-    )
-
-
-def read_progress(message: job_pb2.Progress) -> Progress:
-    return Progress(
-        stage=message.stage[:64],
-        step=message.step,
-        total_steps=message.total_steps,
-        epoch=message.epoch,
-        epochs=message.epochs,
-        examples_per_second=message.examples_per_second,
-        metrics=dict(list(message.metrics.items())[:256]),
-        done_bytes=message.done_bytes,
-        total_bytes=message.total_bytes,
-        checkpoint_step=message.checkpoint_step,
-        remaining_s=message.remaining.ToTimedelta().total_seconds() if message.HasField("remaining") else None,
     )
 
 
@@ -239,6 +227,8 @@ def _failure_class(failure: Failure) -> job_pb2.Job.FailureClass.ValueType:
 _KINDS = {
     FailureClass.ACCELERATOR_OOM: Kind.EXHAUSTED,
     FailureClass.HOST_OOM: Kind.EXHAUSTED,
+    FailureClass.PIDS: Kind.EXHAUSTED,
+    FailureClass.DISK_QUOTA: Kind.EXHAUSTED,
     FailureClass.TIMEOUT: Kind.DEADLINE,
     FailureClass.WORKER_LOST: Kind.UNAVAILABLE,
     FailureClass.STORAGE: Kind.UNAVAILABLE,
@@ -246,10 +236,14 @@ _KINDS = {
 }
 
 
-def _job_failed(name: str, failure: Failure) -> ModelyardError:
-    """A failed job as an error: its class is the reason, what the code said is among the facts."""
+def _error(name: str, failure: Failure, *, detail: bool) -> status_pb2.Status:
+    """A failed job as an error: its class is the reason, what the code said is the fact `detail`."""
     kind = _KINDS.get(failure.kind, Kind.PRECONDITION)
     cls = type("JobFailed", (ModelyardError,), {"kind": kind, "reason": failure.kind.value})
-    error: ModelyardError = cls(failure.message, resource=name)
-    error.facts = {"detail": failure.detail} if failure.detail else {}
-    return error
+    status = to_status(cls(failure.message, resource=name))
+    info = error_details_pb2.ErrorInfo()
+    if detail and failure.detail and status.details[0].Unpack(info):
+        # An error of a call travels in a trailer, and its facts are short; this one is part of a message.
+        info.metadata["detail"] = failure.detail[-MAX_SHOWN_DETAIL:]
+        status.details[0].Pack(info)
+    return status

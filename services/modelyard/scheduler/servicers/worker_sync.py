@@ -10,6 +10,7 @@ from modelyard.scheduler.domain.jobs import AttemptState, Failure, FailureClass
 from modelyard.scheduler.service.reports import Report, Reports
 from modelyard.scheduler.service.sync import Assignment, Completion, Sighting, Stop, WorkerSync
 from modelyard.scheduler.servicers import messages
+from modelyard.scheduler.servicers.progress import read_progress
 
 ATTEMPT = "projects/{project}/jobs/{job}/attempts/{attempt:int}"
 MAX_DEVICES = 256
@@ -55,7 +56,7 @@ class WorkerSyncServicer(worker_sync_service_pb2_grpc.WorkerSyncServiceServicer)
             start_step=request.start_step,
             logs=[messages.read_log_entry(entry) for entry in request.logs],
             metrics=[messages.read_metric_point(point) for point in request.metrics],
-            progress=messages.read_progress(request.progress) if request.HasField("progress") else None,
+            progress=read_progress(request.progress) if request.HasField("progress") else None,
         )
         await self._reports.report(current_identity(), report)
         return worker_sync_service_pb2.ReportResponse()
@@ -66,7 +67,13 @@ class WorkerSyncServicer(worker_sync_service_pb2_grpc.WorkerSyncServiceServicer)
         parse(ATTEMPT, request.attempt, "attempt")
         if request.outcome not in _OUTCOMES:
             raise InvalidArgument("outcome must be SUCCEEDED, FAILED or STOPPED", field="outcome")
-        completion = Completion(request.attempt, _OUTCOMES[request.outcome], request.model_version, _failure(request))
+        completion = Completion(
+            request.attempt,
+            _OUTCOMES[request.outcome],
+            request.model_version,
+            request.evaluation,
+            _failure(request),
+        )
         await self._sync.complete(current_identity(), completion)
         return worker_sync_service_pb2.CompleteAttemptResponse()
 

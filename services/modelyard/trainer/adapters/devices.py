@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
-from pathlib import Path
 
 from modelyard.foundation.errors import FailedPrecondition
 from modelyard.foundation.sync.children import Child, Exit
 from modelyard.trainer.domain import Device, Found
+from modelyard.trainer.gpus import gpus
 
-log = logging.getLogger(__name__)
-
-_NVIDIA = Path("/proc/driver/nvidia/gpus")
 _TIMEOUT_S = 300.0
 
 
@@ -52,7 +48,9 @@ async def find_devices(*, cpu_only: bool) -> Found:
 
 def _environment() -> dict[str, str]:
     kept = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TPU_NAME", "LANG")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    # The driver's own order, by which its nodes in /dev are found.
+    given = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | given
 
 
 def _why(ended: Exit, printed: list[str]) -> str:
@@ -64,21 +62,10 @@ def _why(ended: Exit, printed: list[str]) -> str:
 
 def _unusable(seen: list[Device]) -> list[Device]:
     """GPUs that the NVIDIA driver lists, when TensorFlow sees none of them."""
-    if any(device.kind == "gpu" for device in seen) or not _NVIDIA.is_dir():
+    if any(device.kind == "gpu" for device in seen):
         return []
     problem = (
         "TensorFlow can't use this GPU: its CUDA libraries are missing or don't fit the driver; "
         "install the `gpu` extra (make … EXTRAS=gpu)"
     )
-    return [
-        Device("gpu", index, _model(folder), problem=problem) for index, folder in enumerate(sorted(_NVIDIA.iterdir()))
-    ]
-
-
-def _model(folder: Path) -> str:
-    try:
-        lines = (folder / "information").read_text().splitlines()
-    except OSError as error:
-        log.warning("a GPU's description can't be read", extra={"path": str(folder), "error": str(error)})
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("Model:")), "")
+    return [Device("gpu", gpu.index, gpu.model, problem=problem) for gpu in gpus()]

@@ -117,7 +117,7 @@ class Scheduler:
         match outcome:
             case Succeeded():
                 request.outcome = job_pb2.Attempt.STATE_SUCCEEDED
-                request.model_version = outcome.model_version
+                request.model_version, request.evaluation = outcome.model_version, outcome.evaluation
             case Failed():
                 request.outcome = job_pb2.Attempt.STATE_FAILED
                 request.failure_class = failure_class(outcome.failure_class)
@@ -145,15 +145,24 @@ class Scheduler:
 
 
 def _assignment(each: worker_sync_service_pb2.Assignment) -> Assignment:
+    spec = each.spec
     return Assignment(
-        each.attempt,
-        each.spec.template,
-        json_format.MessageToDict(each.spec.parameters),
-        each.spec.dataset_version,
-        each.spec.dataset_digest,
-        each.spec.model,
-        tuple(Device(KIND_NAMES[d.kind], d.index, d.model, d.memory_bytes, d.problem) for d in each.devices),
-        each.token,
+        attempt=each.attempt,
+        template=spec.template,
+        parameters=json_format.MessageToDict(spec.parameters),
+        dataset_version=spec.dataset_version,
+        dataset_digest=spec.dataset_digest,
+        model=spec.model,
+        devices=tuple(Device(KIND_NAMES[d.kind], d.index, d.model, d.memory_bytes, d.problem) for d in each.devices),
+        token=each.token,
+        entry=spec.entry,
+        package_version=spec.package_version,
+        package_digest=spec.package_digest,
+        model_version=spec.model_version,
+        model_digest=spec.model_digest,
+        source_version=spec.source_version,
+        source_digest=spec.source_digest,
+        max_runtime_s=spec.max_runtime.ToTimedelta().total_seconds(),
     )
 
 

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class File(_message.Message):
-    """A file of a version."""
+    """A file of a version, a checkpoint or an output."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -59,7 +59,7 @@ class ListFilesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """Required. A dataset version, model version or checkpoint."""
+    """Required. A version of a dataset, a model or a package, or a checkpoint or output of a job."""
     page_size: _builtins.int
     """Optional. At most this many; 0 means 1000, more than 10000 means 10000."""
     page_token: _builtins.str
@@ -119,7 +119,7 @@ class SignReadsRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Required. A dataset version, model version or checkpoint."""
+    """Required. A version of a dataset, a model or a package, or a checkpoint or output of a job."""
     def __init__(
         self,
         *,
@@ -145,7 +145,7 @@ class SignReadsResponse(_message.Message):
     PACKS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The version, with an alias resolved."""
+    """What was named, with an alias resolved."""
     digest: _builtins.str
     """The digest that the manifest must have."""
     manifest_url: _builtins.str

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class FileServiceStub(object):
-    """The files of a version.
+    """The files of versions, and of the checkpoints and outputs of jobs.
     """
 
     def __init__(self, channel):
@@ -48,18 +48,18 @@ class FileServiceStub(object):
 
 
 class FileServiceServicer(object):
-    """The files of a version.
+    """The files of versions, and of the checkpoints and outputs of jobs.
     """
 
     def ListFiles(self, request, context):
-        """Lists the files of a dataset version, model version or checkpoint, in the order of their paths.
+        """Lists the files of a version, a checkpoint or an output, in the order of their paths.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SignReads(self, request, context):
-        """Signs URLs from which the manifest and the packs of a version are read; the reader verifies what it got.
+        """Signs URLs from which the manifest and the packs of one are read; the reader verifies what it got.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ def add_FileServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FileService(object):
-    """The files of a version.
+    """The files of versions, and of the checkpoints and outputs of jobs.
     """
 
     @staticmethod

@@ -27,29 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FileServiceStub:
-    """The files of a version."""
+    """The files of versions, and of the checkpoints and outputs of jobs."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FileServiceAsyncStub: ...
     ListFiles: _grpc.UnaryUnaryMultiCallable[_file_service_pb2.ListFilesRequest, _file_service_pb2.ListFilesResponse]
-    """Lists the files of a dataset version, model version or checkpoint, in the order of their paths."""
+    """Lists the files of a version, a checkpoint or an output, in the order of their paths."""
     SignReads: _grpc.UnaryUnaryMultiCallable[_file_service_pb2.SignReadsRequest, _file_service_pb2.SignReadsResponse]
-    """Signs URLs from which the manifest and the packs of a version are read; the reader verifies what it got."""
+    """Signs URLs from which the manifest and the packs of one are read; the reader verifies what it got."""
 
 @_typing.type_check_only
 class FileServiceAsyncStub(FileServiceStub):
-    """The files of a version."""
+    """The files of versions, and of the checkpoints and outputs of jobs."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListFiles: _aio.UnaryUnaryMultiCallable[_file_service_pb2.ListFilesRequest, _file_service_pb2.ListFilesResponse]  # type: ignore[assignment]
-    """Lists the files of a dataset version, model version or checkpoint, in the order of their paths."""
+    """Lists the files of a version, a checkpoint or an output, in the order of their paths."""
     SignReads: _aio.UnaryUnaryMultiCallable[_file_service_pb2.SignReadsRequest, _file_service_pb2.SignReadsResponse]  # type: ignore[assignment]
-    """Signs URLs from which the manifest and the packs of a version are read; the reader verifies what it got."""
+    """Signs URLs from which the manifest and the packs of one are read; the reader verifies what it got."""
 
 class FileServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The files of a version."""
+    """The files of versions, and of the checkpoints and outputs of jobs."""
 
     @_abc_1.abstractmethod
     def ListFiles(
@@ -57,7 +57,7 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _file_service_pb2.ListFilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_file_service_pb2.ListFilesResponse, _abc.Awaitable[_file_service_pb2.ListFilesResponse]]:
-        """Lists the files of a dataset version, model version or checkpoint, in the order of their paths."""
+        """Lists the files of a version, a checkpoint or an output, in the order of their paths."""
 
     @_abc_1.abstractmethod
     def SignReads(
@@ -65,6 +65,6 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _file_service_pb2.SignReadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_file_service_pb2.SignReadsResponse, _abc.Awaitable[_file_service_pb2.SignReadsResponse]]:
-        """Signs URLs from which the manifest and the packs of a version are read; the reader verifies what it got."""
+        """Signs URLs from which the manifest and the packs of one are read; the reader verifies what it got."""
 
 def add_FileServiceServicer_to_server(servicer: FileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

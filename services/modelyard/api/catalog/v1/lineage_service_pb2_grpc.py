@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.api.catalog.v1 import execution_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_execution__pb2
 from modelyard.api.catalog.v1 import lineage_service_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2
 
@@ -56,6 +57,16 @@ class LineageServiceStub(object):
                 request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.ListOutputs = channel.unary_unary(
+                '/modelyard.api.catalog.v1.LineageService/ListOutputs',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsResponse.FromString,
+                _registered_method=True)
+        self.DeleteJobFiles = channel.unary_unary(
+                '/modelyard.api.catalog.v1.LineageService/DeleteJobFiles',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.DeleteJobFilesRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class LineageServiceServicer(object):
@@ -91,6 +102,22 @@ class LineageServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOutputs(self, request, context):
+        """Lists a job's outputs: trees beside its model, such as TensorBoard's files or a report.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteJobFiles(self, request, context):
+        """Deletes the checkpoints and outputs of a job: once nothing else has their files, garbage collection takes them. What
+        the job made for others stays: model versions, evaluations, lineage. Called when the job is deleted;
+        FAILED_PRECONDITION while its execution is open. The same call again gets the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LineageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +140,16 @@ def add_LineageServiceServicer_to_server(servicer, server):
                     servicer.ListCheckpoints,
                     request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'ListOutputs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOutputs,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsResponse.SerializeToString,
+            ),
+            'DeleteJobFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteJobFiles,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.DeleteJobFilesRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +261,60 @@ class LineageService(object):
             '/modelyard.api.catalog.v1.LineageService/ListCheckpoints',
             modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsRequest.SerializeToString,
             modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOutputs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.LineageService/ListOutputs',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.ListOutputsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteJobFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.LineageService/DeleteJobFiles',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_lineage__service__pb2.DeleteJobFilesRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from modelyard.api.catalog.v1 import execution_pb2 as _execution_pb2
 from modelyard.api.catalog.v1 import lineage_service_pb2 as _lineage_service_pb2
@@ -44,6 +45,13 @@ class LineageServiceStub:
     """Walks the lineage from a version."""
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_lineage_service_pb2.ListCheckpointsRequest, _lineage_service_pb2.ListCheckpointsResponse]
     """Lists a job's checkpoints, newest first."""
+    ListOutputs: _grpc.UnaryUnaryMultiCallable[_lineage_service_pb2.ListOutputsRequest, _lineage_service_pb2.ListOutputsResponse]
+    """Lists a job's outputs: trees beside its model, such as TensorBoard's files or a report."""
+    DeleteJobFiles: _grpc.UnaryUnaryMultiCallable[_lineage_service_pb2.DeleteJobFilesRequest, _empty_pb2.Empty]
+    """Deletes the checkpoints and outputs of a job: once nothing else has their files, garbage collection takes them. What
+    the job made for others stays: model versions, evaluations, lineage. Called when the job is deleted;
+    FAILED_PRECONDITION while its execution is open. The same call again gets the same answer.
+    """
 
 @_typing.type_check_only
 class LineageServiceAsyncStub(LineageServiceStub):
@@ -60,6 +68,13 @@ class LineageServiceAsyncStub(LineageServiceStub):
     """Walks the lineage from a version."""
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_lineage_service_pb2.ListCheckpointsRequest, _lineage_service_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
     """Lists a job's checkpoints, newest first."""
+    ListOutputs: _aio.UnaryUnaryMultiCallable[_lineage_service_pb2.ListOutputsRequest, _lineage_service_pb2.ListOutputsResponse]  # type: ignore[assignment]
+    """Lists a job's outputs: trees beside its model, such as TensorBoard's files or a report."""
+    DeleteJobFiles: _aio.UnaryUnaryMultiCallable[_lineage_service_pb2.DeleteJobFilesRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes the checkpoints and outputs of a job: once nothing else has their files, garbage collection takes them. What
+    the job made for others stays: model versions, evaluations, lineage. Called when the job is deleted;
+    FAILED_PRECONDITION while its execution is open. The same call again gets the same answer.
+    """
 
 class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who uses what, and what came from what."""
@@ -97,5 +112,24 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lineage_service_pb2.ListCheckpointsResponse, _abc.Awaitable[_lineage_service_pb2.ListCheckpointsResponse]]:
         """Lists a job's checkpoints, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListOutputs(
+        self,
+        request: _lineage_service_pb2.ListOutputsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_service_pb2.ListOutputsResponse, _abc.Awaitable[_lineage_service_pb2.ListOutputsResponse]]:
+        """Lists a job's outputs: trees beside its model, such as TensorBoard's files or a report."""
+
+    @_abc_1.abstractmethod
+    def DeleteJobFiles(
+        self,
+        request: _lineage_service_pb2.DeleteJobFilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes the checkpoints and outputs of a job: once nothing else has their files, garbage collection takes them. What
+        the job made for others stays: model versions, evaluations, lineage. Called when the job is deleted;
+        FAILED_PRECONDITION while its execution is open. The same call again gets the same answer.
+        """
 
 def add_LineageServiceServicer_to_server(servicer: LineageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

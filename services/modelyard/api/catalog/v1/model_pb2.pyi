@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -291,8 +292,17 @@ class ModelInfo(_message.Message):
     GATES_FIELD_NUMBER: _builtins.int
     ROW_WISE_FIELD_NUMBER: _builtins.int
     FRAMEWORKS_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    REQUIREMENTS_FIELD_NUMBER: _builtins.int
     row_wise: _builtins.bool
     """True if its answers are the same row by row as in a batch, so that a server may batch requests."""
+    foreign: _builtins.bool
+    """True if code or files that others wrote made it: it is loaded in the strong sandbox only."""
+    resident_bytes: _builtins.int
+    """What a model server needs with it loaded, beyond what one without a model needs; 0 if it was not measured."""
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Final metrics by name, such as `accuracy` on the held-out split."""
@@ -305,6 +315,18 @@ class ModelInfo(_message.Message):
     def frameworks(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Versions of what made it: `tensorflow`, `keras`, `python`."""
 
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signature]:
+        """What it can be asked, as it was seen when it was checked."""
+
+    @_builtins.property
+    def latency(self) -> _duration_pb2.Duration:
+        """The median time of one request of one example, model server alone; unset if it was not measured."""
+
+    @_builtins.property
+    def requirements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Requirement]:
+        """What was installed for the code that made it."""
+
     def __init__(
         self,
         *,
@@ -312,14 +334,197 @@ class ModelInfo(_message.Message):
         gates: _abc.Iterable[Global___Gate] | None = ...,
         row_wise: _builtins.bool = ...,
         frameworks: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        foreign: _builtins.bool = ...,
+        signatures: _abc.Iterable[Global___Signature] | None = ...,
+        resident_bytes: _builtins.int = ...,
+        latency: _duration_pb2.Duration | None = ...,
+        requirements: _abc.Iterable[Global___Requirement] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frameworks", b"frameworks", "gates", b"gates", "metrics", b"metrics", "row_wise", b"row_wise"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "frameworks", b"frameworks", "gates", b"gates", "latency", b"latency", "metrics", b"metrics", "requirements", b"requirements", "resident_bytes", b"resident_bytes", "row_wise", b"row_wise", "signatures", b"signatures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelInfo: _TypeAlias = ModelInfo  # noqa: Y015
+
+@_typing.final
+class Signature(_message.Message):
+    """A way to ask a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`serving_default`."""
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TensorSpec]:
+        """What it takes."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TensorSpec]:
+        """What it answers."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        inputs: _abc.Iterable[Global___TensorSpec] | None = ...,
+        outputs: _abc.Iterable[Global___TensorSpec] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "name", b"name", "outputs", b"outputs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signature: _TypeAlias = Signature  # noqa: Y015
+
+@_typing.final
+class TensorSpec(_message.Message):
+    """A tensor that a signature takes or answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DTYPE_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    UNKNOWN_RANK_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name in requests."""
+    dtype: _builtins.str
+    """TensorFlow's name of the type, in lower case: `uint8`, `float32`, `string`."""
+    unknown_rank: _builtins.bool
+    """True if not even the number of dimensions is fixed."""
+    @_builtins.property
+    def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """-1 where any size will do."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        dtype: _builtins.str = ...,
+        shape: _abc.Iterable[_builtins.int] | None = ...,
+        unknown_rank: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dtype", b"dtype", "name", b"name", "shape", b"shape", "unknown_rank", b"unknown_rank"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TensorSpec: _TypeAlias = TensorSpec  # noqa: Y015
+
+@_typing.final
+class Requirement(_message.Message):
+    """A Python distribution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LICENSE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as in the package index."""
+    version: _builtins.str
+    """Its version."""
+    license: _builtins.str
+    """What its metadata says of its licence; empty if they say nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        license: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["license", b"license", "name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Requirement: _TypeAlias = Requirement  # noqa: Y015
+
+@_typing.final
+class Evaluation(_message.Message):
+    """How a model version did on a dataset version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DATASET_VERSION_FIELD_NUMBER: _builtins.int
+    DATASET_DIGEST_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
+    EXAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    CREATOR_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Output only. `projects/{p}/models/{m}/versions/{v}/evaluations/{job}`."""
+    dataset_version: _builtins.str
+    """Required. The dataset version it was judged on."""
+    dataset_digest: _builtins.str
+    """Output only. The digest of that version."""
+    split: _builtins.str
+    """Required. The split."""
+    example_count: _builtins.int
+    """Required. How many examples."""
+    report: _builtins.str
+    """Optional. Where the whole report is: `projects/{p}/jobs/{j}/outputs/{output}`; it may be gone when the job was deleted."""
+    creator: _builtins.str
+    """Output only. Who measured: `projects/{p}/jobs/{j}/attempts/{n}`."""
+    @_builtins.property
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Required. What came out, by name, such as `accuracy`."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it was recorded."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        dataset_version: _builtins.str = ...,
+        dataset_digest: _builtins.str = ...,
+        split: _builtins.str = ...,
+        example_count: _builtins.int = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        report: _builtins.str = ...,
+        creator: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "dataset_digest", b"dataset_digest", "dataset_version", b"dataset_version", "example_count", b"example_count", "metrics", b"metrics", "name", b"name", "report", b"report", "split", b"split"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
 
 @_typing.final
 class Gate(_message.Message):
@@ -354,7 +559,7 @@ class Gate(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """`load`, `parity`, `row_wise`."""
+    """`integrity`, `signature`, `ops`, `load`, `parity`, `row_wise`."""
     state: Global___Gate.State.ValueType
     """How it ended."""
     detail: _builtins.str

@@ -87,6 +87,16 @@ class ModelServiceStub(object):
                 request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.DeleteModelAliasRequest.SerializeToString,
                 response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Model.FromString,
                 _registered_method=True)
+        self.RecordEvaluation = channel.unary_unary(
+                '/modelyard.api.catalog.v1.ModelService/RecordEvaluation',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.RecordEvaluationRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Evaluation.FromString,
+                _registered_method=True)
+        self.ListEvaluations = channel.unary_unary(
+                '/modelyard.api.catalog.v1.ModelService/ListEvaluations',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -163,6 +173,20 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordEvaluation(self, request, context):
+        """Stores how a version did on a dataset; for the job that measured it. The same call again gets the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvaluations(self, request, context):
+        """Lists a version's evaluations, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +239,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.DeleteModelAlias,
                     request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.DeleteModelAliasRequest.FromString,
                     response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Model.SerializeToString,
+            ),
+            'RecordEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEvaluation,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.RecordEvaluationRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Evaluation.SerializeToString,
+            ),
+            'ListEvaluations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvaluations,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -488,6 +522,60 @@ class ModelService(object):
             '/modelyard.api.catalog.v1.ModelService/DeleteModelAlias',
             modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.DeleteModelAliasRequest.SerializeToString,
             modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.ModelService/RecordEvaluation',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.RecordEvaluationRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2.Evaluation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvaluations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.ModelService/ListEvaluations',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_model__service__pb2.ListEvaluationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,10 @@ class ModelServiceStub:
     """Points an alias to a version, if it still points where the caller thinks."""
     DeleteModelAlias: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.DeleteModelAliasRequest, _model_pb2.Model]
     """Removes an alias."""
+    RecordEvaluation: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.RecordEvaluationRequest, _model_pb2.Evaluation]
+    """Stores how a version did on a dataset; for the job that measured it. The same call again gets the same answer."""
+    ListEvaluations: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ListEvaluationsRequest, _model_service_pb2.ListEvaluationsResponse]
+    """Lists a version's evaluations, newest first."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -81,6 +85,10 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Points an alias to a version, if it still points where the caller thinks."""
     DeleteModelAlias: _aio.UnaryUnaryMultiCallable[_model_service_pb2.DeleteModelAliasRequest, _model_pb2.Model]  # type: ignore[assignment]
     """Removes an alias."""
+    RecordEvaluation: _aio.UnaryUnaryMultiCallable[_model_service_pb2.RecordEvaluationRequest, _model_pb2.Evaluation]  # type: ignore[assignment]
+    """Stores how a version did on a dataset; for the job that measured it. The same call again gets the same answer."""
+    ListEvaluations: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ListEvaluationsRequest, _model_service_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
+    """Lists a version's evaluations, newest first."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Models and their immutable versions. Versions are made by UploadService, after a training job or a push."""
@@ -164,5 +172,21 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.Model, _abc.Awaitable[_model_pb2.Model]]:
         """Removes an alias."""
+
+    @_abc_1.abstractmethod
+    def RecordEvaluation(
+        self,
+        request: _model_service_pb2.RecordEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_pb2.Evaluation, _abc.Awaitable[_model_pb2.Evaluation]]:
+        """Stores how a version did on a dataset; for the job that measured it. The same call again gets the same answer."""
+
+    @_abc_1.abstractmethod
+    def ListEvaluations(
+        self,
+        request: _model_service_pb2.ListEvaluationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.ListEvaluationsResponse, _abc.Awaitable[_model_service_pb2.ListEvaluationsResponse]]:
+        """Lists a version's evaluations, newest first."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -104,8 +104,9 @@ class Upload(_message.Message):
     name: _builtins.str
     """Output only. `projects/{project}/uploads/{upload}`."""
     target: _builtins.str
-    """`projects/{p}/datasets/{d}`, `projects/{p}/models/{m}` or `projects/{p}/jobs/{j}/checkpoints/{step}`. A dataset or
-    model that does not exist yet is created with its first version.
+    """`projects/{p}/datasets/{d}`, `projects/{p}/models/{m}`, `projects/{p}/packages/{k}`,
+    `projects/{p}/jobs/{j}/checkpoints/{step}` or `projects/{p}/jobs/{j}/outputs/{output}`. A dataset, model or package
+    that does not exist yet is created with its first version; an output replaces the one of its name.
     """
     base_version: _builtins.str
     """Optional. A version of the same target (or `{target}/versions/latest`); entries of the new manifest may lie in its
@@ -118,7 +119,7 @@ class Upload(_message.Message):
     total_bytes: _builtins.int
     """Output only. How much there is to verify."""
     version: _builtins.str
-    """Output only. The new version (or checkpoint) once COMMITTED; the existing one if nothing changed."""
+    """Output only. The new version (or checkpoint, or output) once COMMITTED; the existing one if nothing changed."""
     unchanged: _builtins.bool
     """Output only. True if the content equals that of the target's latest version, which `version` then names."""
     @_builtins.property

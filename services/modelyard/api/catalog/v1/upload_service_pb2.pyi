@@ -273,7 +273,7 @@ class UploadInlineRequest(_message.Message):
     parent: _builtins.str
     """Required. `projects/{project}`."""
     target: _builtins.str
-    """Required. `projects/{project}/datasets/{dataset}`."""
+    """Required. `projects/{project}/datasets/{dataset}` or `projects/{project}/packages/{package}`."""
     request_id: _builtins.str
     """Optional. A UUID; a retry with the same one gets the first answer."""
     @_builtins.property

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from modelyard.api.inference.v1 import deployment_service_pb2 as modelyard_dot_api_dot_inference_dot_v1_dot_deployment__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2modelyard/api/inference/v1/host_sync_service.proto\x12\x1amodelyard.api.inference.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x33modelyard/api/inference/v1/deployment_service.proto\"\xf6\x01\n\x0bSyncRequest\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12<\n\x06served\x18\x03 \x03(\x0b\x32,.modelyard.api.inference.v1.ServedAssignment\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x10\n\x08hostname\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x14\n\x0cmodel_server\x18\x07 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x08 \x01(\t\x12+\n\x08max_wait\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\x10ServedAssignment\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x41\n\x0eserved_version\x18\x02 \x01(\x0b\x32).modelyard.api.inference.v1.ServedVersion\"_\n\x0cSyncResponse\x12?\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32*.modelyard.api.inference.v1.HostAssignment\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x85\x01\n\x0eHostAssignment\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x14\n\x0cserving_name\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61tching\x18\x05 \x01(\x08\x12\x10\n\x08stopping\x18\x06 \x01(\x08\x32l\n\x0fHostSyncService\x12Y\n\x04Sync\x12\'.modelyard.api.inference.v1.SyncRequest\x1a(.modelyard.api.inference.v1.SyncResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2modelyard/api/inference/v1/host_sync_service.proto\x12\x1amodelyard.api.inference.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x33modelyard/api/inference/v1/deployment_service.proto\"\xf6\x01\n\x0bSyncRequest\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12<\n\x06served\x18\x03 \x03(\x0b\x32,.modelyard.api.inference.v1.ServedAssignment\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x10\n\x08hostname\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x14\n\x0cmodel_server\x18\x07 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x08 \x01(\t\x12+\n\x08max_wait\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\x10ServedAssignment\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x41\n\x0eserved_version\x18\x02 \x01(\x0b\x32).modelyard.api.inference.v1.ServedVersion\"_\n\x0cSyncResponse\x12?\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32*.modelyard.api.inference.v1.HostAssignment\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x96\x01\n\x0eHostAssignment\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x14\n\x0cserving_name\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61tching\x18\x05 \x01(\x08\x12\x10\n\x08stopping\x18\x06 \x01(\x08\x12\x0f\n\x07\x66oreign\x18\x07 \x01(\x08\x32l\n\x0fHostSyncService\x12Y\n\x04Sync\x12\'.modelyard.api.inference.v1.SyncRequest\x1a(.modelyard.api.inference.v1.SyncResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNCRESPONSE']._serialized_start=523
   _globals['_SYNCRESPONSE']._serialized_end=618
   _globals['_HOSTASSIGNMENT']._serialized_start=621
-  _globals['_HOSTASSIGNMENT']._serialized_end=754
-  _globals['_HOSTSYNCSERVICE']._serialized_start=756
-  _globals['_HOSTSYNCSERVICE']._serialized_end=864
+  _globals['_HOSTASSIGNMENT']._serialized_end=771
+  _globals['_HOSTSYNCSERVICE']._serialized_start=773
+  _globals['_HOSTSYNCSERVICE']._serialized_end=881
 # @@protoc_insertion_point(module_scope)

@@ -146,6 +146,7 @@ class HostAssignment(_message.Message):
     SERVING_NAME_FIELD_NUMBER: _builtins.int
     BATCHING_FIELD_NUMBER: _builtins.int
     STOPPING_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """The deployment."""
     model_version: _builtins.str
@@ -158,6 +159,8 @@ class HostAssignment(_message.Message):
     """True if its gate showed that requests may be batched."""
     stopping: _builtins.bool
     """True once nothing is routed to it: end what is in flight, then stop."""
+    foreign: _builtins.bool
+    """True if code or files that others wrote made it: it is loaded in the strong sandbox only."""
     def __init__(
         self,
         *,
@@ -167,10 +170,11 @@ class HostAssignment(_message.Message):
         serving_name: _builtins.str = ...,
         batching: _builtins.bool = ...,
         stopping: _builtins.bool = ...,
+        foreign: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batching", b"batching", "deployment", b"deployment", "digest", b"digest", "model_version", b"model_version", "serving_name", b"serving_name", "stopping", b"stopping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batching", b"batching", "deployment", b"deployment", "digest", b"digest", "foreign", b"foreign", "model_version", b"model_version", "serving_name", b"serving_name", "stopping", b"stopping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

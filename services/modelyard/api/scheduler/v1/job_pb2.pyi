@@ -26,7 +26,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Job(_message.Message):
-    """A training job: one dataset version and one template in, one model version out."""
+    """A job: data and code in, a model version or an evaluation out."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -144,6 +144,16 @@ class Job(_message.Message):
         """The exported model did not pass its gate."""
         FAILURE_CLASS_INTERNAL: Job._FailureClass.ValueType  # 10
         """A fault of modelyard."""
+        FAILURE_CLASS_PIDS: Job._FailureClass.ValueType  # 11
+        """The code started more processes or threads than it may."""
+        FAILURE_CLASS_DISK_QUOTA: Job._FailureClass.ValueType  # 12
+        """The code wrote more than it may."""
+        FAILURE_CLASS_SIGNAL: Job._FailureClass.ValueType  # 13
+        """A signal ended the code, such as SIGSEGV."""
+        FAILURE_CLASS_SANDBOX_UNAVAILABLE: Job._FailureClass.ValueType  # 14
+        """The worker's machine can't isolate code that others wrote, so it was not run."""
+        FAILURE_CLASS_REQUIREMENTS: Job._FailureClass.ValueType  # 15
+        """What requirements.txt asks for could not be installed."""
 
     class FailureClass(_FailureClass, metaclass=_FailureClassEnumTypeWrapper):
         """Why a job FAILED."""
@@ -170,6 +180,16 @@ class Job(_message.Message):
     """The exported model did not pass its gate."""
     FAILURE_CLASS_INTERNAL: Job.FailureClass.ValueType  # 10
     """A fault of modelyard."""
+    FAILURE_CLASS_PIDS: Job.FailureClass.ValueType  # 11
+    """The code started more processes or threads than it may."""
+    FAILURE_CLASS_DISK_QUOTA: Job.FailureClass.ValueType  # 12
+    """The code wrote more than it may."""
+    FAILURE_CLASS_SIGNAL: Job.FailureClass.ValueType  # 13
+    """A signal ended the code, such as SIGSEGV."""
+    FAILURE_CLASS_SANDBOX_UNAVAILABLE: Job.FailureClass.ValueType  # 14
+    """The worker's machine can't isolate code that others wrote, so it was not run."""
+    FAILURE_CLASS_REQUIREMENTS: Job.FailureClass.ValueType  # 15
+    """What requirements.txt asks for could not be installed."""
 
     @_typing.final
     class LabelsEntry(_message.Message):
@@ -211,6 +231,7 @@ class Job(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    EVALUATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. `projects/{project}/jobs/{job}`."""
     uid: _builtins.str
@@ -235,6 +256,8 @@ class Job(_message.Message):
     """Output only. Why it FAILED."""
     creator: _builtins.str
     """Output only. The subject of the token that created it."""
+    evaluation: _builtins.str
+    """Output only. `projects/{p}/models/{m}/versions/{v}/evaluations/{job}` once an evaluation has SUCCEEDED."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional. The caller's own key-value pairs."""
@@ -290,10 +313,11 @@ class Job(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        evaluation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "display_name", b"display_name", "end_time", b"end_time", "error", b"error", "etag", b"etag", "failure_class", b"failure_class", "jobs_ahead", b"jobs_ahead", "labels", b"labels", "model_version", b"model_version", "name", b"name", "pending_message", b"pending_message", "pending_reason", b"pending_reason", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "display_name", b"display_name", "end_time", b"end_time", "error", b"error", "etag", b"etag", "evaluation", b"evaluation", "failure_class", b"failure_class", "jobs_ahead", b"jobs_ahead", "labels", b"labels", "model_version", b"model_version", "name", b"name", "pending_message", b"pending_message", "pending_reason", b"pending_reason", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -315,18 +339,45 @@ class JobSpec(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     MAX_RUNTIME_FIELD_NUMBER: _builtins.int
     MAX_QUEUE_DURATION_FIELD_NUMBER: _builtins.int
+    PACKAGE_VERSION_FIELD_NUMBER: _builtins.int
+    PACKAGE_DIGEST_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
+    SOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    SOURCE_DIGEST_FIELD_NUMBER: _builtins.int
     template: _builtins.str
-    """Required. `image-classification`."""
+    """What to run, if it comes with modelyard: `image-classification`. Either this or package_version."""
     dataset_version: _builtins.str
-    """Required. A dataset version; `projects/{p}/datasets/{d}/versions/{number, alias or latest}`. Stored resolved."""
+    """A dataset version; `projects/{p}/datasets/{d}/versions/{number, alias or latest}`. Stored resolved. Required, except
+    for templates that say otherwise.
+    """
     dataset_digest: _builtins.str
     """Output only. The digest of that version."""
     model: _builtins.str
-    """Optional. The model that gets the new version; the default is `projects/{p}/models/{dataset}-{template}`."""
+    """Optional. The model that gets the new version; the default is `projects/{p}/models/{dataset}-{template or package}`."""
     priority: _builtins.int
     """Optional. From -1000 to 1000; higher goes first, equal ones in the order of creation."""
     max_attempts: _builtins.int
     """Optional. How often it may be started because a worker was lost; 0 means 3."""
+    package_version: _builtins.str
+    """What to run, if it is code of one's own: `projects/{p}/packages/{k}/versions/{number or latest}`. Stored resolved."""
+    package_digest: _builtins.str
+    """Output only. The digest of that version."""
+    entry: _builtins.str
+    """Optional. Where the package's code begins: `module:function`, or `module` for a script. By default what its
+    template.toml says, or its only module.
+    """
+    model_version: _builtins.str
+    """For templates that work on a model: `projects/{p}/models/{m}/versions/{number, alias or latest}`. Stored resolved."""
+    model_digest: _builtins.str
+    """Output only. The digest of that version."""
+    source_version: _builtins.str
+    """For templates that import a model: `projects/{p}/packages/{k}/versions/{number or latest}` with its files. Stored
+    resolved.
+    """
+    source_digest: _builtins.str
+    """Output only. The digest of that version."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Optional. The template's parameters; what is left out has its default. Stored complete."""
@@ -356,10 +407,17 @@ class JobSpec(_message.Message):
         max_attempts: _builtins.int = ...,
         max_runtime: _duration_pb2.Duration | None = ...,
         max_queue_duration: _duration_pb2.Duration | None = ...,
+        package_version: _builtins.str = ...,
+        package_digest: _builtins.str = ...,
+        entry: _builtins.str = ...,
+        model_version: _builtins.str = ...,
+        model_digest: _builtins.str = ...,
+        source_version: _builtins.str = ...,
+        source_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_digest", b"dataset_digest", "dataset_version", b"dataset_version", "devices", b"devices", "max_attempts", b"max_attempts", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "model", b"model", "parameters", b"parameters", "priority", b"priority", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_digest", b"dataset_digest", "dataset_version", b"dataset_version", "devices", b"devices", "entry", b"entry", "max_attempts", b"max_attempts", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "model", b"model", "model_digest", b"model_digest", "model_version", b"model_version", "package_digest", b"package_digest", "package_version", b"package_version", "parameters", b"parameters", "priority", b"priority", "source_digest", b"source_digest", "source_version", b"source_version", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -391,6 +449,46 @@ class Progress(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class TextsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ImagesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     STAGE_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     TOTAL_STEPS_FIELD_NUMBER: _builtins.int
@@ -402,6 +500,8 @@ class Progress(_message.Message):
     TOTAL_BYTES_FIELD_NUMBER: _builtins.int
     CHECKPOINT_STEP_FIELD_NUMBER: _builtins.int
     REMAINING_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """What it is doing: `fetching`, `preparing`, `training`, `exporting`, `checking`, `registering`."""
     step: _builtins.int
@@ -428,6 +528,14 @@ class Progress(_message.Message):
     def remaining(self) -> _duration_pb2.Duration:
         """How long the rest will take at the present speed; unset while unknown."""
 
+    @_builtins.property
+    def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The newest text that the code reported, by name."""
+
+    @_builtins.property
+    def images(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The images that the code has reported, by name: the path of the newest in the job's output `run`."""
+
     def __init__(
         self,
         *,
@@ -442,10 +550,12 @@ class Progress(_message.Message):
         total_bytes: _builtins.int = ...,
         checkpoint_step: _builtins.int = ...,
         remaining: _duration_pb2.Duration | None = ...,
+        texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        images: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["remaining", b"remaining"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_step", b"checkpoint_step", "done_bytes", b"done_bytes", "epoch", b"epoch", "epochs", b"epochs", "examples_per_second", b"examples_per_second", "metrics", b"metrics", "remaining", b"remaining", "stage", b"stage", "step", b"step", "total_bytes", b"total_bytes", "total_steps", b"total_steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_step", b"checkpoint_step", "done_bytes", b"done_bytes", "epoch", b"epoch", "epochs", b"epochs", "examples_per_second", b"examples_per_second", "images", b"images", "metrics", b"metrics", "remaining", b"remaining", "stage", b"stage", "step", b"step", "texts", b"texts", "total_bytes", b"total_bytes", "total_steps", b"total_steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -108,7 +108,7 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists a project's jobs, newest first.
+        """Lists a project's jobs, newest first: without texts, images and tracebacks, which GetJob has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +122,8 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteJob(self, request, context):
-        """Deletes a job that has ended, with its attempts, logs and metrics.
+        """Deletes a job that has ended, with its attempts, logs, metrics, checkpoints and outputs. Its model version and its
+        evaluation stay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,11 +40,13 @@ class JobServiceStub:
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_pb2.Job]
     """Gets a job."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
-    """Lists a project's jobs, newest first."""
+    """Lists a project's jobs, newest first: without texts, images and tracebacks, which GetJob has."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]
     """Calls a job off. What it has checkpointed stays until the job is deleted."""
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
-    """Deletes a job that has ended, with its attempts, logs and metrics."""
+    """Deletes a job that has ended, with its attempts, logs, metrics, checkpoints and outputs. Its model version and its
+    evaluation stay.
+    """
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_pb2.Job]
     """Sends the job now and whenever it changes; ends when the job has ended."""
     StreamLogs: _grpc.UnaryStreamMultiCallable[_job_service_pb2.StreamLogsRequest, _job_pb2.LogEntry]
@@ -66,11 +68,13 @@ class JobServiceAsyncStub(JobServiceStub):
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Gets a job."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]  # type: ignore[assignment]
-    """Lists a project's jobs, newest first."""
+    """Lists a project's jobs, newest first: without texts, images and tracebacks, which GetJob has."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Calls a job off. What it has checkpointed stays until the job is deleted."""
     DeleteJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Deletes a job that has ended, with its attempts, logs and metrics."""
+    """Deletes a job that has ended, with its attempts, logs, metrics, checkpoints and outputs. Its model version and its
+    evaluation stay.
+    """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Sends the job now and whenever it changes; ends when the job has ended."""
     StreamLogs: _aio.UnaryStreamMultiCallable[_job_service_pb2.StreamLogsRequest, _job_pb2.LogEntry]  # type: ignore[assignment]
@@ -107,7 +111,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ListJobsResponse, _abc.Awaitable[_job_service_pb2.ListJobsResponse]]:
-        """Lists a project's jobs, newest first."""
+        """Lists a project's jobs, newest first: without texts, images and tracebacks, which GetJob has."""
 
     @_abc_1.abstractmethod
     def CancelJob(
@@ -123,7 +127,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.DeleteJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Deletes a job that has ended, with its attempts, logs and metrics."""
+        """Deletes a job that has ended, with its attempts, logs, metrics, checkpoints and outputs. Its model version and its
+        evaluation stay.
+        """
 
     @_abc_1.abstractmethod
     def WatchJob(

@@ -22,15 +22,43 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Template(_message.Message):
-    """A training package that comes with modelyard."""
+    """A package that comes with modelyard."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Template._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Template._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_TRAINING: Template._Kind.ValueType  # 1
+        """A dataset version in, a model version out."""
+        KIND_EVALUATION: Template._Kind.ValueType  # 2
+        """A model version and a dataset version in, an evaluation out."""
+        KIND_IMPORT: Template._Kind.ValueType  # 3
+        """Files of a model from elsewhere in, a model version out."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What a job needs and makes."""
+
+    KIND_UNSPECIFIED: Template.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_TRAINING: Template.Kind.ValueType  # 1
+    """A dataset version in, a model version out."""
+    KIND_EVALUATION: Template.Kind.ValueType  # 2
+    """A model version and a dataset version in, an evaluation out."""
+    KIND_IMPORT: Template.Kind.ValueType  # 3
+    """Files of a model from elsewhere in, a model version out."""
 
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     MODALITY_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`templates/{template}`."""
     description: _builtins.str
@@ -39,6 +67,8 @@ class Template(_message.Message):
     """The modality of the datasets it takes: `image`."""
     metric: _builtins.str
     """The metric that its versions are compared by."""
+    kind: Global___Template.Kind.ValueType
+    """What a job of it needs and makes."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
         """What can be set."""
@@ -51,10 +81,11 @@ class Template(_message.Message):
         modality: _builtins.str = ...,
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
         metric: _builtins.str = ...,
+        kind: Global___Template.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "metric", b"metric", "modality", b"modality", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "kind", b"kind", "metric", b"metric", "modality", b"modality", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -347,6 +347,7 @@ class CompleteAttemptRequest(_message.Message):
     FAILURE_CLASS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    EVALUATION_FIELD_NUMBER: _builtins.int
     attempt: _builtins.str
     """Required. `projects/{p}/jobs/{j}/attempts/{n}`."""
     outcome: _job_pb2.Attempt.State.ValueType
@@ -359,6 +360,8 @@ class CompleteAttemptRequest(_message.Message):
     """With FAILED: the same in a sentence."""
     detail: _builtins.str
     """With FAILED: more, such as the user's own traceback."""
+    evaluation: _builtins.str
+    """With SUCCEEDED: the evaluation it recorded."""
     def __init__(
         self,
         *,
@@ -368,10 +371,11 @@ class CompleteAttemptRequest(_message.Message):
         failure_class: _job_pb2.Job.FailureClass.ValueType = ...,
         message: _builtins.str = ...,
         detail: _builtins.str = ...,
+        evaluation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "detail", b"detail", "failure_class", b"failure_class", "message", b"message", "model_version", b"model_version", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "detail", b"detail", "evaluation", b"evaluation", "failure_class", b"failure_class", "message", b"message", "model_version", b"model_version", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

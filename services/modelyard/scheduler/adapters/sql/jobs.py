@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.foundation.ids import project_of
@@ -28,7 +28,7 @@ from modelyard.scheduler.adapters.sql.schema import (
 from modelyard.scheduler.domain.errors import JobExists
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, JobState
 from modelyard.scheduler.domain.records import JobRecord, Progress
-from modelyard.scheduler.service.ports import Audit, Draft, EndedExecution, Opened, RequestKey
+from modelyard.scheduler.service.ports import Audit, DeletedJob, Draft, EndedExecution, Opened, RequestKey
 
 _SEEN = jobs.c.state.not_in([OPENING, DELETED])
 REQUESTS_KEPT = timedelta(days=1)
@@ -127,22 +127,22 @@ class SqlJobs:
             now = database_now(connection)
             ended = jobs.c.state.in_([state.value for state in ENDED])
             left = {"state": DELETED, "display_name": "", "labels": {}, "failure_message": "", "failure_detail": ""}
-            changed = connection.execute(
-                update(jobs).where(jobs.c.name == name, ended).values(**left, update_time=now)
-            ).rowcount
-            if not changed:
+            deleted = update(jobs).where(jobs.c.name == name, ended).values(**left, update_time=now)
+            number = connection.execute(deleted.returning(jobs.c.attempt_number)).scalar_one_or_none()
+            if number is None:
                 return False
             for table in (attempts, log_chunks, metrics):
                 connection.execute(delete(table).where(table.c.job == name))
+            connection.execute(insert(outbox).values(job=name, attempt=number, outcome=DELETED))
             store_records(connection, [audit], now)
             return True
 
         return await self._database.run(work)
 
-    async def ended_executions(self, limit: int) -> Sequence[EndedExecution]:
-        def work(connection: Connection) -> list[EndedExecution]:
-            rows = connection.execute(select(outbox).order_by(outbox.c.id).limit(limit))
-            return [EndedExecution(row.id, row.job, row.attempt, JobState(row.outcome)) for row in rows]
+    async def untold(self, limit: int) -> Sequence[EndedExecution | DeletedJob]:
+        def work(connection: Connection) -> list[EndedExecution | DeletedJob]:
+            ends_first = (outbox.c.outcome == DELETED, outbox.c.id)
+            return [_news(row) for row in connection.execute(select(outbox).order_by(*ends_first).limit(limit))]
 
         return await self._database.read(work)
 
@@ -170,7 +170,9 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> JobRecord:
         "progress": progress_json(Progress()),
         "attempt_number": 0,
         "losses": 0,
+        "checkpoint_step": 0,
         "model_version": "",
+        "evaluation": "",
         "failure_class": "",
         "failure_message": "",
         "failure_detail": "",
@@ -198,6 +200,12 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> JobRecord:
         display_name=draft.display_name,
         labels=draft.labels,
     )
+
+
+def _news(row: Row[Any]) -> EndedExecution | DeletedJob:
+    if row.outcome == DELETED:
+        return DeletedJob(row.id, row.job)
+    return EndedExecution(row.id, row.job, row.attempt, JobState(row.outcome))
 
 
 def _get(connection: Connection, name: str) -> JobRecord | None:

@@ -22,12 +22,30 @@ from modelyard.scheduler.domain.workers import Worker
 
 Values = dict[str, Any]
 
+_SINCE_0002 = (
+    "package_version",
+    "package_digest",
+    "entry",
+    "model_version",
+    "model_digest",
+    "source_version",
+    "source_digest",
+)
+"""What older rows do not have."""
+
 
 def spec_json(spec: JobSpec) -> Values:
     return {
         "template": spec.template,
         "dataset_version": spec.dataset_version,
         "dataset_digest": spec.dataset_digest,
+        "package_version": spec.package_version,
+        "package_digest": spec.package_digest,
+        "entry": spec.entry,
+        "model_version": spec.model_version,
+        "model_digest": spec.model_digest,
+        "source_version": spec.source_version,
+        "source_digest": spec.source_digest,
         "parameters": dict(spec.parameters),
         "model": spec.model,
         "device_kind": spec.ask.kind.value if spec.ask.kind else "",
@@ -45,6 +63,7 @@ def read_spec(stored: Mapping[str, Any]) -> JobSpec:
         template=stored["template"],
         dataset_version=stored["dataset_version"],
         dataset_digest=stored["dataset_digest"],
+        **{name: stored.get(name, "") for name in _SINCE_0002},
         parameters=stored["parameters"],
         model=stored["model"],
         ask=Ask(DeviceKind(kind) if kind else None, stored["device_count"]),
@@ -82,6 +101,7 @@ def read_record(row: Row[Any]) -> JobRecord:
         progress=read_progress(row.progress),
         attempt_number=row.attempt_number,
         model_version=row.model_version,
+        evaluation=row.evaluation,
         failure=_failure(row),
         start_time=row.start_time,
         end_time=row.end_time,
@@ -100,10 +120,12 @@ def read_job(row: Row[Any], attempt: Attempt | None) -> Job:
         max_runtime=spec.max_runtime,
         max_queue_duration=spec.max_queue_duration,
         model=spec.model,
+        evaluates=spec.model_version,
         state=JobState(row.state),
         attempt_number=row.attempt_number,
         attempt=attempt,
         losses=row.losses,
+        checkpoint_step=row.checkpoint_step,
         not_before=row.not_before,
         prepare_time=row.prepare_time,
         start_time=row.start_time,
@@ -116,11 +138,13 @@ def job_values(job: Job) -> Values:
         "state": job.state.value,
         "attempt_number": job.attempt_number,
         "losses": job.losses,
+        "checkpoint_step": job.checkpoint_step,
         "not_before": job.not_before,
         "prepare_time": job.prepare_time,
         "start_time": job.start_time,
         "end_time": job.end_time,
         "model_version": job.model_version,
+        "evaluation": job.evaluation,
         **_failure_values(job.failure),
     }
 

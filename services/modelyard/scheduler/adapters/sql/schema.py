@@ -48,12 +48,14 @@ jobs = Table(
     Column("progress", json_type(), nullable=False),
     Column("attempt_number", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
+    Column("checkpoint_step", BigInteger, nullable=False),
     Column("not_before", UtcTime),
     Column("prepare_time", UtcTime),
     Column("start_time", UtcTime),
     Column("end_time", UtcTime),
     Column("model_version", String(256), nullable=False),
-    Column("failure_class", String(16), nullable=False),
+    Column("evaluation", String(320), nullable=False),
+    Column("failure_class", String(32), nullable=False),
     Column("failure_message", Text, nullable=False),
     Column("failure_detail", Text, nullable=False),
     Column("create_time", UtcTime, nullable=False),
@@ -78,7 +80,7 @@ attempts = Table(
     Column("end_time", UtcTime),
     Column("stop", String(16), nullable=False),
     Column("stop_deadline", UtcTime),
-    Column("failure_class", String(16), nullable=False),
+    Column("failure_class", String(32), nullable=False),
     Column("failure_message", Text, nullable=False),
     Column("failure_detail", Text, nullable=False),
     Column("held", Boolean, nullable=False),
@@ -137,7 +139,7 @@ outbox = Table(
     Column("attempt", Integer, nullable=False),
     Column("outcome", String(16), nullable=False),
 )
-"""Ended executions that the catalog has not heard of."""
+"""Ended executions and, with the outcome DELETED, deleted jobs that the catalog has not heard of."""
 
 audit = Table(
     "audit",

@@ -1,0 +1,1 @@
+"""The template `evaluate`: how a model version does on a dataset version."""

@@ -1,0 +1,72 @@
+"""What the end of a job's process means to the person whose job it was. Pure."""
+
+import errno
+import os
+import signal
+
+from modelyard.foundation.sandbox.policy import End, EndKind
+from modelyard.trainer.domain import AttemptFailed, FailureClass, StopReason
+
+_ADVICE = {
+    EndKind.OOM_KILLED: (
+        FailureClass.HOST_OOM,
+        "use a smaller batch size, read the data with context.dataset instead of context.arrays, or use a worker with "
+        "more memory",
+    ),
+    EndKind.PIDS: (FailureClass.PIDS, "start fewer processes and threads, and wait for those that were started"),
+    EndKind.DISK_QUOTA: (
+        FailureClass.DISK_QUOTA,
+        "write less, and remove files that are no longer needed: the job's folder is for its checkpoints, its model "
+        "and its outputs",
+    ),
+    EndKind.TIMEOUT: (
+        FailureClass.TIMEOUT,
+        "allow more (--max-runtime), or train for fewer epochs; its checkpoints are kept",
+    ),
+}
+
+
+def died(end: End, last_lines: str, *, foreign: bool, told: AttemptFailed | None) -> AttemptFailed:
+    """Why a process is gone that did not do its work. `told` is what it said itself; `foreign`: it ran code that
+    others wrote."""
+    if end.kind in _ADVICE:
+        failure, advice = _ADVICE[end.kind]
+        detail = told.detail if told is not None and told.detail else last_lines
+        return AttemptFailed(failure, f"the job was ended: {end.message}; {advice}", detail)
+    if told is not None:
+        # Python turns the signal of a file that grows beyond its limit into an error that the code may handle.
+        if os.strerror(errno.EFBIG) in told.message:
+            failure, advice = _ADVICE[EndKind.DISK_QUOTA]
+            return AttemptFailed(
+                failure, f"the code wrote a file longer than it may be ({told.message}); {advice}", told.detail
+            )
+        return told
+    if end.exit.signal is signal.SIGKILL:
+        return AttemptFailed(
+            FailureClass.HOST_OOM,
+            "the training process was killed by the system, which happens when the machine runs out of memory; "
+            "use a smaller batch size or a machine with more memory",
+            last_lines,
+        )
+    if end.exit.signal is not None:
+        return AttemptFailed(
+            FailureClass.SIGNAL,
+            f"the job's process crashed with {end.exit.signal.name}, in compiled code most likely: look at the last "
+            "lines, and at packages that bring their own binaries",
+            last_lines,
+        )
+    if foreign:
+        return AttemptFailed(
+            FailureClass.USER_CODE,
+            f"the code ended its own process with status {end.exit.code} before the work was done; let it return, or "
+            "raise an error that says why",
+            last_lines,
+        )
+    return AttemptFailed(
+        FailureClass.INTERNAL, f"the training process ended with status {end.exit.code} without a word", last_lines
+    )
+
+
+def keeps_outputs(reason: StopReason) -> bool:
+    """Whether what an attempt has left beside its model is still wanted when it was told to stop for `reason`."""
+    return reason in (StopReason.PREEMPTED, StopReason.TIMEOUT)

@@ -1,0 +1,101 @@
+"""What the gates find."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelyard.trainer.domain import AttemptFailed, FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One check and what was seen."""
+
+    kind: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor that a signature takes or answers."""
+
+    name: str
+    dtype: str
+    """TensorFlow's name in lower case: `uint8`, `string`; "" for one that no request can carry."""
+    shape: tuple[int, ...]
+    """-1 where any size will do; empty if the rank is unknown."""
+    unknown_rank: bool = False
+
+    @property
+    def rows(self) -> bool:
+        """Whether its first dimension is free."""
+        return self.shape[:1] == (-1,)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A way to ask a model."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @property
+    def problem(self) -> str:
+        """Why no request can use it; "" if one can."""
+        for side, specs in (("input", self.inputs), ("output", self.outputs)):
+            for spec in specs:
+                if not spec.dtype:
+                    return f"its {side} {spec.name!r} is of a type that no request or answer can carry"
+        return "" if self.outputs else "it answers nothing"
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether several examples can be put into one request."""
+        return bool(self.inputs) and all(spec.rows for spec in (*self.inputs, *self.outputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A model that may become a version."""
+
+    gates: tuple[GateResult, ...]
+    row_wise: bool
+    """Its answers do not depend on what else is in a batch."""
+    signatures: tuple[Signature, ...] = ()
+    resident_bytes: int = 0
+    """What a model server needs with it, beyond what one without a model needs."""
+    latency_s: float = 0.0
+    """The median time of a request of one example, model server alone; 0 if no signature takes single examples."""
+
+
+class GateFailed(AttemptFailed):
+    """The model is at fault. `gates` are the results so far, the failed one last."""
+
+    def __init__(self, gates: tuple[GateResult, ...], detail: str = "") -> None:
+        failed = gates[-1]
+        super().__init__(
+            FailureClass.EXPORT_INVALID, f"the model did not pass the gate {failed.kind!r}: {failed.detail}", detail
+        )
+        self.gates = gates
+
+
+class Gates:
+    """The results so far."""
+
+    def __init__(self, told: Callable[[GateResult], None] | None = None) -> None:
+        """`told` hears of each as it comes."""
+        self._told = told
+        self.results: list[GateResult] = []
+
+    def passed(self, kind: str, detail: str, *, passed: bool = True) -> None:
+        """Note one that does not stop the model, even if it was not passed."""
+        result = GateResult(kind, passed, detail)
+        self.results.append(result)
+        if self._told is not None:
+            self._told(result)
+
+    def failed(self, kind: str, problem: str, said: str = "") -> GateFailed:
+        """To be raised; `said` is what the log has to say about it."""
+        self.passed(kind, problem, passed=False)
+        return GateFailed(tuple(self.results), said)

@@ -1,0 +1,78 @@
+"""An attempt's inputs in its folder, and what its process is started with."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modelyard.trainer.package import read_package
+from modelyard.trainer.reporter import Reporter
+from modelyard.trainer.work import Distribution, Inputs, Resume, Work
+from modelyard.trainer.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All is here."""
+
+    code: Path
+    entry: str
+    parameters: Mapping[str, Any]
+    resume: Resume | None
+    site_packages: tuple[Path, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+    trees: tuple[Path, ...] = field(default_factory=tuple)
+    """Folders outside of the attempt's own that the process reads."""
+
+
+@contextlib.asynccontextmanager
+async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: Reporter) -> AsyncIterator[Ready]:
+    """Fetch what the attempt needs, and keep it while the context is open. Raises AttemptFailed or AttemptStopped."""
+    await asyncio.to_thread(workspace.create)
+    resume = await inputs.begin(reporter)
+    async with contextlib.AsyncExitStack() as stack:
+        ready = Ready(work.code, work.entry, work.parameters, resume, trees=(work.code,) if work.entry else ())
+        if work.package_version:
+            ready = await _with_package(work, inputs, reporter, resume, stack)
+        trees = [*ready.trees]
+
+        async def give(place: Path, copy: contextlib.AbstractAsyncContextManager[Path]) -> None:
+            tree = await stack.enter_async_context(copy)
+            await asyncio.to_thread(place.symlink_to, tree, target_is_directory=True)
+            trees.append(tree)
+
+        if work.dataset_version:
+            await give(workspace.dataset, inputs.dataset(reporter))
+        if work.model_version:
+            await give(workspace.input_model, inputs.files(work.model_version, work.model_digest, reporter))
+        if work.source_version:
+            await give(workspace.source, inputs.files(work.source_version, work.source_digest, reporter))
+        if resume is not None:
+            await inputs.checkpoint(resume, workspace.resume, reporter)
+            reporter.start_step = resume.step
+            reporter.progress.step = reporter.progress.checkpoint_step = resume.step
+        yield Ready(
+            ready.code, ready.entry, ready.parameters, resume, ready.site_packages, ready.distributions, tuple(trees)
+        )
+
+
+async def _with_package(
+    work: Work, inputs: Inputs, reporter: Reporter, resume: Resume | None, stack: contextlib.AsyncExitStack
+) -> Ready:
+    code = await stack.enter_async_context(inputs.files(work.package_version, work.package_digest, reporter))
+    name = work.package_version.split("/")[3]
+    package = await asyncio.to_thread(read_package, code, name, work.entry, work.parameters)
+    if not package.requirements.strip():
+        return Ready(code, package.entry, package.parameters, resume, trees=(code,))
+    installed = await stack.enter_async_context(inputs.installed(package.requirements, reporter))
+    return Ready(
+        code,
+        package.entry,
+        package.parameters,
+        resume,
+        (installed.folder,),
+        installed.distributions,
+        (code, installed.folder),
+    )

@@ -1,0 +1,269 @@
+"""The commands about jobs, against a server that answers from dictionaries; each as a script or a person calls it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any as Packed
+from google.rpc import error_details_pb2, status_pb2
+from typer.testing import CliRunner, Result
+
+from modelyard.api.catalog.v1 import (
+    dataset_pb2,
+    dataset_service_pb2_grpc,
+    execution_pb2,
+    lineage_service_pb2,
+    lineage_service_pb2_grpc,
+    model_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+)
+from modelyard.api.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
+from modelyard.cli.__main__ import app
+from modelyard.cli.globals import hoist
+from modelyard.sdk.errors import FailedPrecondition, InvalidArgument
+
+PROJECT = "projects/default"
+State = job_pb2.Job.State
+Class = job_pb2.Job.FailureClass
+TRACEBACK = '  File "train.py", line 12, in main\n    model.fit(x, y)\nValueError: labels are of shape [2]'
+
+
+class Installation(
+    job_service_pb2_grpc.JobServiceServicer,
+    lineage_service_pb2_grpc.LineageServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+    dataset_service_pb2_grpc.DatasetServiceServicer,
+):
+    """Jobs end as `ends` says; what they were asked for is kept."""
+
+    def __init__(self) -> None:
+        self.asked: list[job_service_pb2.CreateJobRequest] = []
+        self.jobs: dict[str, job_pb2.Job] = {}
+        self.ends: list[job_pb2.Job] = []
+        self.lines = ["Epoch 1", "something odd"]
+        self.outputs: list[execution_pb2.Output] = []
+        self.evaluations: list[model_pb2.Evaluation] = []
+
+    async def CreateJob(self, request: Any, context: Any) -> job_pb2.Job:
+        self.asked.append(request)
+        if request.job.spec.template not in ("", "image-classification", "evaluate"):
+            await refuse(context, grpc.StatusCode.NOT_FOUND, "there is no template 'mine'", "TEMPLATE_UNKNOWN")
+        name = f"{PROJECT}/jobs/{request.job_id or f'job-{len(self.asked)}'}"
+        job = job_pb2.Job(name=name, spec=request.job.spec, state=State.STATE_QUEUED)
+        self.jobs[name] = job
+        return job
+
+    async def GetJob(self, request: Any, context: Any) -> job_pb2.Job:
+        if request.name not in self.jobs:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
+        return self.jobs[request.name]
+
+    async def ListJobs(self, request: Any, context: Any) -> job_service_pb2.ListJobsResponse:
+        return job_service_pb2.ListJobsResponse(jobs=self.jobs.values())
+
+    async def WatchJob(self, request: Any, context: Any) -> AsyncIterator[job_pb2.Job]:
+        for step in self.ends:
+            self.jobs[request.name].MergeFrom(step)
+            yield self.jobs[request.name]
+
+    async def StreamLogs(self, request: Any, context: Any) -> AsyncIterator[job_pb2.LogEntry]:
+        for number, text in list(enumerate(self.lines, 1))[request.cursor :]:
+            yield job_pb2.LogEntry(cursor=number, text=text)
+
+    async def ListOutputs(self, request: Any, context: Any) -> lineage_service_pb2.ListOutputsResponse:
+        return lineage_service_pb2.ListOutputsResponse(outputs=self.outputs)
+
+    async def GetModelVersion(self, request: Any, context: Any) -> model_pb2.ModelVersion:
+        return model_pb2.ModelVersion(name=request.name)
+
+    async def ListEvaluations(self, request: Any, context: Any) -> model_service_pb2.ListEvaluationsResponse:
+        found = [each for each in self.evaluations if each.name.startswith(f"{request.parent}/")]
+        return model_service_pb2.ListEvaluationsResponse(evaluations=found)
+
+    async def GetDatasetVersion(self, request: Any, context: Any) -> dataset_pb2.DatasetVersion:
+        return dataset_pb2.DatasetVersion(name=request.name.replace("latest", "1"))
+
+    async def GetInputSpec(self, request: Any, context: Any) -> dataset_pb2.InputSpec:
+        return dataset_pb2.InputSpec(splits=[dataset_pb2.Split(name="test", example_count=100)])
+
+
+async def refuse(context: Any, code: grpc.StatusCode, message: str, reason: str) -> None:
+    status = status_pb2.Status(code=code.value[0], message=message)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason))
+    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
+
+
+def failed(kind: Class.ValueType, message: str, detail: str = "") -> job_pb2.Job:
+    job = job_pb2.Job(state=State.STATE_FAILED, failure_class=kind)
+    job.error.code, job.error.message = 9, message
+    info = error_details_pb2.ErrorInfo(reason="X", metadata={"detail": detail} if detail else {})
+    packed = Packed()
+    packed.Pack(info)
+    job.error.details.append(packed)
+    return job
+
+
+@pytest.fixture
+async def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
+    monkeypatch.chdir(tmp_path)
+    installation, server = Installation(), grpc.aio.server()  # type: ignore[abstract]
+    job_service_pb2_grpc.add_JobServiceServicer_to_server(installation, server)
+    lineage_service_pb2_grpc.add_LineageServiceServicer_to_server(installation, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(installation, server)
+    dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(installation, server)
+    monkeypatch.setenv("MODELYARD_SERVER", f"unix:{tmp_path}/all.sock")
+    monkeypatch.setenv("MODELYARD_TOKEN", "any")
+    server.add_insecure_port(f"unix:{tmp_path}/all.sock")
+    await server.start()
+    yield installation
+    await server.stop(0)
+
+
+def make_folder(name: str) -> None:
+    """Where the commands are typed."""
+    Path(name).mkdir()
+
+
+async def typed(*words: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, app, hoist(words))
+
+
+def known(there: Installation, **spec: Any) -> job_pb2.Job:
+    job = job_pb2.Job(name=f"{PROJECT}/jobs/first", state=State.STATE_RUNNING, spec=job_pb2.JobSpec(**spec))
+    there.jobs[job.name] = job
+    return job
+
+
+async def test_a_package_that_was_pushed_before_is_run_again(there: Installation) -> None:
+    done = await typed("train", "mine@2", "--dataset", "d", "--entry", "train:main", "--set", "lr=0.01")
+    assert done.exit_code == 0, done.output
+    spec = there.asked[0].job.spec
+    assert (spec.template, spec.package_version) == ("", f"{PROJECT}/packages/mine/versions/2")
+    assert (spec.entry, spec.parameters["lr"]) == ("train:main", 0.01)
+
+
+async def test_a_folder_named_like_no_template_gets_the_hint_how_to_say_it(there: Installation) -> None:
+    make_folder("mine")
+    done = await typed("train", "mine", "--dataset", "d")
+    assert isinstance(done.exception, InvalidArgument)
+    assert "a folder of that name here; to train what is in it: ./mine" in str(done.exception)
+
+
+async def test_a_template_named_like_a_folder_is_the_template_and_says_so(there: Installation) -> None:
+    make_folder("image-classification")
+    done = await typed("train", "image-classification", "--dataset", "d")
+    assert there.asked[0].job.spec.template == "image-classification"
+    assert "the folder of that name here would be ./image-classification" in done.stderr
+
+
+async def test_a_watched_job_prints_what_its_code_reports(there: Installation) -> None:
+    progress = {"stage": "training", "step": 5, "total_steps": 10, "epoch": 1, "epochs": 2}
+    there.ends = [
+        job_pb2.Job(state=State.STATE_PREPARING, progress=job_pb2.Progress(stage="installing")),
+        job_pb2.Job(
+            state=State.STATE_RUNNING,
+            progress=job_pb2.Progress(**progress, metrics={"loss": 0.5}, texts={"note": "warm"}),  # type: ignore[arg-type]
+        ),
+        job_pb2.Job(state=State.STATE_SUCCEEDED, model_version=f"{PROJECT}/models/m/versions/3"),
+    ]
+    done = await typed("train", "mine@1", "--dataset", "d", "--job", "first", "--watch")
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[:3] == ["first installing", "first note: warm", "first epoch 1/2  loss 0.5000"]
+    assert "modelyard deploy NAME --model m@3" in done.output
+
+
+async def test_a_failed_job_says_why_what_to_try_and_which_lines_led_there(there: Installation) -> None:
+    there.ends = [failed(Class.FAILURE_CLASS_USER_CODE, "the labels are of shape [2]", TRACEBACK)]
+    done = await typed("train", "mine@1", "--dataset", "d", "--job", "first", "--watch")
+    assert done.exit_code == 1
+    for part in ("the labels are of shape [2]", "--local runs it here", TRACEBACK, "Epoch 1\nsomething odd"):
+        assert part in done.output, done.output
+    again = await typed("jobs", "show", "first")
+    assert TRACEBACK in again.output
+    assert "something odd" in again.output
+
+
+async def test_every_way_to_fail_has_something_to_try(there: Installation) -> None:
+    for kind in Class.values():
+        if kind == Class.FAILURE_CLASS_UNSPECIFIED:
+            continue
+        known(there, dataset_version=f"{PROJECT}/datasets/d/versions/1").MergeFrom(failed(kind, "so it is"))
+        done = await typed("jobs", "show", "first")
+        assert "try" in done.output.split(), Class.Name(kind)
+        assert "{" not in done.output
+
+
+async def test_show_says_which_code_ran_and_what_it_said(there: Installation) -> None:
+    job = known(
+        there,
+        package_version=f"{PROJECT}/packages/mine/versions/2",
+        package_digest="sha256:abcdef0123456789",
+        entry="train:main",
+        dataset_version=f"{PROJECT}/datasets/d/versions/1",
+    )
+    job.progress.texts["note"] = "half way"
+    job.progress.images["mistakes"] = "images/mistakes/1.png"
+    lines = [line.split() for line in (await typed("jobs", "show", "first")).output.splitlines()]
+    assert ["code", "mine@2", "sha256:abcdef012345"] in lines
+    assert ["entry", "train:main"] in lines
+    assert ["note", "half", "way"] in lines
+    assert ["images", "mistakes", "(images/mistakes/1.png)"] in lines
+    listed = (await typed("jobs", "list")).output
+    assert "mine@2" in listed
+
+
+async def test_a_templates_job_has_no_code_to_give_back(there: Installation) -> None:
+    known(there, template="image-classification")
+    done = await typed("jobs", "code", "first")
+    assert isinstance(done.exception, FailedPrecondition)
+    assert done.exception.reason == "JOB_WITHOUT_PACKAGE"
+
+
+async def test_outputs_are_listed_with_how_to_fetch_them(there: Installation) -> None:
+    known(there)
+    assert "nothing beside its model" in (await typed("jobs", "outputs", "first")).output
+    there.outputs = [execution_pb2.Output(name=f"{PROJECT}/jobs/first/outputs/run", file_count=3, size_bytes=2000)]
+    done = await typed("jobs", "outputs", "first")
+    assert ["run", "3", "2.0", "kB", "0", "–"] in [line.split() for line in done.output.splitlines()]
+    assert "modelyard jobs outputs first FOLDER" in done.output
+    assert json.loads((await typed("jobs", "outputs", "first", "-o", "json")).output)[0]["file_count"] == "3"
+
+
+async def test_an_evaluation_names_model_dataset_and_split(there: Installation) -> None:
+    done = await typed("evaluate", "digits@2", "--dataset", "d", "--split", "test", "--show-grpc")
+    spec = there.asked[0].job.spec
+    assert (spec.template, spec.model_version) == ("evaluate", f"{PROJECT}/models/digits/versions/2")
+    assert spec.parameters["split"] == "test"
+    assert "JobService/CreateJob" in done.stderr
+
+
+async def test_compare_takes_recorded_evaluations_and_makes_none(there: Installation) -> None:
+    for number, accuracy in ((1, 0.75), (2, 0.875)):
+        there.evaluations.append(
+            model_pb2.Evaluation(
+                name=f"{PROJECT}/models/m/versions/{number}/evaluations/e",
+                dataset_version=f"{PROJECT}/datasets/d/versions/1",
+                split="test",
+                example_count=100,
+                metrics={"accuracy": accuracy},
+            )
+        )
+    done = await typed("models", "compare", "m@1", "m@2", "--dataset", "d", "-o", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["metrics"][0]["difference"] == 0.125
+    assert not there.asked
+
+
+async def test_compare_makes_what_is_missing_and_says_why_it_could_not(there: Installation) -> None:
+    there.ends = [failed(Class.FAILURE_CLASS_INVALID_DATA, "the model answers 10 numbers, the dataset has 3 classes")]
+    done = await typed("models", "compare", "m@1", "m@2", "--dataset", "d")
+    assert done.exit_code == 1
+    assert "m@1 has not been judged on test of d@1 yet" in done.output
+    assert "the dataset has 3 classes" in done.output
+    assert len(there.asked) == 1

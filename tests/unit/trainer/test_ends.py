@@ -1,0 +1,59 @@
+"""Why a job's process is gone, in the words of whose job it was."""
+
+import signal
+
+import pytest
+
+from modelyard.foundation.sandbox.policy import End, EndKind
+from modelyard.foundation.sync.children import Exit
+from modelyard.trainer.domain import AttemptFailed, FailureClass, StopReason
+from modelyard.trainer.ends import died, keeps_outputs
+
+KILLED = Exit(None, signal.SIGKILL, False)
+TOLD = AttemptFailed(FailureClass.USER_CODE, "OSError: no space", "train.py, line 3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure_class"),
+    [
+        (EndKind.OOM_KILLED, FailureClass.HOST_OOM),
+        (EndKind.PIDS, FailureClass.PIDS),
+        (EndKind.DISK_QUOTA, FailureClass.DISK_QUOTA),
+        (EndKind.TIMEOUT, FailureClass.TIMEOUT),
+    ],
+)
+def test_what_the_sandbox_ended_says_so_whatever_the_code_said_first(
+    kind: EndKind, failure_class: FailureClass
+) -> None:
+    failed = died(End(kind, KILLED, "it used too much"), "last line", foreign=True, told=TOLD)
+    assert failed.failure_class is failure_class
+    assert failed.message.startswith("the job was ended: it used too much; ")
+    assert failed.detail == "train.py, line 3"
+
+
+@pytest.mark.parametrize(
+    ("ended", "foreign", "failure_class", "words"),
+    [
+        (KILLED, False, FailureClass.HOST_OOM, "runs out of memory"),
+        (Exit(None, signal.SIGSEGV, False), True, FailureClass.SIGNAL, "SIGSEGV"),
+        (Exit(3, None, False), False, FailureClass.INTERNAL, "status 3 without a word"),
+        (Exit(3, None, False), True, FailureClass.USER_CODE, "ended its own process with status 3"),
+        (Exit(0, None, False), True, FailureClass.USER_CODE, "before the work was done"),
+    ],
+)
+def test_a_silent_end_is_classified_by_its_status(
+    ended: Exit, foreign: bool, failure_class: FailureClass, words: str
+) -> None:
+    kind = EndKind.EXITED if ended.signal is None else EndKind.SIGNAL
+    failed = died(End(kind, ended, str(ended)), "last line", foreign=foreign, told=None)
+    assert failed.failure_class is failure_class
+    assert words in failed.message
+    assert failed.detail == "last line"
+
+
+def test_what_the_code_said_counts_when_it_ended_by_itself() -> None:
+    assert died(End(EndKind.EXITED, Exit(1, None, False), ""), "last line", foreign=True, told=TOLD) is TOLD
+
+
+def test_what_was_left_is_kept_when_the_job_goes_on_or_ran_too_long() -> None:
+    assert [reason for reason in StopReason if keeps_outputs(reason)] == [StopReason.PREEMPTED, StopReason.TIMEOUT]
