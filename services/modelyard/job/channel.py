@@ -41,10 +41,14 @@ class SocketChannel:
         self._socket.setblocking(True)
         self._sending = threading.Lock()
         self._finished = False
+        self._mute = False
+        os.register_at_fork(after_in_child=self._fall_silent)
         threading.Thread(target=self._read, name="worker-messages", daemon=True).start()
 
     def send(self, message: ChildMessage) -> None:
         """Blocks while the worker does not read: a job never runs ahead of its own reports."""
+        if self._mute:
+            return
         with self._sending:
             try:
                 self._socket.sendall(encode(message))
@@ -53,11 +57,18 @@ class SocketChannel:
 
     def finish(self) -> None:
         """Returns when the worker has taken every message: a socket that closes earlier may lose the last ones."""
+        if self._mute:
+            return
         self._finished = True
         self._socket.shutdown(socket.SHUT_WR)
         give_up = time.monotonic() + FINISH_S
         while self._untaken() and time.monotonic() < give_up:
             time.sleep(0.002)
+
+    def _fall_silent(self) -> None:
+        """In a process that the job's code has forked: the line is the job's, and its end would be the job's too."""
+        self._mute = True
+        self._socket.close()
 
     def _untaken(self) -> int:
         """Bytes that the worker has not read; there is no call that waits for it."""

@@ -24,7 +24,7 @@ from modelyard.trainer.domain import (
     Succeeded,
     disk_failed,
 )
-from modelyard.trainer.ends import died, keeps_outputs
+from modelyard.trainer.ends import died, keeps_outputs, recognised
 from modelyard.trainer.heard import Heard
 from modelyard.trainer.prepared import Ready, prepared
 from modelyard.trainer.reporter import Reporter
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LAST_CHECKPOINT_S = 60.0
 """How long the end of training waits for its last checkpoint to be stored."""
-SILENT_S = 30.0
+SILENT_S = 10.0
 """How long a process may go on that can't be heard any more."""
 LAST_OUTPUT_S = 20.0
 """How long the end of an attempt waits for its output `run` to be stored."""
@@ -161,11 +161,10 @@ class AttemptRun:
             async with asyncio.timeout(SILENT_S):
                 return await process.wait()
         except TimeoutError:
-            raise AttemptFailed(
-                FailureClass.USER_CODE,
-                f"the code closed its line to the worker and did not end within {SILENT_S:.0f} s",
-                process.last_lines,
-            ) from None
+            problem = f"the code closed its line to the worker and did not end within {SILENT_S:.0f} s"
+            if self._heard.failed is not None:
+                raise recognised(self._heard.failed) from None
+            raise AttemptFailed(FailureClass.USER_CODE, problem, process.last_lines) from None
 
     @property
     def _done(self) -> bool:

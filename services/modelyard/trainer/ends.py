@@ -34,13 +34,7 @@ def died(end: End, last_lines: str, *, foreign: bool, told: AttemptFailed | None
         detail = told.detail if told is not None and told.detail else last_lines
         return AttemptFailed(failure, f"the job was ended: {end.message}; {advice}", detail)
     if told is not None:
-        # Python turns the signal of a file that grows beyond its limit into an error that the code may handle.
-        if os.strerror(errno.EFBIG) in told.message:
-            failure, advice = _ADVICE[EndKind.DISK_QUOTA]
-            return AttemptFailed(
-                failure, f"the code wrote a file longer than it may be ({told.message}); {advice}", told.detail
-            )
-        return told
+        return recognised(told)
     if end.exit.signal is signal.SIGKILL:
         return AttemptFailed(
             FailureClass.HOST_OOM,
@@ -65,6 +59,30 @@ def died(end: End, last_lines: str, *, foreign: bool, told: AttemptFailed | None
     return AttemptFailed(
         FailureClass.INTERNAL, f"the training process ended with status {end.exit.code} without a word", last_lines
     )
+
+
+def recognised(told: AttemptFailed) -> AttemptFailed:
+    """What the code said of its failure, or the limit that it has met: the kernel's refusals reach the code as errors,
+    which it may tell as its own."""
+    kind = _limit_met(told)
+    if kind is None:
+        return told
+    failure, advice = _ADVICE[kind]
+    return AttemptFailed(failure, f"the code met a limit of its sandbox ({told.message}); {advice}", told.detail)
+
+
+def _limit_met(told: AttemptFailed) -> EndKind | None:
+    if told.failure_class is not FailureClass.USER_CODE:
+        return None
+    if any(os.strerror(number) in told.message for number in (errno.EFBIG, errno.EDQUOT)):
+        return EndKind.DISK_QUOTA
+    if os.strerror(errno.ENOMEM) in told.message:
+        return EndKind.OOM_KILLED
+    # A read that would have to wait says the same; it starts nothing.
+    starting = any(word in told.detail for word in ("fork", "Popen", "Process", "Thread", "thread"))
+    if "can't start new thread" in told.message or (os.strerror(errno.EAGAIN) in told.message and starting):
+        return EndKind.PIDS
+    return None
 
 
 def keeps_outputs(reason: StopReason) -> bool:

@@ -1,11 +1,13 @@
 """What a job may use of this machine."""
 
+import os
 from pathlib import Path
 
 from modelyard.foundation.sandbox.policy import Limits
 from modelyard.trainer.settings import LimitSettings
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_LEAST_PIDS, _PIDS_A_CORE = 1024, 16
 _BUILD_MEMORY_BYTES, _BUILD_PIDS = 2 << 30, 256
 
 
@@ -13,7 +15,7 @@ def job_limits(settings: LimitSettings, max_runtime_s: float) -> Limits:
     """Of one job; `max_runtime_s` 0 means as long as it likes."""
     return Limits(
         memory_bytes=settings.memory_bytes or int(machine_memory() * settings.memory_share),
-        pids=settings.pids,
+        pids=settings.pids or max(_LEAST_PIDS, _PIDS_A_CORE * (os.cpu_count() or 1)),
         file_bytes=settings.disk_bytes,
         disk_bytes=settings.disk_bytes,
         disk_files=settings.disk_files,

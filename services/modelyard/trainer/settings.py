@@ -15,8 +15,8 @@ class LimitSettings(Section):
     memory_bytes: int = Field(default=0, ge=0)
     """0: `memory_share` of what this machine, or this container, has."""
     memory_share: float = Field(default=0.8, gt=0, le=1)
-    pids: int = Field(default=4096, ge=16)
-    """Processes and threads; TensorFlow starts several of the latter a core."""
+    pids: int = Field(default=0, ge=0)
+    """Processes and threads, of which TensorFlow starts several a core. 0: 1024, on large machines 16 a core."""
     disk_bytes: int = Field(default=50 << 30, ge=1 << 20)
     """Everything that it leaves in its folder, checkpoints that are not stored yet included."""
     disk_files: int = Field(default=200_000, ge=100)

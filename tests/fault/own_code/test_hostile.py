@@ -29,9 +29,9 @@ for family, address in (
         with socket.socket(family) as each:
             each.settimeout(2)
             each.connect(address)
-        print("REACHED", address)
+        print("THERE IS", address)
     except OSError as error:
-        print("refused", address, error)
+        print("NOT REACHED", address, error)
 export()
 """
 KILLS = """
@@ -66,8 +66,8 @@ def test_code_that_prints_all_it_can_read_prints_no_secret(bench: Bench) -> None
 def test_code_reaches_no_network_and_no_socket_of_the_machine(bench: Bench) -> None:
     job = bench.run(REACHES_OUT.replace("SOCKET", json.dumps(bench.yard.address.removeprefix("unix:"))))
     assert job.state == State.STATE_SUCCEEDED, job
-    assert "REACHED" not in bench.log(job)
-    assert bench.log(job).count("refused") == 3
+    assert "THERE IS" not in bench.log(job)
+    assert bench.log(job).count("NOT REACHED") == 3
 
 
 def test_code_that_kills_whatever_it_sees_kills_nobody_else(bench: Bench) -> None:
@@ -174,7 +174,7 @@ def test_a_crash_in_compiled_code_is_named(bench: Bench) -> None:
 def test_an_error_of_the_code_is_its_own_sentence(bench: Bench) -> None:
     job = bench.run("raise ValueError('this is not my day')")
     assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_USER_CODE), job
-    assert job.error.message == "ValueError: this is not my day"
+    assert job.error.message.startswith("ValueError: this is not my day")
 
 
 def test_what_it_was_given_cannot_be_changed_by_it(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def test_too_much_of_something_ends_the_job_by_its_name(
 ) -> None:
     job = bench.run(script)
     assert (job.state, job.failure_class) == (State.STATE_FAILED, failure_class), job.error
-    assert job.error.message.startswith(("the job was ended: it ", "the code wrote a file longer than it may be"))
+    assert job.error.message.startswith(("the job was ended: it ", "the code met a limit of its sandbox"))
     assert words in job.error.message
     assert job.attempt == 1
 

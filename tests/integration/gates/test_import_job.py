@@ -80,8 +80,8 @@ async def test_without_a_dataset_the_description_says_that_the_examples_are_made
 
 
 async def test_files_that_are_no_model_are_named(tmp_path: Path) -> None:
-    (tmp_path / "models" / "weights").mkdir(parents=True)
-    (tmp_path / "models" / "weights" / "old.h5").write_bytes(b"x")
-    failed = brought(tmp_path / "models", tmp_path / "job", "weights", dataset=False)[-1]
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "old.h5").write_bytes(b"x")
+    failed = brought(tmp_path / "models", tmp_path / "job", "old.h5", dataset=False)[-1]
     assert isinstance(failed, Failed)
     assert "there is an HDF5 file of Keras 2, which can't be served" in failed.message

@@ -189,6 +189,16 @@ def test_an_error_in_the_code_is_told_with_its_own_frames_and_nothing_becomes_a_
     assert job.attempt == 1
 
 
+def test_a_bomb_of_processes_beside_tensorflow_ends_by_its_name(
+    yard: Yard, client: Client, worker: WorkerProcess
+) -> None:
+    package = push(client, "bomb", train__py="import os\nwhile True:\n    os.fork()\n")
+    job = ended(client, client.jobs.create(package=package, entry="train", dataset="strokes").name, 60)
+    assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_PIDS), job.error
+    assert worker.attempts() == []
+    assert worker.descendants() == []
+
+
 def test_requirements_are_installed_apart_and_once_and_written_down(
     yard: Yard, client: Client, worker: WorkerProcess, wheels: Path
 ) -> None:

@@ -55,5 +55,25 @@ def test_what_the_code_said_counts_when_it_ended_by_itself() -> None:
     assert died(End(EndKind.EXITED, Exit(1, None, False), ""), "last line", foreign=True, told=TOLD) is TOLD
 
 
+@pytest.mark.parametrize(
+    ("message", "detail", "failure_class"),
+    [
+        ("OSError: [Errno 27] File too large", "file.write(x)", FailureClass.DISK_QUOTA),
+        ("OSError: [Errno 122] Disk quota exceeded", "file.write(x)", FailureClass.DISK_QUOTA),
+        ("OSError: [Errno 12] Cannot allocate memory", "mmap.mmap(-1, 1 << 40)", FailureClass.HOST_OOM),
+        ("BlockingIOError: [Errno 11] Resource temporarily unavailable", "os.fork()", FailureClass.PIDS),
+        ("RuntimeError: can't start new thread", "start()", FailureClass.PIDS),
+        ("BlockingIOError: [Errno 11] Resource temporarily unavailable", "os.read(3, 1)", FailureClass.USER_CODE),
+    ],
+)
+def test_a_refusal_of_the_kernel_that_the_code_tells_as_its_own_is_the_limit_that_it_met(
+    message: str, detail: str, failure_class: FailureClass
+) -> None:
+    told = AttemptFailed(FailureClass.USER_CODE, message, detail)
+    failed = died(End(EndKind.EXITED, Exit(1, None, False), ""), "", foreign=True, told=told)
+    assert failed.failure_class is failure_class
+    assert message in failed.message
+
+
 def test_what_was_left_is_kept_when_the_job_goes_on_or_ran_too_long() -> None:
     assert [reason for reason in StopReason if keeps_outputs(reason)] == [StopReason.PREEMPTED, StopReason.TIMEOUT]
