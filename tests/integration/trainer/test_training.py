@@ -76,7 +76,7 @@ class Yard:
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         kept = self.folder / f"kept-{step}"
-        await asyncio.to_thread(shutil.copytree, folder, kept)
+        await asyncio.to_thread(shutil.copytree, folder, kept, dirs_exist_ok=True)
         self.checkpoints.append(step)
         self.resume = Resume(str(kept), step)
 
