@@ -52,11 +52,11 @@ def deploy(
                 deployment = client.deployments.update(name, model)
         if wait:
             deployment = _wait(client, deployment, quiet=as_json)
-        question = "" if as_json else _question(client, deployment.model_version)
+        asked = "" if as_json else question(client, deployment.model_version)
     if as_json:
         print_json(to_json(deployment))
     elif deployment.state == State.STATE_SERVING:
-        console().print(f"{name} serves {short(deployment.serving_version)}; try: modelyard predict {name} {question}")
+        console().print(f"{name} serves {short(deployment.serving_version)}; try: modelyard predict {name} {asked}")
     else:
         console().print(f"{name} is {state_text(State.Name(deployment.state))}: {deployment.message}")
     if deployment.state == State.STATE_FAILED:
@@ -116,7 +116,7 @@ def names(client: Client) -> list[str]:
     return [short(each.name) for each in client.deployments.list()]
 
 
-def _question(client: Client, version: str) -> str:
+def question(client: Client, version: str) -> str:
     """What `modelyard predict` takes for it: an image where it has a signature for encoded ones, else its inputs."""
     signatures = {each.name: each for each in client.models.version(version).info.signatures}
     if "encoded" in signatures or not signatures:

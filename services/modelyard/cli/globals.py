@@ -8,6 +8,7 @@ import typer
 
 from modelyard.cli.grpcurl import print_call
 from modelyard.sdk import Client
+from modelyard.sdk.discovery import data_folder
 
 _WITH_VALUE = ("--server", "--token-file", "--project", "--dir", "--output", "-o")
 _FLAGS = ("--show-grpc",)
@@ -27,8 +28,15 @@ class Globals:
 
     @property
     def folder(self) -> Path:
-        """The data folder that `up` and `down` speak of."""
+        """The data folder that `up` makes or goes on with."""
         return Path(self.dir or DEFAULT_FOLDER)
+
+    @property
+    def nearest_folder(self) -> Path:
+        """The data folder of an installation that is there: where none is here, the nearest above, as for clients."""
+        if self.dir or self.folder.exists():
+            return self.folder
+        return data_folder() or self.folder
 
     def client(self) -> Client:
         """A client for this installation and project."""

@@ -84,8 +84,17 @@ def _tensor(name: str, value: Any, dtype: str) -> Any:
     try:
         array.tobytes()
     except (struct.error, OverflowError, TypeError) as error:
-        raise InvalidArgument(f"input {name!r} takes {dtype}: {error}", reason="INPUT_INVALID") from error
+        wrong = next((json.dumps(each) for each in values if not _packs(_FORMATS[dtype], each)), "all of it")
+        raise InvalidArgument(f"input {name!r} takes {dtype}, not {wrong}", reason="INPUT_INVALID") from error
     return array
+
+
+def _packs(code: str, value: Any) -> bool:
+    try:
+        struct.pack(f"<{code}", value)
+    except (struct.error, OverflowError, TypeError):
+        return False
+    return True
 
 
 def _flat(name: str, value: Any) -> tuple[tuple[int, ...], tuple[Any, ...]]:

@@ -229,6 +229,8 @@ def cancel(context: typer.Context, name: str) -> None:
         job = client.jobs.cancel(name)
     if settings(context).json:
         print_json(to_json(job))
+    else:
+        console().print(f"{short(job.name)} is {state_text(State.Name(job.state))}")
 
 
 @app.command()
@@ -282,10 +284,14 @@ def _progress(job: job_pb2.Job) -> str:
 
 
 def _parameter(parameter: template_pb2.Parameter) -> str:
+    whole = parameter.type == template_pb2.Parameter.TYPE_INT
     default = json_format.MessageToJson(parameter.default_value)
     limits = ""
+    if whole:
+        default = f"{parameter.default_value.number_value:.0f}"
     if parameter.HasField("minimum") and parameter.HasField("maximum"):
-        limits = f", {parameter.minimum:g} to {parameter.maximum:g}"
+        digits = ".0f" if whole else "g"
+        limits = f", {parameter.minimum:{digits}} to {parameter.maximum:{digits}}"
     if parameter.choices:
         limits = f", one of {', '.join(parameter.choices)}"
     kind = template_pb2.Parameter.Type.Name(parameter.type).removeprefix("TYPE_").lower()

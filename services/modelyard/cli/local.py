@@ -62,7 +62,7 @@ def down(context: typer.Context) -> None:
     with installed():
         from modelyard.local.up import stop
     with refusals():
-        stop(settings(context).folder)
+        stop(settings(context).nearest_folder)
     print("stopped", file=sys.stderr)
 
 
@@ -70,7 +70,7 @@ def status(context: typer.Context) -> None:
     """What runs here, and where."""
     with installed():
         from modelyard.local.status import read_status
-    found = read_status(settings(context).folder)
+    found = read_status(settings(context).nearest_folder)
     if settings(context).json:
         print_json(found.to_json())
     elif not found.running:
@@ -88,7 +88,7 @@ def doctor(context: typer.Context) -> None:
     """Look for what is missing on this machine, and say what to do about it."""
     with installed():
         from modelyard.local.doctor import examine
-    findings = examine(settings(context).folder)
+    findings = examine(settings(context).nearest_folder)
     if settings(context).json:
         print_json([finding.to_json() for finding in findings])
     else:

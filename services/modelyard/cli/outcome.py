@@ -19,7 +19,7 @@ _FRAME = '  File "'
 """Otherwise the detail is the end of the log."""
 _TRACEBACK = "Traceback (most recent call last):"
 _BETWEEN = ("During handling of the above exception", "The above exception was the direct cause")
-_GREETING = re.compile(r"[IWE]\d{4} [\d:.]+ +\d+ |WARNING: All log messages before absl")
+_GREETING = re.compile(r"[IWE]\d{4} [\d:.]+ +\d+ |WARNING: All log messages before absl|TensorFlow [\d.]+\S*, Keras ")
 _Class = job_pb2.Job.FailureClass
 
 _ADVICE: dict[_Class.ValueType, str] = {
@@ -81,8 +81,12 @@ def advice(client: Client, job: job_pb2.Job) -> str:
     """What to try after a failure; empty where there is none."""
     text = _ADVICE.get(job.failure_class, "") if job.state == State.STATE_FAILED else ""
     if job.failure_class == _Class.FAILURE_CLASS_EXPORT_INVALID and not _has_evidence(client, job):
-        text = "correct the model, and bring it again"
-    return text.format(job=short(job.name), dataset=short(job.spec.dataset_version) or "NAME")
+        own_code = bool(job.spec.package_version)
+        text = _ADVICE[_Class.FAILURE_CLASS_USER_CODE] if own_code else "correct the model, and bring it again"
+    if job.failure_class == _Class.FAILURE_CLASS_INVALID_DATA and job.spec.model_version:
+        text = "modelyard models show {model} says what it takes, modelyard datasets show {dataset} what an example is"
+    model = short(job.spec.model_version) if job.spec.model_version else ""
+    return text.format(model=model, job=short(job.name), dataset=short(job.spec.dataset_version) or "NAME")
 
 
 def _has_evidence(client: Client, job: job_pb2.Job) -> bool:
@@ -95,12 +99,18 @@ def show_failure_lines(client: Client, job: job_pb2.Job) -> None:
         return
     detail = from_status(job.error).facts.get("detail", "").strip("\n")
     frames = _FRAME in detail
-    if frames and (job.spec.package_version or job.failure_class not in _TEMPLATES_OWN):
+    if _is_told_by(detail) and (job.spec.package_version or job.failure_class not in _TEMPLATES_OWN):
         console().print(plain(f"\n{detail}"), soft_wrap=True)
     lines = last_lines((entry.text for entry in client.jobs.logs(job.name)), traceback_shown=frames)
     if lines:
         console().print(f"\nthe last lines it printed (all: modelyard jobs logs {short(job.name)})", style="bold")
         console().print(plain("\n".join(lines)), soft_wrap=True)
+
+
+def _is_told_by(detail: str) -> bool:
+    """Whether a frame of it is the user's: modelyard's own alone say nothing that the sentence does not."""
+    frames = [line for line in detail.splitlines() if line.startswith(_FRAME)]
+    return any("/modelyard/job/" not in frame for frame in frames)
 
 
 def last_lines(lines: Iterable[str], *, traceback_shown: bool) -> list[str]:

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.api.catalog.v1 import model_pb2
-from modelyard.cli.deployments import names
+from modelyard.cli.deployments import names, question
 from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
 from modelyard.cli.output import print_json
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
-from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.errors import InvalidArgument, ModelyardError
 from modelyard.sdk.names import short
 from modelyard.sdk.tensors import rows
 
@@ -38,12 +38,18 @@ def predict(
     if bool(image) == bool(input_):
         raise typer.BadParameter("one of --image and --input is needed", param_hint="--image")
     contents = {"image_bytes": [_read(path) for path in image or ()]} if image else read_inputs(input_ or ())
+    images_assumed = bool(image) and not signature
     signature = signature or ("encoded" if image else "serving_default")
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
         if not image:
             contents = typed(contents, _signature(client, name, signature))
         started = time.perf_counter()
-        response = client.deployments.predict(name, contents, signature=signature)
+        try:
+            response = client.deployments.predict(name, contents, signature=signature)
+        except ModelyardError as error:
+            if images_assumed and error.reason == "SIGNATURE_NOT_FOUND":
+                _say_what_it_takes(client, name)
+            raise
         seconds = time.perf_counter() - started
     outputs = {key: rows(tensor) for key, tensor in response.outputs.items()}
     if settings(context).json:
@@ -58,6 +64,16 @@ def predict(
         prefix = f"{image[index].name}: " if image and len(image) > 1 else ""
         print(prefix + _line({key: values[index] for key, values in outputs.items()}))
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
+
+
+def _say_what_it_takes(client: Client, name: str) -> None:
+    """Raises InvalidArgument for a model that takes no image files, with what it takes; nothing for who may not ask."""
+    try:
+        deployment = client.deployments.get(name)
+        asked = question(client, deployment.serving_version or deployment.model_version)
+    except ModelyardError:
+        return
+    raise InvalidArgument(f"{name} takes no image files; ask it with {asked}", reason="SIGNATURE_NOT_FOUND")
 
 
 def _signature(client: Client, name: str, signature: str) -> model_pb2.Signature:

@@ -58,7 +58,7 @@ def train(
     devices = _devices(device)
     code = read_code(Path(target), entry) if is_path(target) else None
     if code is None and (entry or package) and "@" not in target:
-        raise typer.BadParameter(f"`{target}` is a template, whose code is its own", param_hint="--entry, --package")
+        raise typer.BadParameter(_own_code_meant(target), param_hint="--entry, --package")
     if local:
         _train_here(context, target, code, dataset, parameters)
     as_json = settings(context).json
@@ -80,6 +80,14 @@ def train(
             show_created(created, validate_only=validate_only, as_json=as_json)
             return
         finish(client, watch_job(client, created.name, quiet=as_json), as_json=as_json)
+
+
+def _own_code_meant(target: str) -> str:
+    """What somebody meant who says where code begins, but names neither a path nor a pushed package."""
+    template = f"`{target}` would be a template, which begins where it says"
+    if Path(target).is_dir():
+        return f"{template}; to train what is in the folder of that name here: ./{target}"
+    return f"{template}; code of your own is ./{target}, {target}.py or {target}@1"
 
 
 def _pushed(client: Client, code: Code, package: str, *, quiet: bool) -> str:

@@ -18,7 +18,17 @@ _LINES = 10
 
 
 def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
-    """Follow it to its end; answers the job as it ended."""
+    """Follow it to its end; answers the job as it ended. Ctrl-C ends the following, and says that the job goes on."""
+    try:
+        return _watched(client, name, quiet=quiet)
+    except KeyboardInterrupt:
+        job = short(name)
+        goes_on = f"{job} goes on: modelyard jobs watch {job}; to call it off: modelyard jobs cancel {job}"
+        print(f"interrupted; {goes_on}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _watched(client: Client, name: str, *, quiet: bool) -> job_pb2.Job:
     job = client.jobs.get(name)
     if quiet:
         *_, job = client.jobs.watch(name)
@@ -68,6 +78,8 @@ def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
     if job.state == State.STATE_RUNNING and progress.stage == "training":
         speed = f"{progress.examples_per_second:,.0f}/s  " if progress.examples_per_second else ""
         description = f"epoch {progress.epoch}/{progress.epochs}" if progress.epochs else f"step {progress.step:,}"
+        if _judges(job):
+            description = _stage(job)
         total = progress.total_steps or None
         bars.update(task, description=description, completed=progress.step, total=total, details=speed + metrics(job))
     elif progress.total_bytes and progress.done_bytes < progress.total_bytes:
@@ -75,6 +87,8 @@ def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
         bars.update(
             task, description=_stage(job), completed=progress.done_bytes, total=progress.total_bytes, details=details
         )
+    elif job.state == State.STATE_SUCCEEDED:
+        bars.update(task, description=_stage(job), completed=1, total=1, details="")
     else:
         bars.update(task, description=_stage(job), details=job.pending_message)
 
@@ -86,7 +100,7 @@ def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
         for line in reports.new(job):
             print(f"{short(job.name)} {line}", flush=True)
         if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.step:
-            key, where = _milestone(progress)
+            key, where = _judged(progress) if _judges(job) else _milestone(progress)
             say(key, f"{short(job.name)} {where}  {metrics(job)}".rstrip())
         else:
             line = f"{short(job.name)} {_stage(job)}"
@@ -108,9 +122,22 @@ def _once(show: Callable[[str], None]) -> Callable[[str, str], None]:
 
 
 def _stage(job: job_pb2.Job) -> str:
+    if job.state == State.STATE_RUNNING and job.progress.stage == "training" and _judges(job):
+        return "judging"
     if job.state in (State.STATE_RUNNING, State.STATE_PREPARING) and job.progress.stage:
         return job.progress.stage
     return state_text(State.Name(job.state))
+
+
+def _judges(job: job_pb2.Job) -> bool:
+    """An evaluation: its steps are examples, and it has no epochs."""
+    return bool(job.spec.model_version)
+
+
+def _judged(progress: job_pb2.Progress) -> tuple[str, str]:
+    """As `_milestone`, of an evaluation."""
+    where = f"judged {progress.step:,} of {progress.total_steps:,} examples"
+    return f"{_LINES * progress.step // max(progress.total_steps, 1)}", where
 
 
 def _milestone(progress: job_pb2.Progress) -> tuple[str, str]:

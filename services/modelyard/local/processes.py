@@ -12,6 +12,7 @@ import tomli_w
 from modelyard.local.folder import DataFolder
 from modelyard.local.identities import HOST, WORKER, write_secret
 from modelyard.local.store import Store
+from modelyard.trainer.package_index import index_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,18 @@ def plan(folder: DataFolder, address: str, store: Store) -> list[Process]:
         grace_s = {"trainer": 75.0, "modelhost": 45.0}.get(name, 15.0)
         # Inference as a whole answers for the installation; it is ready by itself before that.
         service = "modelyard.api.inference.v1.DeploymentService" if name == "inference" else ""
-        processes.append(Process(name, argv, _environment(), folder.root, health[name], service, after[name], grace_s))
+        processes.append(
+            Process(name, argv, _environment(name), folder.root, health[name], service, after[name], grace_s)
+        )
     return processes
 
 
-def _environment() -> dict[str, str]:
-    """What a process needs to find programs, libraries and accelerators; none of the user's secrets."""
+def _environment(process: str) -> dict[str, str]:
+    """What a process needs to find programs, libraries and accelerators; none of the user's secrets, but that the
+    worker installs requirements from the user's own package index."""
     kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TMPDIR", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    index = index_environment(os.environ) if process == "trainer" else {}
+    return index | {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 
 def _settings(folder: DataFolder, run: Path, address: str, store: Store) -> dict[str, dict[str, Any]]:

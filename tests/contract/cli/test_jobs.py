@@ -63,6 +63,10 @@ class Installation(
             await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
         return self.jobs[request.name]
 
+    async def CancelJob(self, request: Any, context: Any) -> job_pb2.Job:
+        self.jobs[request.name].state = State.STATE_CANCELLING
+        return self.jobs[request.name]
+
     async def ListJobs(self, request: Any, context: Any) -> job_service_pb2.ListJobsResponse:
         return job_service_pb2.ListJobsResponse(jobs=self.jobs.values())
 
@@ -154,6 +158,16 @@ async def test_a_folder_named_like_no_template_gets_the_hint_how_to_say_it(there
     assert "a folder of that name here; to train what is in it: ./mine" in str(done.exception)
 
 
+async def test_an_entry_for_a_template_points_to_the_code_that_was_meant(there: Installation) -> None:
+    nowhere = await typed("train", "mine", "--dataset", "d", "--entry", "train:main")
+    make_folder("mine")
+    folder = await typed("train", "mine", "--dataset", "d", "--entry", "train:main")
+    assert nowhere.exit_code == folder.exit_code == 2
+    assert "./mine, mine.py or mine@1" in " ".join(nowhere.output.split())
+    assert "the folder of that name here: ./mine" in " ".join(folder.output.split())
+    assert not there.asked
+
+
 async def test_a_template_named_like_a_folder_is_the_template_and_says_so(there: Installation) -> None:
     make_folder("image-classification")
     done = await typed("train", "image-classification", "--dataset", "d")
@@ -241,6 +255,53 @@ async def test_an_evaluation_names_model_dataset_and_split(there: Installation) 
     assert (spec.template, spec.model_version) == ("evaluate", f"{PROJECT}/models/digits/versions/2")
     assert spec.parameters["split"] == "test"
     assert "JobService/CreateJob" in done.stderr
+
+
+async def test_a_watched_evaluation_judges_examples_and_has_no_epochs(there: Installation) -> None:
+    progress = {"stage": "training", "step": 5, "total_steps": 10, "epoch": 1, "epochs": 1}
+    there.ends = [
+        job_pb2.Job(state=State.STATE_RUNNING, progress=job_pb2.Progress(stage="training")),
+        job_pb2.Job(state=State.STATE_RUNNING, progress=job_pb2.Progress(**progress)),  # type: ignore[arg-type]
+        job_pb2.Job(state=State.STATE_SUCCEEDED),
+    ]
+    done = await typed("evaluate", "digits@2", "--dataset", "d", "--job", "first", "--watch")
+    assert done.output.splitlines()[:2] == ["first judging", "first judged 5 of 10 examples"]
+
+
+async def test_code_that_exports_nothing_is_told_to_change_the_code(there: Installation) -> None:
+    own = '  File "/x/modelyard/job/lifetime.py", line 32, in live\n    context.require_result()\nExportInvalid: none'
+    known(there, package_version=f"{PROJECT}/packages/mine/versions/2").MergeFrom(
+        failed(Class.FAILURE_CLASS_EXPORT_INVALID, "the code ended without context.export(model)", own)
+    )
+    shown = (await typed("jobs", "show", "first")).output
+    assert "change the code and train again" in shown
+    assert "lifetime.py" not in shown
+
+
+async def test_a_model_that_cannot_be_evaluated_is_looked_at(there: Installation) -> None:
+    known(there, model_version=f"{PROJECT}/models/m/versions/1").MergeFrom(
+        failed(Class.FAILURE_CLASS_INVALID_DATA, "'serving_default' takes 2 inputs")
+    )
+    assert "modelyard models show m@1" in (await typed("jobs", "show", "first")).output
+
+
+async def test_cancel_says_what_became_of_the_job(there: Installation) -> None:
+    known(there)
+    assert (await typed("jobs", "cancel", "first")).output == "first is cancelling\n"
+
+
+async def test_ctrl_c_ends_the_following_and_says_that_the_job_goes_on(
+    there: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    known(there)
+    monkeypatch.setattr("modelyard.cli.watch._watched", interrupted)
+    done = await typed("jobs", "watch", "first")
+    assert done.exit_code == 130
+    assert "first goes on" in done.stderr
+    assert "modelyard jobs cancel first" in done.stderr
 
 
 async def test_compare_takes_recorded_evaluations_and_makes_none(there: Installation) -> None:

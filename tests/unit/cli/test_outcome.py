@@ -5,6 +5,7 @@ from modelyard.cli.outcome import LAST_LINES, last_lines
 GREETINGS = [
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
     "I0000 00:00:1795569379.405362       2 port.cc:153] oneDNN custom operations are on.",
+    "TensorFlow 2.21.0, Keras 3.15.1: cpu",
 ]
 TRACEBACK = [
     "Traceback (most recent call last):",
