@@ -70,7 +70,7 @@ def confinement(able: Capabilities) -> list[Finding]:
     foreign = f"refused: {problem}" if problem else f"kept apart by bubblewrap {able.bubblewrap}"
     limits = f"limited by the kernel (control groups {able.cgroup})"
     if able.cgroup == "none":
-        limits = "the worker looks ten times a second: there is no control group for us (systemd: Delegate=yes)"
+        limits = "the worker looks four times a second: there is no control group for us (systemd: Delegate=yes)"
     return [
         shipped,
         Finding("code and models of others", foreign, ok=not problem),

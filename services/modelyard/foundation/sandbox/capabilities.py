@@ -26,7 +26,7 @@ class Capabilities:
     program: Program | None
     """Set only where it could be started."""
     cgroup: str
-    """`v2`, `v1`, `none`: who counts memory and processes; where none does, the worker looks ten times a second."""
+    """`v2`, `v1`, `none`: who counts memory and processes; where none does, the worker looks four times a second."""
     remedy: str
 
     def problem(self, tier: Tier) -> str | None:

@@ -88,7 +88,10 @@ class Confined:
                 raise SandboxUnavailable(f"the sandbox did not start: {problem}{said.before_start()}")
             said.open()
             undo.pop_all()
-        watch = Watch(sandbox.limits, sandbox.writable, prepared.group, lambda: tree.descendants(child.pid))
+        group = prepared.group
+        watch = Watch(
+            sandbox.limits, sandbox.writable, group, group.processes if group else lambda: tree.descendants(child.pid)
+        )
         if prepared.own_processes:
             watch.memory_folders = tuple(f"/proc/{control.guardian}/root{name}" for name in ("/tmp", "/dev/shm"))
         return cls(child, control, prepared, watch)

@@ -11,9 +11,11 @@ from modelyard.foundation.sandbox import tree
 from modelyard.foundation.sandbox.cgroups import Group
 from modelyard.foundation.sandbox.policy import EndKind, Limits
 
-_PAUSE_S = 0.1
+_PAUSE_S = 0.25
 _SCAN_SHARE = 10
 """Looking through the folders may take one part in so many of the time."""
+_SCAN_EVERY_S = 5.0
+"""Also when no file system has filled up since: somebody else may have freed as much as this program has written."""
 _PATIENCE_S = 1.0
 """For so long a program may go on asking for processes it does not get."""
 _BOMB = 2
@@ -37,6 +39,9 @@ class Watch:
     _refused: int = 0
     _crowded: bool = False
     _next_scan: float = 0.0
+    _scan_by: float = 0.0
+    _room: tuple[int, int] = (0, 0)
+    """Bytes and files on the file systems at which a limit could be passed, as of the last scan."""
 
     async def excess(self) -> Excess:
         """Returns once there is one."""
@@ -92,22 +97,38 @@ class Watch:
         return None
 
     async def _disk_now_and_then(self) -> Excess | None:
+        """Reads the folders only when as much more lies on their file systems as this program may still write."""
         began = time.monotonic()
-        if began < self._next_scan:
+        if began < self._next_scan or (began < self._scan_by and not self._filled_up()):
             return None
         found = await self._disk(failed=False)
         ended = time.monotonic()
         self._next_scan = ended + _SCAN_SHARE * (ended - began)
+        self._scan_by = ended + _SCAN_EVERY_S
         return found
+
+    def _filled_up(self) -> bool:
+        return any(used >= room for used, room in zip(self._on_disks(), self._room, strict=True))
+
+    def _on_disks(self) -> tuple[int, int]:
+        """Bytes and files on the file systems of the writable folders."""
+        seen = {folder.stat().st_dev: os.statvfs(folder) for folder in self.writable}.values()
+        return sum((s.f_blocks - s.f_bfree) * s.f_frsize for s in seen), sum(s.f_files - s.f_ffree for s in seen)
 
     async def _disk(self, *, failed: bool) -> Excess | None:
         limits = self.limits
         if not (limits.disk_bytes or limits.disk_files or limits.file_bytes):
             return None
+        lies, are = self._on_disks()
         try:
             use = await asyncio.to_thread(tree.disk_use, self.writable, self.processes())
         except tree.Hidden as error:
             return EndKind.DISK_QUOTA, f"it hid what it writes in a folder that can't be looked into: {error}"
+        never = 1 << 62
+        self._room = (
+            lies + (limits.disk_bytes - use.bytes) // 2 if limits.disk_bytes else never,
+            are + (limits.disk_files - use.files) // 2 if limits.disk_files else never,
+        )
         if limits.disk_bytes and use.bytes > limits.disk_bytes:
             return EndKind.DISK_QUOTA, f"it wrote more than its {_size(limits.disk_bytes)} to the disk"
         if limits.disk_files and use.files > limits.disk_files:
