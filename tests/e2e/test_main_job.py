@@ -34,7 +34,8 @@ def test_a_training_job_ends_with_a_model_version_that_passed_its_gates(stack: S
     assert trained.job["progress"]["metrics"]["val_accuracy"] > 0.8
     version = stack.json("models", "show", "digits-image-classification@1")
     assert version["state"] == "STATE_READY"
-    assert {gate["kind"] for gate in version["info"]["gates"]} == {"load", "parity", "row_wise"}
+    gates = {gate["kind"] for gate in version["info"]["gates"]}
+    assert gates == {"integrity", "signature", "ops", "warmup", "load", "parity", "row_wise"}
     assert all(gate["state"] == "STATE_PASSED" for gate in version["info"]["gates"])
     assert version["info"]["row_wise"] is True
 

@@ -16,7 +16,7 @@ def suggesting(noun: str, name: str, names: Callable[[], Iterable[str]]) -> Iter
     try:
         yield
     except NotFound as error:
-        if f"{noun}s/{_short(name)}" not in error.message:
+        if f"{noun}s/{_short(name)}" not in error.message and not error.reason.startswith(f"{noun.upper()}_"):
             raise
         raise NotFound(_sentence(noun, name, names, error), reason=error.reason, facts=error.facts) from error
 
