@@ -1,5 +1,6 @@
 """Loads and runs a job's code by its path: a shipped template and a user's package go down the same way."""
 
+import ast
 import importlib.util
 import runpy
 import sys
@@ -27,6 +28,14 @@ def run(folder: Path, entry: str, packages: Sequence[Path] = ()) -> None:
     if not callable(getattr(module, function, None)):
         raise EntryMissing(f"{path.name} has no function {function!r}")
     getattr(module, function)()
+
+
+def leaves_main(path: Path) -> bool:
+    """Whether a script has a function `main` that could be its entry and that nothing in it mentions."""
+    tree = ast.parse(path.read_bytes())
+    mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    mentioned = any(isinstance(node, ast.Name) and node.id == "main" for node in ast.walk(tree))
+    return bool(mains) and not mentioned and len(mains[-1].args.args) == len(mains[-1].args.defaults)
 
 
 def _load(path: Path, name: str) -> ModuleType:

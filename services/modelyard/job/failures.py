@@ -19,6 +19,7 @@ from modelyard.job.errors import (
     ModelUnsuitable,
 )
 from modelyard.job.explain import chain, explain, words
+from modelyard.job.frames import speaks_for_itself
 from modelyard.job.messages import Failed, FailureClass
 from modelyard.templates.specs import SHIPPED
 
@@ -106,8 +107,10 @@ def _where(error: BaseException, code: Path) -> str:
 
 
 def user_traceback(error: BaseException, code: Path) -> str:
-    """The frames that lie in the job's code, or all of them where none does."""
+    """The frames that lie in the job's code, or all of them where none does and they say more than the exception."""
     folder = f"{code.resolve()}{os.sep}"
-    frames = _mine(error, code) or traceback.extract_tb(error.__traceback__)
+    frames = _mine(error, code)
+    if not frames and not speaks_for_itself(error):
+        frames = list(traceback.extract_tb(error.__traceback__))
     said = traceback.format_exception_only(error)
     return "".join(traceback.format_list(frames) + [line.replace(folder, "") for line in said])[-MAX_TRACEBACK:]

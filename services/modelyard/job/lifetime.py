@@ -1,7 +1,6 @@
 """A job from its first import to its result, in this process."""
 
 import sys
-import traceback
 from pathlib import Path
 
 from modelyard.job.channel import Channel
@@ -16,7 +15,7 @@ def live(spec: JobSpec, folder: Path, channel: Channel, *, quiet: bool = True) -
     import keras
     import tensorflow as tf
 
-    from modelyard.job import code, failures, hooks, running, session, training
+    from modelyard.job import code, failures, frames, hooks, running, session, training
     from modelyard.job.devices import bind
 
     code_folder = (folder / spec.code).resolve()
@@ -39,7 +38,7 @@ def live(spec: JobSpec, folder: Path, channel: Channel, *, quiet: bool = True) -
         channel.send(failures.ended_by_exit(end, code_folder))
         return 1
     except Exception as error:  # noqa: BLE001 - whatever the code raises is what the job ended with
-        traceback.print_exception(error, file=sys.stderr)
+        print(frames.of_code(error, code_folder), end="", file=sys.stderr)
         batch_size = context.training.position.batch_size if context is not None else 0
         channel.send(failures.describe(error, code_folder, batch_size))
         return 1

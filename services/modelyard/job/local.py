@@ -1,4 +1,4 @@
-"""A job in this very process, for debugging: no worker, no sandbox, a real traceback, `breakpoint()` works.
+"""A job in this very process, for debugging: no worker, no sandbox, the code's own traceback, `breakpoint()` works.
 
     python -m modelyard.job.local JOB_JSON
     python -m modelyard.job.local --code ./mypackage --entry train:main --dataset PREPARED --output ./run --set lr=0.01
@@ -13,9 +13,9 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 
+from modelyard.job.frames import of_code
 from modelyard.job.messages import (
     Checkpoint,
     ChildMessage,
@@ -92,8 +92,8 @@ def run(spec: JobSpec, folder: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
     try:
         status = live(spec, folder, channel, quiet=False)
-    except KeyboardInterrupt:
-        traceback.print_exc()
+    except KeyboardInterrupt as end:
+        print(of_code(end, (folder / spec.code).resolve()), end="", file=sys.stderr)
         return INTERRUPTED
     return status
 

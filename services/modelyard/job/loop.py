@@ -82,7 +82,7 @@ class Loop:
         self._done += 1
         training.step += 1
         self._steps_seen += 1
-        if self._steps_seen == 2:
+        if self._steps_seen == 1:
             check_finite(numbers(values), self._epoch, training.step)
             self._prepared()
         if training.channel.stop.is_set():

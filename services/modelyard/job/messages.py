@@ -46,7 +46,8 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Two steps have run: data, shapes, labels and the network fit each other. 0 = not known."""
+    """The first steps have run: data, shapes, labels and the network fit each other. 0 = not known; said once more when
+    it becomes known."""
 
     kind: ClassVar[str] = "prepared"
     steps_per_epoch: int
@@ -251,6 +252,10 @@ class JobSpec:
     """The tree of the model version that an evaluation judges."""
     source: str = "inputs/source"
     """The files that an import makes a model of."""
+    model_version: str = ""
+    """Resource name of what `input_model` is a copy of."""
+    dataset_version: str = ""
+    """Resource name of what `dataset` is a copy of."""
     resume: str = ""
     """The folder of a checkpoint to go on from; "" = from the beginning."""
     resume_step: int = 0

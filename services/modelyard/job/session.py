@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job import export, images, pixels, signatures
+from modelyard.job import code, export, images, pixels, signatures
 from modelyard.job.batches import Position
 from modelyard.job.board import Board, picture_of
 from modelyard.job.channel import Channel
@@ -87,6 +87,16 @@ class Context:
     def model(self) -> Path:
         """In an evaluation: the folder of the model version, a SavedModel with its description."""
         return self._path(self._spec.input_model)
+
+    @property
+    def model_version(self) -> str:
+        """In an evaluation: the model version's resource name; "" where the job was not told."""
+        return self._spec.model_version
+
+    @property
+    def dataset_version(self) -> str:
+        """The dataset version's resource name; "" where the job was not told."""
+        return self._spec.dataset_version
 
     @property
     def source(self) -> Path:
@@ -173,9 +183,9 @@ class Context:
         for name, text in texts.items():
             self.report_text(name, text)
         self._reports += 1
-        if self._reports > 1 and not self.training.fits:
-            # A loop that only reports: whatever it does has begun.
-            self.training.say_prepared(self._position.steps, 0)
+        if self._reports > 1 or self.training.fits:
+            # A loop's. Before any that shows here, a single one may be of what was prepared, as a model's size.
+            self.training.begin()
 
     def report_text(self, name: str, text: str) -> None:
         """A text, as Markdown; the newest of each name is shown with the job, all of them in TensorBoard."""
@@ -254,12 +264,14 @@ class Context:
         """Make a finished model tree the job's output, one that `export.finish` has completed."""
         self._board.flush()
         self._finished = True
+        self.training.begin()
         self._channel.send(Exported(str(folder), dict(metrics or {})))
 
     def evaluated(self, metrics: Mapping[str, float], split: str, examples: int) -> None:
         """In an evaluation: what was found. The report lies in `output("report")`."""
         self._board.flush()
         self._finished = True
+        self.training.begin()
         self._channel.send(Evaluated(numbers(metrics), split, examples))
 
     @property
@@ -277,4 +289,11 @@ class Context:
                 if self._spec.kind == "evaluation"
                 else ("a training job's output is a model")
             )
-            raise ExportInvalid(f"the code ended without {wanted}; {made}")
+            raise ExportInvalid(f"the code ended without {wanted}; {made}{self._not_called()}")
+
+    def _not_called(self) -> str:
+        """For the script whose work waits in a function."""
+        module, _, function = self._spec.entry.partition(":")
+        if function or not code.leaves_main(self._path(self._spec.code) / f"{module}.py"):
+            return ""
+        return f". {module}.py defines main(), which nothing has called: --entry {module}:main"

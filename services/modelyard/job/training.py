@@ -54,6 +54,7 @@ class Training:
         position.resumes_loop = self.resume is not None and self.resume[1].loop
         self.fits = 0
         self.metrics: dict[str, float] = {}
+        self.begun = False
         self.prepared = False
         self._saved: list[int] = []
         self._saved_at = time.monotonic()
@@ -73,8 +74,14 @@ class Training:
     def say_prepared(self, steps: int, total_steps: int) -> None:
         """Once: the first steps have run, or what takes their place."""
         if not self.prepared:
-            self.prepared = True
+            self.prepared = self.begun = True
             self.channel.send(Prepared(steps, total_steps, self.position.batch_size))
+
+    def begin(self) -> None:
+        """For work whose first steps nobody sees: it is past its preparation."""
+        if not self.begun:
+            self.begun = True
+            self.channel.send(Prepared(self.position.steps, 0, self.position.batch_size))
 
     def count(self, done: int, total: int, watch: "Watch") -> None:
         """Progress of work that has no steps of training."""

@@ -200,6 +200,8 @@ class AttemptRun:
             cpu_threads=self.work.cpu_threads,
             checkpoint_every_s=self.work.checkpoint_every_s,
             dataset="inputs/dataset" if self.work.dataset_version else "",
+            model_version=self.work.model_version,
+            dataset_version=self.work.dataset_version,
             resume="resume" if resume else "",
             resume_step=resume.step if resume else 0,
             site_packages=tuple(str(folder) for folder in ready.site_packages),

@@ -37,9 +37,9 @@ def died(end: End, last_lines: str, *, foreign: bool, told: AttemptFailed | None
         return recognised(told)
     if end.exit.signal is signal.SIGKILL:
         return AttemptFailed(
-            FailureClass.HOST_OOM,
-            "the training process was killed by the system, which happens when the machine runs out of memory; "
-            "use a smaller batch size or a machine with more memory",
+            FailureClass.SIGNAL,
+            "the job's process was killed by SIGKILL, and not for a limit of its own: by somebody on the machine, or "
+            "by the system because the whole machine ran out of memory, which the kernel's log then says",
             last_lines,
         )
     if end.exit.signal is not None:

@@ -199,11 +199,58 @@ def test_what_init_writes_passes_its_own_test(tmp_path: Path) -> None:
     assert (trial.outputs / "run/tensorboard/validation").is_dir()
 
 
-def test_a_package_tried_out_here_fails_with_its_whole_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "prepared"),
+    [
+        ("for _ in context.epochs(1):\n    context.report(loss=1.0)\n    wait()", True),
+        ("context.report(loss=1.0)\ncontext.report(loss=0.5)\nwait()", True),
+        ("context.progress(1, 2)\nwait()", True),
+        ("context.resume(model)\ncontext.checkpoint(loss=1.0)\nwait()", True),
+        ("context.export(model)\nwait()", True),
+        ("context.report(weights=7)\nwait()", False),
+    ],
+)
+def test_what_never_calls_fit_runs_from_its_first_step_or_result_on(tmp_path: Path, text: str, prepared: bool) -> None:
+    script = (
+        "import keras\nfrom modelyard.job import context\n"
+        "def wait():\n    context.report_text('waits', '')\n    raise SystemExit(0)\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+    )
+    with Child(tmp_path, code=code(tmp_path, script + text), entry="train", dataset="") as child:
+        _, heard = child.finish()
+    assert Text in map(type, heard), (tmp_path / "log").read_text()
+    kinds = [type(message) for message in heard]
+    assert (Prepared in kinds[: kinds.index(Text)]) == prepared
+
+
+def test_a_script_whose_work_waits_in_main_is_told_how_to_call_it(tmp_path: Path) -> None:
+    package = code(tmp_path, "def main():\n    raise AssertionError\n")
+    with Child(tmp_path, code=package, entry="train", dataset="") as child:
+        _, heard = child.finish()
+    failed = heard[-1]
+    assert isinstance(failed, Failed)
+    assert failed.failure_class is FailureClass.EXPORT_INVALID
+    assert failed.message.startswith("the code ended without context.export(model); ")
+    assert failed.message.endswith("train.py defines main(), which nothing has called: --entry train:main")
+
+
+def test_a_file_that_is_no_python_shows_no_frame_of_ours(tmp_path: Path) -> None:
+    with Child(tmp_path, code=code(tmp_path, "if x\n"), entry="train", dataset="") as child:
+        _, heard = child.finish()
+    failed = heard[-1]
+    assert isinstance(failed, Failed)
+    log = (tmp_path / "log").read_text()
+    assert "SyntaxError: expected ':'" in log
+    for text in (log, failed.traceback):
+        assert not re.search(r"lifetime\.py|code\.py|runpy", text)
+
+
+def test_a_package_tried_out_here_fails_with_its_own_frames_and_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code/train.py").write_text("from modelyard.job import context\ncontext.params.steps\n")
     trial = try_package(tmp_path / "code", tmp_path / "out")
     assert trial.status == 1
-    assert "parameters.py" in trial.printed
+    assert 'File "train.py", line 2, in <module>' in trial.printed
+    assert not re.search(r"parameters\.py|lifetime\.py|runpy", trial.printed)
     assert "USER_CODE: AttributeError: this job has no parameter 'steps'" in trial.printed
     assert only([], Exported) == []

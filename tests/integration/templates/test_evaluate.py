@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,13 @@ def test_a_trained_version_is_judged_by_a_job_of_its_own(tmp_path: Path) -> None
     trained = next(message for message in heard if isinstance(message, Exported))
     (tmp_path / "train/model").rename(tmp_path / "evaluate/inputs/model")
 
-    spec = {"code": str(SHIPPED / "evaluate"), "entry": "evaluate:main", "kind": "evaluation"}
+    spec = {
+        "code": str(SHIPPED / "evaluate"),
+        "entry": "evaluate:main",
+        "kind": "evaluation",
+        "model_version": "projects/p/models/bars/versions/2",
+        "dataset_version": "projects/p/datasets/strokes/versions/1",
+    }
     with Child(tmp_path / "evaluate", **spec, parameters=get_template("evaluate").complete({})) as child:
         status, heard = child.finish()
     assert status == 0, (tmp_path / "evaluate/log").read_text()
@@ -106,7 +113,12 @@ def test_a_trained_version_is_judged_by_a_job_of_its_own(tmp_path: Path) -> None
     assert [message.step for message in heard if isinstance(message, Progress)][-1:] == [EXAMPLES]
     assert not [message for message in heard if isinstance(message, Metric)]
     report = tmp_path / "evaluate/outputs/report"
-    assert json.loads((report / "evaluation.json").read_text())["metrics"] == pytest.approx(evaluated.metrics)
+    written = json.loads((report / "evaluation.json").read_text())
+    assert written["metrics"] == pytest.approx(evaluated.metrics)
+    assert (written["model"], written["dataset"]) == (spec["model_version"], spec["dataset_version"])
+    age = datetime.now(UTC) - datetime.fromisoformat(written["date"])
+    assert timedelta() <= age < timedelta(minutes=5)
+    assert "<h1>bars@2 on strokes@1</h1>" in (report / "report.html").read_text()
     assert sorted(path.name for path in report.iterdir()) == ["evaluation.json", "report.html"]
     assert "200 examples of the split <b>test</b>" in (report / "report.html").read_text()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from modelyard.job.messages import JobSpec
 from modelyard.templates.specs import Kind
 from modelyard.trainer import attempt as attempts
 from modelyard.trainer.attempt import AttemptRun
@@ -278,6 +279,15 @@ async def test_a_job_ends_at_once_though_the_store_takes_its_time(tmp_path: Path
     assert await running == Stopped()
 
 
+async def test_the_job_is_told_the_names_of_what_it_works_on(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    rig = Rig(tmp_path, [["read", "job.json"]], model_version="projects/p/models/m/versions/2")
+    await rig.outcome()
+    told = JobSpec.from_json("\n".join(rig.lines))
+    assert told.model_version == "projects/p/models/m/versions/2"
+    assert told.dataset_version == "projects/p/datasets/d/versions/1"
+
+
 async def test_a_newer_attempt_ends_it_at_its_next_checkpoint(tmp_path: Path) -> None:
     rig = Rig(tmp_path, [["prepared"], ["checkpoint", 10], ["deaf"]])
     rig.errors["store"] = AttemptStopped()
@@ -288,7 +298,7 @@ async def test_a_newer_attempt_ends_it_at_its_next_checkpoint(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("script", "failure_class", "words"),
     [
-        ([["prepared"], ["print", "last words"], ["kill"]], FailureClass.HOST_OOM, "runs out of memory"),
+        ([["prepared"], ["print", "last words"], ["kill"]], FailureClass.SIGNAL, "killed by SIGKILL"),
         ([["print", "last words"], ["exit", 3]], FailureClass.INTERNAL, "status 3"),
         ([["print", "last words"], ["exit", 0]], FailureClass.INTERNAL, "without a word"),
         ([["raw", "what?\n"], ["deaf"]], FailureClass.USER_CODE, "not a message"),

@@ -100,14 +100,16 @@ def test_a_cancelled_job_is_gone_at_once_and_leaves_no_version(client: Client, w
         client.models.get("cancelled")
 
 
-def test_a_training_process_that_the_system_kills_was_out_of_memory(client: Client, worker: WorkerProcess) -> None:
+def test_a_training_process_that_somebody_kills_says_so_and_not_that_it_was_out_of_memory(
+    client: Client, worker: WorkerProcess
+) -> None:
     job = client.jobs.create(TEMPLATE, "strokes", parameters=ENDLESS)
     wait_for(client, job.name, training)
     (pid,) = worker.jobs()
     os.kill(pid, signal.SIGKILL)
     job = ended(client, job.name, 10)
-    assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_HOST_OOM)
-    assert "runs out of memory" in job.error.message
+    assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_SIGNAL)
+    assert "killed by SIGKILL" in job.error.message
     assert worker.attempts() == []
 
 

@@ -128,6 +128,24 @@ def test_a_perfect_model_has_no_mistakes_to_show() -> None:
     assert "Worst mistakes" not in text
 
 
+def test_a_report_says_whose_it_is_and_of_when() -> None:
+    names = "projects/p/models/shapes-mypackage/versions/1", "projects/p/datasets/sha<p>es/versions/12"
+    regression = Regression()
+    regression.add(np.array([1.0, 2.0]), np.array([1.5, 2.5]))
+    about = About("test", 1000, "number", "answer", 0.1, *names, "2026-11-25T02:30:59+00:00")
+    found = document.of_regression(about, regression)
+    assert (found["model"], found["dataset"], found["date"]) == (*names, "2026-11-25T02:30:59+00:00")
+    text = page.render(found)
+    Elements(text)
+    assert "<title>shapes-mypackage@1 on sha&lt;p&gt;es@12, test</title>" in text
+    assert "<h1>shapes-mypackage@1 on sha&lt;p&gt;es@12</h1>" in text
+    assert "2026-11-25 02:30 UTC</time>: 1,000 examples of the split <b>test</b>" in text
+
+
+def test_a_report_of_names_that_nobody_told_has_a_heading_all_the_same() -> None:
+    assert "<h1>Evaluation</h1>" in page.render(evaluated(("a", "b")))
+
+
 def test_percentages_are_never_rounded_to_what_they_are_not() -> None:
     assert page._percent(0.999999) == "&gt; 99.99 %"
     assert page._percent(0.000001) == "&lt; 0.01 %"

@@ -8,6 +8,7 @@ from modelyard.foundation.sandbox.policy import End, EndKind
 from modelyard.foundation.sync.children import Exit
 from modelyard.trainer.domain import AttemptFailed, FailureClass, StopReason
 from modelyard.trainer.ends import died, keeps_outputs
+from modelyard.trainer.gates import server
 
 KILLED = Exit(None, signal.SIGKILL, False)
 TOLD = AttemptFailed(FailureClass.USER_CODE, "OSError: no space", "train.py, line 3")
@@ -34,7 +35,7 @@ def test_what_the_sandbox_ended_says_so_whatever_the_code_said_first(
 @pytest.mark.parametrize(
     ("ended", "foreign", "failure_class", "words"),
     [
-        (KILLED, False, FailureClass.HOST_OOM, "runs out of memory"),
+        (KILLED, False, FailureClass.SIGNAL, "was killed by SIGKILL, and not for a limit of its own"),
         (Exit(None, signal.SIGSEGV, False), True, FailureClass.SIGNAL, "SIGSEGV"),
         (Exit(3, None, False), False, FailureClass.INTERNAL, "status 3 without a word"),
         (Exit(3, None, False), True, FailureClass.USER_CODE, "ended its own process with status 3"),
@@ -49,6 +50,13 @@ def test_a_silent_end_is_classified_by_its_status(
     assert failed.failure_class is failure_class
     assert words in failed.message
     assert failed.detail == "last line"
+
+
+def test_a_model_server_that_was_killed_was_not_out_of_its_memory() -> None:
+    failed = server._ended(End(EndKind.SIGNAL, KILLED, "it was killed"), "it ended", "last line")
+    assert isinstance(failed, AttemptFailed)
+    assert failed.failure_class is FailureClass.SIGNAL
+    assert failed.message.startswith("the model server was killed by SIGKILL ")
 
 
 def test_what_the_code_said_counts_when_it_ended_by_itself() -> None:

@@ -8,6 +8,8 @@
                    "second class's logit", "number"
     output         the model's output that was judged
     seconds        how long it took
+    model, dataset  resource names of the versions; "" where the job was not told
+    date           when it was done: UTC, ISO 8601, to the second
     metrics        {name: number}: accuracy, accuracy_low and accuracy_high (Wilson, 95 %), macro_precision,
                    macro_recall, macro_f1, log_loss, top5_accuracy (from 10 classes on), ece, mce; of a regression
                    mae, rmse, bias, r2
@@ -46,6 +48,9 @@ class About:
     read_as: str
     output: str
     seconds: float
+    model: str = ""
+    dataset: str = ""
+    date: str = ""
 
 
 def of_regression(about: About, regression: Regression) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Asks a model about every example of a split and reports how it does."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,16 @@ def main() -> None:
     for images, labels in batches:
         judge.add(images, labels)
         context.progress(judge.done, examples)
-    about = About(split, judge.done, judge.reading.value, model.output, time.monotonic() - began)
+    about = About(
+        split,
+        judge.done,
+        judge.reading.value,
+        model.output,
+        time.monotonic() - began,
+        context.model_version,
+        context.dataset_version,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     found = judge.document(about)
     folder = context.output("report")
     document.write(folder / "evaluation.json", found)

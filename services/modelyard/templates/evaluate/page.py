@@ -49,7 +49,7 @@ def render(found: Found) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Evaluation on {escape(found['split'])}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{_heading(found)}, {escape(found['split'])}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -57,14 +57,32 @@ def render(found: Found) -> str:
 def _head(found: Found) -> str:
     metrics = found["metrics"]
     what = f"{found['examples']:,} examples of the split <b>{escape(found['split'])}</b>"
+    about = f"<h1>{_heading(found)}</h1>\n<p>{_when(found['date'])}{what}"
     if found["kind"] == "regression":
-        return f"<h1>Evaluation</h1>\n<p>{what}, asked in {found['seconds']:.1f} s.</p>"
+        return f"{about}, asked in {found['seconds']:.1f} s.</p>"
     low, high = metrics["accuracy_low"], metrics["accuracy_high"]
     return (
-        f"<h1>Evaluation</h1>\n<p>{what} and {len(found['classes']):,} classes. "
+        f"{about} and {len(found['classes']):,} classes. "
         f"{_percent(metrics['accuracy'])} are right; with 95 % confidence the model is between {_percent(low)} and "
         f"{_percent(high)} right on data like this.</p>"
     )
+
+
+def _heading(found: Found) -> str:
+    """As "digits@3 on mnist@1", as far as it is known."""
+    model, dataset = (_short(found[key]) for key in ("model", "dataset"))
+    return f"{model or 'Evaluation'} on {dataset}" if dataset else model or "Evaluation"
+
+
+def _short(name: str) -> str:
+    """`projects/p/models/digits/versions/3` as a person writes it."""
+    parts = name.split("/")
+    return escape(f"{parts[3]}@{parts[5]}" if len(parts) == 6 else name)
+
+
+def _when(date: str) -> str:
+    """To the minute."""
+    return f'<time datetime="{escape(date)}">{escape(date[:16].replace("T", " "))} UTC</time>: ' if date else ""
 
 
 def _tiles(metrics: Mapping[str, float]) -> str:

@@ -214,9 +214,9 @@ async def _serving(health: "health_pb2_grpc.HealthStub") -> None:
 def _ended(end: End, what: str, said: str) -> Exception:
     if end.kind is EndKind.SIGNAL and end.exit.signal is not None and end.exit.signal.name == "SIGKILL":
         return AttemptFailed(
-            FailureClass.HOST_OOM,
-            "the model server was killed by the system with the model in it, which happens when the machine runs out "
-            "of memory",
+            FailureClass.SIGNAL,
+            "the model server was killed by SIGKILL with the model in it, and not for a limit of its own: by somebody "
+            "on the machine, or by the system because the whole machine ran out of memory",
             said,
         )
     return Refused(f"{what}: {end.message}", said)
