@@ -35,11 +35,11 @@ Gather = Callable[[Indices], tuple[NDArray[Any], ...]]
 
 
 def gather_from(arrays: Sequence[NDArray[Any]]) -> Gather:
-    """Rows of equally long arrays; float64 becomes float32, as Keras does it."""
+    """Rows of equally long arrays; float64 becomes float32, once and as Keras does it."""
+    kept = [array.astype(np.float32) if array.dtype == np.float64 else array for array in arrays]
 
     def gather(rows: Indices) -> tuple[NDArray[Any], ...]:
-        taken = (array[rows] for array in arrays)
-        return tuple(rows.astype(np.float32) if rows.dtype == np.float64 else rows for rows in taken)
+        return tuple(array[rows] for array in kept)
 
     return gather
 
