@@ -35,7 +35,7 @@ _ADVICE: dict[_Class.ValueType, str] = {
     _Class.FAILURE_CLASS_INTERNAL: "a fault of modelyard: modelyard jobs logs {job} and the worker's log say more",
     _Class.FAILURE_CLASS_PIDS: "fewer processes and threads at a time, and wait for those that have ended",
     _Class.FAILURE_CLASS_DISK_QUOTA: "write less, and remove what is no longer needed",
-    _Class.FAILURE_CLASS_SIGNAL: "a library crashed, or somebody ended it; --local runs the code here, under your debugger",
+    _Class.FAILURE_CLASS_SIGNAL: "a library crashed, or somebody ended it; --local runs it here, under your debugger",
     _Class.FAILURE_CLASS_SANDBOX_UNAVAILABLE: "modelyard doctor, on the worker's machine, says how to make it possible",
     _Class.FAILURE_CLASS_REQUIREMENTS: "correct requirements.txt and train again",
 }

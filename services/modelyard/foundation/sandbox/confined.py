@@ -55,7 +55,7 @@ class Confined:
         """
         program = find_program(argv[0])
         folder = cwd or next(iter(sandbox.writable), Path("/"))
-        prepared = await asyncio.to_thread(prepare, sandbox)
+        prepared = await _prepared(sandbox)
         with contextlib.ExitStack() as undo:
             undo.callback(prepared.undo)
             control = Control()
@@ -72,20 +72,22 @@ class Confined:
             )
             control.theirs.close()
             prepared.close_descriptors()
-            undo.callback(child.kill)
             orders = prepared.orders(child.pid) | {
                 "argv": [program, *argv[1:]],
                 "environment": dict(environment or {}),
                 "cwd": str(folder),
                 "pass_fds": list(pass_fds),
             }
-            await control.order(orders)
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                problem = await control.started
-            if problem:
-                child.kill()
-                await child.wait()
-                raise SandboxUnavailable(f"the sandbox did not start: {problem}{said.before_start()}")
+            try:
+                await control.order(orders)
+                async with asyncio.timeout(_START_TIMEOUT_S):
+                    problem = await control.started
+                if problem:
+                    raise SandboxUnavailable(f"the sandbox did not start: {problem}{said.before_start()}")
+            except BaseException:
+                control.close()
+                await _abandoned(child)
+                raise
             said.open()
             undo.pop_all()
         group = prepared.group
@@ -180,6 +182,29 @@ class Confined:
         if os.WIFSIGNALED(status):
             return Exit(None, signal.Signals(os.WTERMSIG(status)), self._killed)
         return Exit(os.WEXITSTATUS(status), None, False)
+
+
+async def _prepared(sandbox: Sandbox) -> Prepared:
+    """A thread can't be cancelled: what it makes for nobody is undone."""
+    preparing = asyncio.create_task(asyncio.to_thread(prepare, sandbox))
+    try:
+        return await asyncio.shield(preparing)
+    except asyncio.CancelledError:
+        await asyncio.wait((preparing,))
+        if preparing.exception() is None:
+            await asyncio.to_thread(preparing.result().undo)
+        raise
+
+
+async def _abandoned(child: Child) -> None:
+    """The guardian ends all that it has started, and itself, once nobody is at the other end of its socket. To kill it
+    instead would leave in the SHIPPED tier what it has started."""
+    try:
+        async with asyncio.timeout(_REMOVAL_TIMEOUT_S):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
 
 
 def _end(ended: Exit, excess: Excess | None) -> End:

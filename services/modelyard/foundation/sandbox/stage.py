@@ -54,7 +54,7 @@ def main() -> None:
         os.close(descriptor)
     # Others of this user may neither look into this process nor take its control socket.
     _prctl(_PR_SET_DUMPABLE, 0)
-    os.write(control, b"running\n")
+    _say(control, b"running")
     _guard(control, wake, program)
 
 
@@ -123,6 +123,8 @@ def _become_program(orders: dict[str, Any], problems: int) -> NoReturn:
         ):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
+        # Nothing runs without its guardian.
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _keep_only(orders["pass_fds"])
         _prctl(_PR_SET_DUMPABLE, 1)
         _die_first()
@@ -268,10 +270,14 @@ def _descendants() -> list[int]:
 
 
 def _tell(control: int, status: int, left: int) -> None:
+    _say(control, b"ended %d %d" % (status, left))
+
+
+def _say(control: int, what: bytes) -> None:
     try:
-        os.write(control, f"ended {status} {left}\n".encode())
+        os.write(control, what + b"\n")
     except BrokenPipeError:
-        # Nobody listens any more.
+        # Nobody listens any more; the guard hears of that too.
         return
 
 

@@ -320,3 +320,21 @@ async def test_what_is_readable_anyway_may_be_named_too(tier: Tier, tmp_path: Pa
     lines: list[str] = []
     confined = await start(tier, "print('runs')", tmp_path, lines, readable=readable)
     assert (await confined.wait()).ok, lines
+
+
+@both_tiers
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.05, 0.06, 0.08])
+async def test_a_start_that_is_given_up_leaves_nothing(tier: Tier, tmp_path: Path, delay_s: float) -> None:
+    mark = f"given-up-{tier}-{delay_s}"
+    sandbox = Sandbox(tier, readable=(), writable=(tmp_path,))
+    starting = asyncio.create_task(Confined.start(sandbox, [sys.executable, "-c", "import time; time.sleep(60)", mark]))
+    await asyncio.sleep(delay_s)  # somewhere in the start
+    starting.cancel()
+    try:
+        confined = await starting
+    except asyncio.CancelledError:
+        pass
+    else:
+        confined.kill()
+        await confined.wait()
+    assert not running(mark)
