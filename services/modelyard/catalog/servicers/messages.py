@@ -1,6 +1,7 @@
 """Domain objects as messages, and back."""
 
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
@@ -51,61 +52,49 @@ def profile_of(message: dataset_pb2.Dataset | model_pb2.Model) -> Profile:
     return Profile(message.display_name, message.description, dict(message.labels))
 
 
+def _artifact_fields(artifact: Artifact) -> dict[str, Any]:
+    """What a dataset, a model and a package have in common."""
+    return {
+        "name": str(artifact.name),
+        "uid": artifact.uid,
+        "etag": artifact.etag,
+        "display_name": artifact.profile.display_name,
+        "description": artifact.profile.description,
+        "labels": artifact.profile.labels,
+        "create_time": timestamp(artifact.create_time),
+        "update_time": timestamp(artifact.update_time),
+        "latest_version": artifact.latest_version,
+    }
+
+
+def version_fields(version: Version) -> dict[str, Any]:
+    """What their versions have in common."""
+    return {
+        "name": str(version.name),
+        "uid": version.uid,
+        "digest": version.tree.digest,
+        "size_bytes": version.tree.size_bytes,
+        "file_count": version.tree.file_count,
+        "create_time": timestamp(version.create_time),
+        "labels": version.labels,
+        "creator": version.creator,
+    }
+
+
 def dataset_message(artifact: Artifact) -> dataset_pb2.Dataset:
-    return dataset_pb2.Dataset(
-        name=str(artifact.name),
-        uid=artifact.uid,
-        etag=artifact.etag,
-        display_name=artifact.profile.display_name,
-        description=artifact.profile.description,
-        labels=artifact.profile.labels,
-        create_time=timestamp(artifact.create_time),
-        update_time=timestamp(artifact.update_time),
-        latest_version=artifact.latest_version,
-        aliases=artifact.aliases,
-    )
+    return dataset_pb2.Dataset(**_artifact_fields(artifact), aliases=artifact.aliases)
 
 
 def model_message(artifact: Artifact) -> model_pb2.Model:
-    return model_pb2.Model(
-        name=str(artifact.name),
-        uid=artifact.uid,
-        etag=artifact.etag,
-        display_name=artifact.profile.display_name,
-        description=artifact.profile.description,
-        labels=artifact.profile.labels,
-        create_time=timestamp(artifact.create_time),
-        update_time=timestamp(artifact.update_time),
-        latest_version=artifact.latest_version,
-        aliases=artifact.aliases,
-    )
+    return model_pb2.Model(**_artifact_fields(artifact), aliases=artifact.aliases)
 
 
 def package_message(artifact: Artifact) -> package_pb2.Package:
-    return package_pb2.Package(
-        name=str(artifact.name),
-        uid=artifact.uid,
-        etag=artifact.etag,
-        display_name=artifact.profile.display_name,
-        description=artifact.profile.description,
-        labels=artifact.profile.labels,
-        create_time=timestamp(artifact.create_time),
-        update_time=timestamp(artifact.update_time),
-        latest_version=artifact.latest_version,
-    )
+    return package_pb2.Package(**_artifact_fields(artifact))
 
 
 def package_version_message(version: Version) -> package_pb2.PackageVersion:
-    return package_pb2.PackageVersion(
-        name=str(version.name),
-        uid=version.uid,
-        digest=version.tree.digest,
-        size_bytes=version.tree.size_bytes,
-        file_count=version.tree.file_count,
-        create_time=timestamp(version.create_time),
-        labels=version.labels,
-        creator=version.creator,
-    )
+    return package_pb2.PackageVersion(**version_fields(version))
 
 
 def package_spec_message(spec: PackageSpec) -> package_service_pb2.PackageSpec:
@@ -119,16 +108,7 @@ def package_spec_message(spec: PackageSpec) -> package_service_pb2.PackageSpec:
 
 
 def dataset_version_message(version: Version) -> dataset_pb2.DatasetVersion:
-    return dataset_pb2.DatasetVersion(
-        name=str(version.name),
-        uid=version.uid,
-        digest=version.tree.digest,
-        size_bytes=version.tree.size_bytes,
-        file_count=version.tree.file_count,
-        create_time=timestamp(version.create_time),
-        labels=version.labels,
-        creator=version.creator,
-    )
+    return dataset_pb2.DatasetVersion(**version_fields(version))
 
 
 def input_spec_message(version: str, description: Description) -> dataset_pb2.InputSpec:

@@ -9,25 +9,14 @@ from modelyard.api.catalog.v1 import model_pb2
 from modelyard.catalog.domain.artifacts import Version
 from modelyard.catalog.domain.evaluations import Evaluation, Measured
 from modelyard.catalog.domain.model_info import Gate, ModelInfo, Requirement, Signature, TensorSpec
-from modelyard.catalog.servicers.messages import timestamp
+from modelyard.catalog.servicers.messages import timestamp, version_fields
 from modelyard.foundation.errors import InvalidArgument
 
 
 def model_version_message(version: Version) -> model_pb2.ModelVersion:
     info = version.info or ModelInfo()
     state = model_pb2.ModelVersion.STATE_REJECTED if info.rejected else model_pb2.ModelVersion.STATE_READY
-    return model_pb2.ModelVersion(
-        name=str(version.name),
-        uid=version.uid,
-        digest=version.tree.digest,
-        size_bytes=version.tree.size_bytes,
-        file_count=version.tree.file_count,
-        create_time=timestamp(version.create_time),
-        labels=version.labels,
-        creator=version.creator,
-        state=state,
-        info=_model_info_message(info),
-    )
+    return model_pb2.ModelVersion(**version_fields(version), state=state, info=_model_info_message(info))
 
 
 def _model_info_message(info: ModelInfo) -> model_pb2.ModelInfo:
