@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test check lint types protos protos-check bench up lock clean
+.PHONY: help setup demo demo-down test soak check lint types protos protos-check bench up lock clean
 BIN := .venv/bin
+# Every start of a Python process would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 PREPARE := $(or $(PYTHON),python3) -m deploy.prepare
 
 help: ## this list
@@ -19,8 +21,11 @@ demo-down: ## stop what a demo left running
 up: setup ## start the installation in this folder; Ctrl-C ends it
 	@$(BIN)/modelyard up
 
-test: check ## all checks, then all tests
-	$(BIN)/python -m pytest -p tests.support.left_out $(PYTEST)
+test: check ## all checks, then all tests, two at a time (PYTEST="-n 0 -k name" picks)
+	$(BIN)/python -m pytest -n 2 -p tests.support.left_out $(PYTEST)
+
+soak: setup ## what is too long for each change: many kills, many examples of each property (PYTEST=…)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m 'soak or hypothesis' --timeout 900 -p tests.support.left_out $(PYTEST)
 
 check: lint types protos-check ## everything but the tests
 

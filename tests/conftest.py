@@ -17,6 +17,8 @@ from tests.support.postgres import find_postgres, running_postgres
 from tests.support.seaweedfs import RunningStore, running_seaweedfs
 from tests.support.servers import Issuers
 
+pytest_plugins = ("tests.support.side_by_side",)
+
 
 @pytest.fixture
 def issuers() -> Issuers:

@@ -102,7 +102,7 @@ BENCHES = {
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
-    "sandbox": Bench("programs that are started in a sandbox", _sandbox),
+    "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
     "demo": Bench("the whole demo", _demo),
 }

@@ -1,7 +1,7 @@
-"""What a sandbox costs a start: `python -m tests.bench sandbox`.
+"""What a sandbox costs a start, and what it keeps for a neighbour: `python -m tests.bench sandbox`.
 
-From the call that starts a program which does nothing until it has ended and was collected, in each tier, against the
-same program started the same way without a sandbox.
+A start: from the call that starts a program which does nothing until it has ended and was collected, in each tier,
+against the same program started the same way without a sandbox.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from pathlib import Path
 from modelyard.foundation.sandbox.confined import Confined
 from modelyard.foundation.sandbox.policy import Limits, Sandbox, Tier
 from modelyard.foundation.sync.children import Child
+from tests.bench import sandbox_neighbour
 from tests.bench.rows import Row, at_most_times
 
 TARGET_MS = 150.0
@@ -21,7 +22,7 @@ LIMITS = Limits(memory_bytes=1 << 30, pids=256, file_bytes=1 << 30, disk_bytes=1
 
 
 def measure(pairs: int) -> list[Row]:
-    """Milliseconds."""
+    """Milliseconds of starts, and what neighbours keep of their speed."""
     return asyncio.run(_rows(pairs))
 
 
@@ -47,6 +48,7 @@ async def _rows(pairs: int) -> list[Row]:
             )
             print(row.line(), flush=True)
             rows.append(row)
+        rows += await sandbox_neighbour.rows(Path(name))
     return rows
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
         ("predict nothing --image digit.png", 3, "there is `digits`"),
         ("predict digits --image missing.png", 2, "can't be read"),
         ("jobs show no-such-job", 3, "not found"),
-        ("datasets push digits empty", 2, "no image"),
+        ("datasets push digits empty", 2, "no data"),
         ("datasets push digits no-such-folder", 2, "not a folder"),
         ("datasets push Digits digits", 2, "name"),
         ("projects create default", 5, "default"),

@@ -21,8 +21,8 @@ from tests.support.stack import Stack, free_port, held_out, plain_environment, u
 
 pytestmark = pytest.mark.timeout(300)
 
-MOMENTS = 4
 LONGEST_START_S = 6.0
+SOAK = (pytest.mark.soak, pytest.mark.timeout(900))
 ENDLESS = {"epochs": 10_000, "batch_size": 16, "checkpoint_every_s": 1}
 
 
@@ -73,10 +73,11 @@ def test_after_its_death_nothing_is_left_and_the_next_one_goes_on(stack: Stack, 
     assert job.state == State.STATE_CANCELLED
 
 
-def test_an_interrupt_at_any_moment_of_the_start_leaves_nothing(tmp_path: Path) -> None:
-    moments = random.Random(8470)
+@pytest.mark.parametrize("moments", [2, pytest.param(20, marks=SOAK)])
+def test_an_interrupt_at_any_moment_of_the_start_leaves_nothing(tmp_path: Path, moments: int) -> None:
+    chance = random.Random(8470)
     stack = Stack(tmp_path, free_port())
-    for after_s in sorted(moments.uniform(0.2, LONGEST_START_S) for _ in range(MOMENTS)):
+    for after_s in sorted(chance.uniform(0.2, LONGEST_START_S) for _ in range(moments)):
         started = subprocess.Popen(
             [sys.executable, "-m", "modelyard.cli", "up", "--port", str(stack.port)],
             cwd=tmp_path,

@@ -22,6 +22,7 @@ from modelyard.api.catalog.v1 import (
     lineage_service_pb2_grpc,
     model_pb2,
     model_service_pb2_grpc,
+    package_pb2,
     package_service_pb2_grpc,
     project_service_pb2_grpc,
     token_service_pb2_grpc,
@@ -72,10 +73,11 @@ class Client:
         request_id: str = "",
         manifest: bytes | None = None,
         labels: Mapping[str, str] | None = None,
+        kind: package_pb2.Package.Kind.ValueType = package_pb2.Package.KIND_UNSPECIFIED,
     ) -> tuple[upload_pb2.Upload, dict[int, bytes]]:
         """An upload of these files (and what is kept of the base), and the bytes of each of its packs."""
         objects = packed(files, kept, manifest)
-        upload = upload_pb2.Upload(target=target, base_version=base, labels=labels or {})
+        upload = upload_pb2.Upload(target=target, base_version=base, labels=labels or {}, package_kind=kind)
         for number, data in objects.items():
             upload.packs.add(number=number, size_bytes=len(data), manifest=number == max(objects))
         parent = "/".join(target.split("/")[:2])
@@ -139,22 +141,34 @@ class Client:
         packs = {pack.pack: await asyncio.to_thread(get, pack.url) for pack in signed.packs}
         return manifest.verify(), packs
 
-    async def execute(self, consumer: str, attempt: int = 0, *inputs: str) -> execution_pb2.Execution:
-        parent = "/".join(consumer.split("/")[:2])
-        return await self.lineage.BeginExecution(
-            lineage_service_pb2.BeginExecutionRequest(parent=parent, consumer=consumer, attempt=attempt, inputs=inputs)
+    async def execute(
+        self, consumer: str, attempt: int = 0, *inputs: str, output_dataset: str = "", weak: bool = False
+    ) -> execution_pb2.Execution:
+        request = lineage_service_pb2.BeginExecutionRequest(
+            parent="/".join(consumer.split("/")[:2]),
+            consumer=consumer,
+            attempt=attempt,
+            inputs=inputs,
+            output_dataset=output_dataset,
+            weak=weak,
         )
+        return await self.lineage.BeginExecution(request)
 
     async def end(
         self,
         consumer: str,
         attempt: int = 0,
         outcome: execution_pb2.Execution.State.ValueType = execution_pb2.Execution.STATE_SUCCEEDED,
+        message: str = "",
     ) -> execution_pb2.Execution:
-        parent = "/".join(consumer.split("/")[:2])
-        return await self.lineage.EndExecution(
-            lineage_service_pb2.EndExecutionRequest(parent=parent, consumer=consumer, attempt=attempt, outcome=outcome)
+        request = lineage_service_pb2.EndExecutionRequest(
+            parent="/".join(consumer.split("/")[:2]),
+            consumer=consumer,
+            attempt=attempt,
+            outcome=outcome,
+            message=message,
         )
+        return await self.lineage.EndExecution(request)
 
 
 @dataclass(frozen=True)

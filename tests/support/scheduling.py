@@ -1,7 +1,7 @@
 """A scheduler over real gRPC, with a catalog from dictionaries beside it and workers that do what a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,10 @@ from google.rpc import error_details_pb2, status_pb2
 
 from modelyard.api.catalog.v1 import (
     dataset_pb2,
+    dataset_service_pb2,
     dataset_service_pb2_grpc,
     execution_pb2,
+    lineage_service_pb2,
     lineage_service_pb2_grpc,
     model_pb2,
     model_service_pb2_grpc,
@@ -37,6 +39,7 @@ from modelyard.foundation.auth.trust import write_trust
 from modelyard.foundation.config import SqlSettings
 from modelyard.scheduler.runtime import Running, running
 from modelyard.scheduler.settings import SchedulerSettings
+from modelyard.templates.specs import Kind, list_templates
 from tests.support.servers import Issuers, Served
 
 PROJECT = "projects/p"
@@ -71,6 +74,12 @@ class DatasetCatalog(
     """Jobs whose files were to be deleted, as often as it was said."""
     silent: bool = False
     """It does what DeleteJobFiles says and never answers."""
+    unprofiled: list[dataset_pb2.DatasetVersion] = field(default_factory=list)
+    """Dataset versions that no job profiles; they exist, and do not describe themselves."""
+    profile_jobs: dict[str, str] = field(default_factory=dict)
+    """Jobs by the version that they profile."""
+    begun: list[lineage_service_pb2.BeginExecutionRequest] = field(default_factory=list)
+    ended: list[lineage_service_pb2.EndExecutionRequest] = field(default_factory=list)
 
     def add_package(self, name: str = PACKAGE, *modules: str, toml: str = "", number: int = 1) -> str:
         version = f"{name}/versions/{number}"
@@ -94,13 +103,41 @@ class DatasetCatalog(
     async def GetInputSpec(self, request: Any, context: Any) -> dataset_pb2.InputSpec:
         if request.name not in (VERSION, f"{DATASET}/versions/latest"):
             await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
-        splits = [dataset_pb2.Split(name=name, example_count=10) for name in ("train", "test")]
+        kind, role = dataset_pb2.Feature.Kind, dataset_pb2.Feature.Role
         return dataset_pb2.InputSpec(
-            layout="class_folders", modality=self.modality, splits=splits, dataset_version=VERSION
+            layout="class_folders",
+            modality=self.modality,
+            features=[
+                dataset_pb2.Feature(
+                    name=self.modality, kind=kind.Value(f"KIND_{self.modality.upper()}"), role=role.ROLE_INPUT
+                ),
+                dataset_pb2.Feature(name="label", kind=kind.KIND_CATEGORY, role=role.ROLE_TARGET),
+            ],
+            splits=[dataset_pb2.Split(name=name, example_count=10) for name in ("train", "test")],
+            dataset_version=VERSION,
         )
+
+    async def GetDatasetVersion(self, request: Any, context: Any) -> dataset_pb2.DatasetVersion:
+        known = {version.name: version for version in self.unprofiled}
+        known |= dict.fromkeys((VERSION, f"{DATASET}/versions/latest"), dataset_pb2.DatasetVersion(name=VERSION))
+        if request.name not in known or request.name in self.gone:
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
+        return known[request.name]
+
+    async def ListUnprofiledVersions(
+        self, request: Any, context: Any
+    ) -> dataset_service_pb2.ListUnprofiledVersionsResponse:
+        fresh = [version for version in self.unprofiled if version.name not in self.profile_jobs]
+        return dataset_service_pb2.ListUnprofiledVersionsResponse(dataset_versions=fresh[: request.page_size])
+
+    async def SetProfileJob(self, request: Any, context: Any) -> Empty:
+        await self._refuse(context)
+        self.profile_jobs[request.name] = request.job
+        return Empty()
 
     async def BeginExecution(self, request: Any, context: Any) -> execution_pb2.Execution:
         await self._refuse(context)
+        self.begun.append(request)
         known = self.executions.get(request.consumer)
         if known is None:
             for name in self.gone.intersection(request.inputs):
@@ -123,6 +160,7 @@ class DatasetCatalog(
         if known is None:
             await _abort(context, grpc.StatusCode.NOT_FOUND, "there is none", "NOT_FOUND")
             raise AssertionError
+        self.ended.append(request)
         known.state = request.outcome
         known.attempt = request.attempt
         return known
@@ -163,9 +201,10 @@ async def running_dataset_catalog(folder: Path) -> AsyncIterator[DatasetCatalog]
 
 
 def scheduler_settings(
-    folder: Path, sql: SqlSettings, catalog: str, issuers: Issuers, **attempts: float
+    folder: Path, sql: SqlSettings, catalog: str, issuers: Issuers, templates: Path | None = None, **attempts: float
 ) -> SchedulerSettings:
-    """Keys and trust list are written to `folder`; `attempts` are settings of that section."""
+    """Keys and trust list are written to `folder`; `attempts` are settings of that section. Datasets get no profile
+    jobs unless `templates` has a template of that kind."""
     trust, key, token = folder / "trust.json", folder / "scheduler.key", folder / "scheduler.token"
     if not trust.exists():
         write_trust(trust, issuers.trust)
@@ -179,8 +218,30 @@ def scheduler_settings(
             "sql": sql,
             "catalog": {"target": catalog},
             "attempts": attempts,
+            "templates_folder": str(templates or shipped_templates(folder / "no-profiles", (Kind.PROFILE,))),
+            "profiles": {"every_s": 0.1},
         }
     )
+
+
+def templates_of_every_kind(folder: Path) -> Path:
+    """The shipped templates, but `profile` and `predict` are two that no worker could run."""
+    shipped_templates(folder, without=(Kind.PROFILE, Kind.PREDICTION))
+    for kind, name in ((Kind.PROFILE, "profile"), (Kind.PREDICTION, "predict")):
+        lines = [f'kind = "{kind}"', *(f'{key} = "{name}"' for key in ("title", "summary", "task", "entry"))]
+        (folder / name).mkdir()
+        (folder / name / "template.toml").write_text("\n".join(lines))
+    return folder
+
+
+def shipped_templates(folder: Path, without: Collection[Kind]) -> Path:
+    """All that ship, but those of some kinds. Without the one of profiles, nobody but the test makes a job."""
+    folder.mkdir(exist_ok=True)
+    for shipped in list_templates():
+        link = folder / shipped.name
+        if shipped.kind not in without and not link.exists():
+            link.symlink_to(shipped.folder)
+    return folder
 
 
 def write_key(path: Path, issuers: Issuers) -> None:
@@ -305,8 +366,9 @@ class ScriptedWorker:
         outcome: job_pb2.Attempt.State.ValueType = job_pb2.Attempt.STATE_SUCCEEDED,
         **fields: Any,
     ) -> None:
-        if outcome == job_pb2.Attempt.STATE_SUCCEEDED and "evaluation" not in fields:
-            fields.setdefault("model_version", f"{PROJECT}/models/digits-image-classification/versions/1")
+        """With SUCCEEDED and nothing else, an attempt of `create_request` has made its model version."""
+        if outcome == job_pb2.Attempt.STATE_SUCCEEDED and not fields:
+            fields = {"model_version": f"{PROJECT}/models/digits-image-classification/versions/1"}
         await self.stub.CompleteAttempt(
             worker_sync_service_pb2.CompleteAttemptRequest(attempt=attempt, outcome=outcome, **fields)
         )

@@ -53,6 +53,10 @@ RULES = {
         {
             **_artifact_rules("Dataset", READERS | SERVICES | ATTEMPTS),
             "GetInputSpec": Rule(READERS | SERVICES | ATTEMPTS, "name"),
+            "GetStatistics": Rule(READERS | SERVICES | ATTEMPTS, "name"),
+            "RecordStatistics": Rule(ATTEMPTS, "statistics.dataset_version"),
+            "ListUnprofiledVersions": Rule(SERVICES, INSTALLATION),
+            "SetProfileJob": Rule(SERVICES, "name"),
         },
     ),
     **service_rules(
@@ -101,5 +105,8 @@ RULES = {
     ),
 }
 
-QUIET = (f"/{_PACKAGE}.TokenService/ListRevocations",)
-"""Polled by every service: not worth a line each."""
+QUIET = (
+    f"/{_PACKAGE}.TokenService/ListRevocations",
+    f"/{_PACKAGE}.DatasetService/ListUnprofiledVersions",
+)
+"""Polled by services: not worth a line each."""

@@ -28,6 +28,7 @@ from modelyard.catalog.service.garbage import Collector
 from modelyard.catalog.service.inline import InlineService
 from modelyard.catalog.service.lineage import LineageService
 from modelyard.catalog.service.projects import ProjectService
+from modelyard.catalog.service.statistics import StatisticsService
 from modelyard.catalog.service.tokens import TokenService
 from modelyard.catalog.service.uploads import UploadLimits, UploadService
 from modelyard.catalog.servicers.datasets import DatasetServicer
@@ -58,6 +59,7 @@ class Services:
     models: ArtifactService
     packages: ArtifactService
     evaluations: EvaluationService
+    statistics: StatisticsService
     uploads: UploadService
     inline: InlineService
     files: FileService
@@ -95,6 +97,7 @@ def build(
         models=ArtifactService(Collection.MODELS, catalog, clock),
         packages=ArtifactService(Collection.PACKAGES, catalog, clock),
         evaluations=EvaluationService(catalog, clock),
+        statistics=StatisticsService(catalog, clock),
         uploads=uploads,
         inline=InlineService(uploads, committer, store),
         files=FileService(catalog, store, reader, clock, timedelta(seconds=settings.read_url_ttl_s)),
@@ -112,7 +115,7 @@ def serve(server: Server, services: Services, settings: CatalogSettings, key: Ed
     origin = Origins(settings.public_endpoint or settings.s3.endpoint, settings.allowed_hosts).origin
     projects = ProjectServicer(services.projects, pages)
     tokens = TokenServicer(services.tokens, pages)
-    datasets = DatasetServicer(services.datasets, services.files, pages)
+    datasets = DatasetServicer(services.datasets, services.files, services.statistics, pages)
     models = ModelServicer(services.models, services.evaluations, pages)
     packages = PackageServicer(services.packages, services.files, pages)
     uploads = UploadServicer(services.uploads, services.inline, origin)

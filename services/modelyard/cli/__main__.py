@@ -17,6 +17,7 @@ from modelyard.cli import (
     packages,
     predict,
     projects,
+    templates,
     tokens,
     train,
     workers,
@@ -44,6 +45,7 @@ local.register(app)
 app.add_typer(datasets.app, name="datasets")
 init.register(app)
 train.register(app)
+app.add_typer(templates.app, name="templates")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(packages.app, name="packages")
 app.add_typer(models.app, name="models")

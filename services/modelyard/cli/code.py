@@ -11,7 +11,7 @@ from typing import Any
 
 from modelyard.sdk.code import code_sources
 from modelyard.sdk.errors import InvalidArgument
-from modelyard.sdk.folder import Sources
+from modelyard.sdk.folder import Source, Sources
 from modelyard.sdk.names import id_for
 
 TEMPLATE = "template.toml"
@@ -27,6 +27,11 @@ class Code:
     """What stays here: caches, virtual environments, names with a dot in front."""
     entry: str
     """Where it begins: `train:main`, or `train` for a script."""
+
+    @property
+    def template(self) -> str:
+        """The text of its template.toml; "" where there is none."""
+        return _text(self.sources[TEMPLATE]) if TEMPLATE in self.sources else ""
 
     @property
     def package(self) -> str:
@@ -62,13 +67,16 @@ def _entry_of_template(sources: Sources) -> str:
     """What template.toml says; whatever else is wrong with it is the server's to say."""
     if TEMPLATE not in sources:
         return ""
-    source = sources[TEMPLATE]
     try:
-        fields: dict[str, Any] = tomllib.loads(source.read(0, source.size).decode())
+        fields: dict[str, Any] = tomllib.loads(_text(sources[TEMPLATE]))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{TEMPLATE} is not TOML: {error}", reason="TEMPLATE_INVALID") from error
     entry = fields.get("entry", "")
     return entry if isinstance(entry, str) else ""
+
+
+def _text(source: Source) -> str:
+    return source.read(0, source.size).decode()
 
 
 def _only(modules: Sequence[str], path: Path) -> str:

@@ -1,7 +1,7 @@
 """`modelyard datasets …`"""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +12,10 @@ from modelyard.cli.output import age, bytes_text, console, print_json, show_all,
 from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
+from modelyard.layouts import CHOICES, Options
+from modelyard.layouts.description import MODALITIES
 from modelyard.sdk import gallery
-from modelyard.sdk.layouts import Layout
+from modelyard.sdk.describing import read_features
 from modelyard.sdk.names import short
 
 NOUN = Noun("dataset", "files", lambda client: client.datasets)
@@ -25,16 +27,35 @@ app = typer.Typer(help="Datasets: push, import, list, show, pull, delete.", no_a
 def push(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The dataset's name, such as `digits`.")],
-    folder: Annotated[Path, typer.Argument(help="class/image.png, train/class/image.png, or MNIST's IDX files.")],
-    layout: Annotated[str, typer.Option(help="auto, class_folders or idx.")] = "auto",
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder or a file: class/image.png (also sounds, videos, .txt), a table, lines of text, COCO, IDX."
+        ),
+    ],
+    layout: Annotated[str, typer.Option(help=f"{', '.join(CHOICES)}.")] = "auto",
+    target: Annotated[str, typer.Option(help="The column to learn, by its name in the table.")] = "",
+    split_by: Annotated[
+        str, typer.Option(help="The column whose values are not to be in two splits, such as a family or a speaker.")
+    ] = "",
+    features: Annotated[
+        Path | None, typer.Option(help="JSON that says what columns, or TFRecord's features, are: kind, role, classes.")
+    ] = None,
+    modality: Annotated[str, typer.Option(help=f"{', '.join(MODALITIES)}: what it has to be.")] = "",
+    header: Annotated[
+        bool | None, typer.Option(help="Whether the first row of a CSV file names the columns; found out by default.")
+    ] = None,
     label: Annotated[list[str] | None, typer.Option(help="key=value, kept with the version.")] = None,
 ) -> None:
-    """Make a folder the next version of a dataset; only what is new is sent."""
-    if layout not in ("auto", "class_folders", "idx"):
-        raise typer.BadParameter(f"{layout!r} is none of auto, class_folders, idx", param_hint="--layout")
+    """Make a folder, or a file, the next version of a dataset; only what is new is sent."""
+    if layout not in CHOICES:
+        raise typer.BadParameter(f"{layout!r} is none of {', '.join(CHOICES)}", param_hint="--layout")
+    if modality and modality not in MODALITIES:
+        raise typer.BadParameter(f"{modality!r} is none of {', '.join(MODALITIES)}", param_hint="--modality")
+    options = Options(layout, target, split_by, read_features(features) if features else None, modality, header)
     with settings(context).client() as client, byte_bars(quiet=settings(context).json) as progress:
         labels = dict(_pair(each) for each in label or ())
-        pushed = client.datasets.push(name, folder, layout=cast("Layout", layout), labels=labels, progress=progress)
+        pushed = client.datasets.push(name, folder, options=options, labels=labels, progress=progress)
     show_pushed(pushed, as_json=settings(context).json)
 
 
@@ -109,14 +130,48 @@ def _show_version(version: dataset_pb2.DatasetVersion, spec: dataset_pb2.InputSp
         ("name", short(version.name)),
         ("digest", version.digest),
         ("files", f"{version.file_count:,}, {bytes_text(version.size_bytes)}"),
-        ("layout", spec.layout),
+        ("layout", f"{spec.modality}, {spec.layout}"),
         ("splits", ", ".join(f"{split.name} {split.example_count:,}" for split in spec.splits)),
     ]
-    for feature in spec.features:
-        shape = " × ".join("any" if size < 0 else str(size) for size in feature.shape)
-        kind = " ".join(filter(None, (feature.dtype, shape, feature.encoding)))
-        classes = ", ".join(feature.classes[:12]) + (" …" if len(feature.classes) > 12 else "")
-        facts.append((feature.name, f"{kind}{f'; {len(feature.classes)} classes: {classes}' if classes else ''}"))
+    if spec.HasField("split_rule"):
+        facts.append(("split by", _split_rule(spec.split_rule)))
+    if spec.generated_by:
+        facts.append(("generated", f"by {spec.generated_by}"))
+    facts += [(feature.name, _feature(feature)) for feature in spec.features]
+    facts += [(f"item {feature.name}", _feature(feature)) for feature in spec.item_features]
     facts += [(key, value) for key, value in sorted(version.labels.items())]
     facts.append(("created", f"{age(version.create_time)} by {version.creator}"))
     show_facts(facts)
+
+
+def _split_rule(rule: dataset_pb2.SplitRule) -> str:
+    """How examples came into their splits."""
+    held_out = " and ".join(f"{percent} % {name}" for name, percent in sorted(rule.held_out.items()))
+    said = {
+        "folder": "folder",
+        "file": "file",
+        "split_column": f"column {rule.column}",
+        "column": f"hash of column {rule.column}: {held_out}",
+        "hash": f"hash: {held_out}",
+    }
+    return said.get(rule.by, rule.by)
+
+
+def _feature(feature: dataset_pb2.Feature) -> str:
+    shape = " × ".join("any" if size < 0 else str(size) for size in feature.shape)
+    words = [_word(dataset_pb2.Feature.Kind, feature.kind), feature.dtype, shape, feature.encoding]
+    role = _word(dataset_pb2.Feature.Role, feature.role)
+    said = [" ".join(filter(None, words))]
+    if role not in ("", "input"):
+        said.append(role)
+    if feature.column:
+        said.append(f"column {feature.column}")
+    if feature.classes:
+        some = ", ".join(feature.classes[:12]) + (" …" if len(feature.classes) > 12 else "")
+        said.append(f"{len(feature.classes):,} classes: {some}")
+    return "; ".join(said)
+
+
+def _word(enum: Any, value: int) -> str:
+    """`text` for KIND_TEXT; nothing for what a server before this one does not say."""
+    return "" if value == 0 else str(enum.Name(value)).partition("_")[2].lower()

@@ -20,6 +20,7 @@ from modelyard.cli.output import (
     state_text,
     to_json,
 )
+from modelyard.cli.projects import of_project
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.deployments import State
@@ -74,7 +75,7 @@ def list_(context: typer.Context) -> None:
     """The project's deployments."""
     with settings(context).client() as client:
         show_all(
-            client.deployments.list(),
+            of_project(client, client.deployments.list()),
             ("NAME", "STATE", "MODEL", "SERVING", "UPDATED"),
             lambda each: (
                 short(each.name),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from google.protobuf import json_format
 
-from modelyard.api.scheduler.v1 import job_pb2, template_pb2
+from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.globals import settings
 from modelyard.cli.outcome import advice, finish, show_failure_lines
@@ -23,7 +23,9 @@ from modelyard.cli.output import (
     state_text,
     to_json,
 )
+from modelyard.cli.projects import of_project
 from modelyard.cli.suggest import suggesting
+from modelyard.cli.templates import parameter_text
 from modelyard.cli.watch import watch_job
 from modelyard.sdk import Client
 from modelyard.sdk.errors import FailedPrecondition
@@ -36,11 +38,16 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(
+    context: typer.Context,
+    all_: Annotated[
+        bool, typer.Option("--all", "-a", help="Also the jobs that profile dataset versions, made by modelyard itself.")
+    ] = False,
+) -> None:
     """The project's jobs, newest first."""
     with settings(context).client() as client:
         show_all(
-            client.jobs.list(),
+            of_project(client, client.jobs.list(profiles=all_)),
             ("NAME", "STATE", "RUNS", "ON", "PROGRESS", "CREATED"),
             lambda each: (
                 short(each.name),
@@ -77,7 +84,7 @@ def _facts(job: job_pb2.Job, to_try: str) -> list[tuple[str, str]]:
         ("code", f"{short(spec.package_version)}  {spec.package_digest[:19]}" if spec.package_version else ""),
         ("entry", spec.entry),
         ("dataset", short(spec.dataset_version) if spec.dataset_version else ""),
-        ("judges", short(spec.model_version) if spec.model_version else ""),
+        ("asks" if spec.output_dataset else "judges", short(spec.model_version) if spec.model_version else ""),
         ("source", short(spec.source_version) if spec.source_version else ""),
         ("parameters", _parameters(spec)),
         ("attempt", str(job.attempt or "")),
@@ -87,6 +94,7 @@ def _facts(job: job_pb2.Job, to_try: str) -> list[tuple[str, str]]:
         ("images", ", ".join(plain(f"{name} ({path})") for name, path in sorted(progress.images.items()))),
         ("checkpoint", f"step {progress.checkpoint_step}" if progress.checkpoint_step else ""),
         ("model", short(job.model_version) if job.model_version else ""),
+        ("answers", short(job.output_dataset_version or spec.output_dataset) if spec.output_dataset else ""),
         ("why", job.error.message if job.HasField("error") else ""),
         ("try", to_try),
         ("created", f"{age(job.create_time)} by {job.creator}"),
@@ -217,6 +225,7 @@ def _hints(job: str, found: list[str], folder: Path | None) -> list[str]:
     hints = {
         "run": f"curves: tensorboard --logdir {folder}/run/tensorboard",
         "report": f"the report: {folder}/report/report.html",
+        "profile": f"what is in the data: {folder}/profile/page.html",
         "rejected": f"why it was rejected: {folder}/rejected/gates.json",
     }
     return [hints[name] for name in found if name in hints]
@@ -250,7 +259,7 @@ def templates(context: typer.Context) -> None:
         return
     for template in found:
         show_facts([(short(template.name), template.description)])
-        show_facts([(f"  {each.name}", _parameter(each)) for each in template.parameters])
+        show_facts([(f"  {each.name}", parameter_text(each)) for each in template.parameters])
 
 
 def names(client: Client) -> list[str]:
@@ -281,18 +290,3 @@ def _progress(job: job_pb2.Job) -> str:
         return "" if job.state in ENDED else progress.stage
     percent = 100 * progress.step // progress.total_steps
     return f"{percent} % (step {progress.step} of {progress.total_steps})"
-
-
-def _parameter(parameter: template_pb2.Parameter) -> str:
-    whole = parameter.type == template_pb2.Parameter.TYPE_INT
-    default = json_format.MessageToJson(parameter.default_value)
-    limits = ""
-    if whole:
-        default = f"{parameter.default_value.number_value:.0f}"
-    if parameter.HasField("minimum") and parameter.HasField("maximum"):
-        digits = ".0f" if whole else "g"
-        limits = f", {parameter.minimum:{digits}} to {parameter.maximum:{digits}}"
-    if parameter.choices:
-        limits = f", one of {', '.join(parameter.choices)}"
-    kind = template_pb2.Parameter.Type.Name(parameter.type).removeprefix("TYPE_").lower()
-    return f"{parameter.description} ({kind}, default {default}{limits})"

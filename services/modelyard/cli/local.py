@@ -45,7 +45,12 @@ def refusals() -> Iterator[None]:
 
 def up(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="The one address is 127.0.0.1:PORT.", min=1, max=65535)] = 8470,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="The one address is 127.0.0.1:PORT.", min=1, max=65535, show_default="the last one, else 8470"
+        ),
+    ] = None,
     s3_endpoint: Annotated[
         str, typer.Option(help="An S3 store that runs already, such as http://127.0.0.1:9000.")
     ] = "",
@@ -60,10 +65,8 @@ def up(
 def down(context: typer.Context) -> None:
     """Stop the installation of the data folder; jobs checkpoint first."""
     with installed():
-        from modelyard.local.up import stop
-    with refusals():
-        stop(settings(context).nearest_folder)
-    print("stopped", file=sys.stderr)
+        from modelyard.cli.upshow import show_down
+    show_down(settings(context).nearest_folder)
 
 
 def status(context: typer.Context) -> None:

@@ -1,5 +1,6 @@
 """`modelyard models …`"""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from modelyard.cli.comparison import Comparison, judge, show_comparison
 from modelyard.cli.created import show_created
 from modelyard.cli.datasets import names as dataset_names
 from modelyard.cli.globals import settings
+from modelyard.cli.imports import TEMPLATE, check_fit, check_import, imported_before, show_imported_before
 from modelyard.cli.modelfacts import State, version_facts
 from modelyard.cli.outcome import finish
 from modelyard.cli.output import (
@@ -24,6 +26,7 @@ from modelyard.cli.output import (
     to_json,
 )
 from modelyard.cli.parameters import parameter
+from modelyard.cli.pushes import of_one_kind
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import Noun, add_alias, add_delete, add_pull, add_versions
 from modelyard.cli.watch import watch_job
@@ -60,29 +63,33 @@ def push(
     path: Annotated[Path, typer.Argument(help="A SavedModel's folder, or a .keras file.")],
     dataset: Annotated[str, typer.Option(help="Check it on real examples of this dataset.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the import; name=value.")] = None,
-    job: Annotated[str, typer.Option(help="The import job's name; by default one is made.")] = "",
+    package: Annotated[str, typer.Option(help="The package its files become; by default named like the model.")] = "",
+    job: Annotated[str, typer.Option(help="Make an import job of this name, even if nothing has changed.")] = "",
     wait: Annotated[bool, typer.Option(help="Return once it is a version, or refused.")] = True,
 ) -> None:
-    """Bring a model from elsewhere: it becomes a version once it has passed the gates."""
+    """Bring a model from elsewhere: it becomes a version once it has passed the gates, unless it is the latest."""
     as_json = settings(context).json
     parameters = dict(parameter(each) for each in set_ or ())
     _check_model(path)
+    package = package or name
     with settings(context).client() as client:
-        with byte_bars(quiet=as_json) as progress:
-            source = client.packages.push(name, path, contents="model", progress=progress)
+        with suggesting("dataset", dataset, lambda: dataset_names(client)):
+            check_import(client, package, dataset, name, parameters)
+            if dataset:
+                check_fit(path, client.datasets.input_spec(dataset), str(parameters.get("input", "")))
+        with byte_bars(quiet=as_json) as progress, of_one_kind():
+            source = client.packages.push(package, path, contents="model", progress=progress)
         if not as_json:
             said = "unchanged, nothing was sent" if source.unchanged else f"{bytes_text(source.sent_bytes)} sent"
             files = f"{source.file_count:,} file{'s' if source.file_count != 1 else ''}"
             console().print(f"source {short(source.version)}: {files}, {said}")
-        with suggesting("dataset", dataset, lambda: dataset_names(client)):
-            created = client.jobs.create(
-                "import-model",
-                dataset,
-                source=source.version,
-                model=name,
-                parameters=parameters,
-                job_id=job,
-            )
+        import_ = partial(
+            client.jobs.create, TEMPLATE, dataset, source=source.version, model=name, parameters=parameters
+        )
+        if source.unchanged and not job and (before := imported_before(client, import_(validate_only=True))):
+            show_imported_before(before, as_json=as_json)
+            return
+        created = import_(job_id=job)
         if wait:
             finish(client, watch_job(client, created.name, quiet=as_json), as_json=as_json)
         else:

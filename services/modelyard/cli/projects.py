@@ -1,5 +1,8 @@
 """`modelyard projects …`"""
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 import typer
 
 from modelyard.cli.globals import settings
@@ -7,6 +10,8 @@ from modelyard.cli.output import age, print_json, show_all, to_json
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.names import short
+
+T = TypeVar("T")
 
 app = typer.Typer(help="Projects: list, create, delete.", no_args_is_help=True)
 
@@ -38,6 +43,17 @@ def delete(context: typer.Context, name: str) -> None:
     """Delete an empty project."""
     with settings(context).client() as client, suggesting("project", name, lambda: names(client)):
         client.projects.delete(name)
+
+
+def of_project(client: Client, found: Iterator[T]) -> Iterator[T]:
+    """What is listed in the client's project by a service that keeps no projects: to it one that is not there is empty.
+    Raises NotFound."""
+    empty = True
+    for each in found:
+        empty = False
+        yield each
+    if empty:
+        client.projects.get(client.project)
 
 
 def names(client: Client) -> list[str]:

@@ -1,8 +1,25 @@
 """What came of a push, said for people or for scripts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from modelyard.cli.output import bytes_text, console, print_json
+from modelyard.sdk.errors import FailedPrecondition
 from modelyard.sdk.names import short
 from modelyard.sdk.upload import Pushed
+
+_SHOWN = 20
+
+
+@contextmanager
+def of_one_kind() -> Iterator[None]:
+    """Say by which option another package is named, where the one that is pushed to holds another kind of files."""
+    try:
+        yield
+    except FailedPrecondition as error:
+        if error.reason == "PACKAGE_KIND_DIFFERS":
+            error.message += ": --package NAME"
+        raise
 
 
 def show_pushed(pushed: Pushed, *, as_json: bool) -> None:
@@ -15,9 +32,22 @@ def show_pushed(pushed: Pushed, *, as_json: bool) -> None:
                 "unchanged": pushed.unchanged,
                 "file_count": pushed.file_count,
                 "sent_bytes": pushed.sent_bytes,
+                "notes": pushed.notes,
+                "problems": pushed.problems,
+                "problem_count": pushed.problem_count,
             }
         )
-    elif pushed.unchanged:
+        return
+    for note in pushed.notes:
+        console().print(f"note: {note}")
+    if pushed.problem_count:
+        noun = "example is" if pushed.problem_count == 1 else "examples are"
+        console().print(f"{pushed.problem_count:,} {noun} left out:")
+        for problem in pushed.problems[:_SHOWN]:
+            console().print(f"  {problem}")
+        if pushed.problem_count > _SHOWN:
+            console().print(f"  and {pushed.problem_count - _SHOWN:,} more; --json lists {len(pushed.problems):,}")
+    if pushed.unchanged:
         console().print(f"{short(pushed.version)} has this content already; nothing was sent")
     else:
         console().print(f"{short(pushed.version)}: {pushed.file_count:,} files, {bytes_text(pushed.sent_bytes)} sent")

@@ -18,6 +18,7 @@ from modelyard.cli.local import installed, refusals
 from modelyard.cli.outcome import finish
 from modelyard.cli.output import bytes_text, console
 from modelyard.cli.parameters import parameter
+from modelyard.cli.pushes import of_one_kind
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.watch import watch_job
 from modelyard.sdk import Client
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(help="A template (`modelyard jobs templates`), `./folder`, `file.py`, or `package@2`.")
+        str, typer.Argument(help="A template (`modelyard templates list`), `./folder`, `file.py`, or `package@2`.")
     ],
     dataset: Annotated[str, typer.Option(help="`mnist`, `mnist@3`.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter: epochs=3. May be given again.")] = None,
@@ -63,7 +64,9 @@ def train(
         _train_here(context, target, code, dataset, parameters)
     as_json = settings(context).json
     with settings(context).client() as client:
-        with suggesting("dataset", dataset, lambda: dataset_names(client)), _explaining(target):
+        with suggesting("dataset", dataset, lambda: dataset_names(client)), _explaining(target), of_one_kind():
+            if code is not None:
+                _check_first(client, code, package, dataset, parameters)
             created = client.jobs.create(
                 template=target if code is None and "@" not in target else "",
                 package=_pushed(client, code, package, quiet=as_json) if code else target if "@" in target else "",
@@ -88,6 +91,15 @@ def _own_code_meant(target: str) -> str:
     if Path(target).is_dir():
         return f"{template}; to train what is in the folder of that name here: ./{target}"
     return f"{template}; code of your own is ./{target}, {target}.py or {target}@1"
+
+
+def _check_first(client: Client, code: Code, package: str, dataset: str, parameters: dict[str, Any]) -> None:
+    """What can be refused before the code is sent: a dataset that is not there, parameters that it does not take."""
+    with installed():
+        from modelyard.local.package import check_parameters
+    with refusals():
+        check_parameters(code.template, package or code.package, parameters)
+    client.datasets.input_spec(dataset)
 
 
 def _pushed(client: Client, code: Code, package: str, *, quiet: bool) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from modelyard.job.channel import Channel, SilentChannel, SocketChannel
 from modelyard.job.devices import bind_environment
 from modelyard.job.lifetime import live
+from modelyard.job.loading import load_tensorflow
 from modelyard.job.messages import Failed, FailureClass, JobSpec
 
 
@@ -27,6 +28,7 @@ def main(path: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bind_environment(spec.devices)
     try:
+        load_tensorflow(spec.devices)
         status = live(spec, folder, channel)
     except Exception:  # noqa: BLE001 - the last line of defence: the worker must hear of it
         text = traceback.format_exc()

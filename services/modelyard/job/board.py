@@ -3,6 +3,8 @@
 tensorboard/train       scalars, texts, images
 tensorboard/validation  the same scalars of the held-out split, so that one chart shows both
 images/<name>/<step>.png
+
+It is the whole job's: an attempt that goes on from a checkpoint finds what the earlier ones have drawn.
 """
 
 import math
@@ -15,10 +17,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from modelyard.job import event_files
 from modelyard.job.errors import ContextMisused
 
 VALIDATION = "val_"
 MAX_TILES = 64
+FULL_BYTES = 1 << 20
+"""Of an event file: what is in full ones is stored once, and not with each checkpoint again."""
+_TRAIN, _HELD_OUT = "tensorboard/train", "tensorboard/validation"
 
 
 def _plugin(name: str, data_class: int) -> Any:
@@ -33,22 +39,30 @@ _SCALARS, _TEXTS, _IMAGES = _plugin("scalars", 1), _plugin("text", 2), _plugin("
 class Board:
     """Writes what is reported. Files appear with the first report."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, attempt: int = 1, resumed: int | None = None) -> None:
+        """`resumed` is the step that an earlier attempt's checkpoint was made at: what lies in `folder` was drawn by
+        earlier attempts, and all behind that step will be drawn once more."""
         self._folder = folder
         self._writers: dict[str, Any] = {}
+        self._resumed = resumed
+        self._drawn: set[event_files.Place] = set()
+        """What earlier attempts have drawn at `resumed`; code may report it again on its way back."""
+        if resumed is not None:
+            self._drawn = event_files.take_over(folder, (_TRAIN, _HELD_OUT), resumed, attempt)
+            for path in folder.glob("images/*/*.png"):
+                if path.stem.isdigit() and int(path.stem) > resumed:
+                    path.unlink()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """A point in each curve."""
         for name, value in values.items():
             held_out = name.startswith(VALIDATION)
-            with self._writer("validation" if held_out else "train").as_default(step):
-                tag = name.removeprefix(VALIDATION) if held_out else name
-                tf.summary.write(tag, tf.constant(value, tf.float32), metadata=_SCALARS)
+            tag = name.removeprefix(VALIDATION) if held_out else name
+            self._write(_HELD_OUT if held_out else _TRAIN, step, tag, tf.constant(value, tf.float32), _SCALARS)
 
     def text(self, step: int, name: str, text: str) -> None:
         """Shown as Markdown."""
-        with self._writer("train").as_default(step):
-            tf.summary.write(name, tf.constant(text), metadata=_TEXTS)
+        self._write(_TRAIN, step, name, tf.constant(text), _TEXTS)
 
     def image(self, step: int, name: str, picture: NDArray[np.uint8]) -> str:
         """Keep uint8 [height, width, 1, 3 or 4]; answers where it lies, relative to the output."""
@@ -58,20 +72,33 @@ class Board:
         png = tf.io.encode_png(picture).numpy()
         path.write_bytes(png)
         height, width, _ = picture.shape
-        with self._writer("train").as_default(step):
-            tf.summary.write(name, tf.constant([str(width), str(height), png]), metadata=_IMAGES)
+        self._write(_TRAIN, step, name, tf.constant([str(width), str(height), png]), _IMAGES)
         return place
 
     def flush(self) -> None:
         """What is written is in the files."""
-        for writer in self._writers.values():
+        for part, writer in list(self._writers.items()):
             writer.flush()
+            newest = max((self._folder / part).glob(f"events*{event_files.MARK}*"), key=_changed_at, default=None)
+            if newest is not None and newest.stat().st_size >= FULL_BYTES:
+                writer.close()
+                del self._writers[part]
+
+    def _write(self, part: str, step: int, tag: str, value: Any, metadata: Any) -> None:
+        if step == self._resumed and (part, tag) in self._drawn:
+            self._drawn.remove((part, tag))
+            return
+        with self._writer(part).as_default(step):
+            tf.summary.write(tag, value, metadata=metadata)
 
     def _writer(self, part: str) -> Any:
         if part not in self._writers:
-            folder = self._folder / "tensorboard" / part
-            self._writers[part] = tf.summary.create_file_writer(str(folder), flush_millis=10_000)
+            self._writers[part] = tf.summary.create_file_writer(str(self._folder / part), flush_millis=10_000)
         return self._writers[part]
+
+
+def _changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def picture_of(values: Any) -> NDArray[np.uint8]:

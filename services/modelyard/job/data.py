@@ -1,17 +1,22 @@
 """A job's dataset as its code sees it: batches in exact order, or whole arrays."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 from numpy.typing import NDArray
 
 from modelyard.job import images, pixels
-from modelyard.job.batches import Gather, Position, gather_from, ordered
+from modelyard.job.batches import Position, gather_from, ordered
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.job.examples import Index
+from modelyard.job.index import Index
+from modelyard.job.order import Indices
+from modelyard.job.selection import Selection, select
+from modelyard.job.values import Form, Values, values
+from modelyard.layouts import Feature
 
 UNBATCHED = 256
 """Examples that are read together where the code wants them one by one."""
@@ -27,8 +32,8 @@ class Data:
         self._position = position
         self._seed = seed
         self._index: Index | None = None
-        self.image_size = 0
-        """What the code asked for last: the model that it trains takes images of this size."""
+        self.form = Form()
+        """What the code asked for last: the model that it trains takes media of this form."""
 
     @property
     def exists(self) -> bool:
@@ -44,61 +49,115 @@ class Data:
             self._index = Index(self._folder)
         return self._index
 
+    @property
+    def image(self) -> Feature | None:
+        """The dataset's images; None where it has none."""
+        return next((feature for feature in self.index.description.features if feature.kind == "image"), None)
+
     def image_shape(self, image_size: int) -> images.Shape:
-        """Height, width and channels as `dataset` gives them."""
-        return pixels.image_shape(self.index.image_shape, image_size)
+        """Height, width and channels as `dataset` gives them. Raises DatasetUnsuitable."""
+        if self.image is None:
+            raise DatasetUnsuitable(f"the dataset has no images; it has {', '.join(self.index.features)}")
+        return pixels.image_shape(self.image, image_size)
 
-    def pixels(self, split: str, image_size: int) -> pixels.Pixels:
-        """The examples of a split, decoded where they fit on the disk."""
+    def column(self, split: str, name: str, form: Form) -> Values:
+        """One feature's examples."""
         self._scratch.mkdir(exist_ok=True)
-        self.image_size = image_size
-        return pixels.load(self.index.split(split), image_size, self._scratch)
+        return values(self.index.split(split), name, form, self._scratch)
 
-    def dataset(self, split: str, batch_size: int | None, shuffle: bool, image_size: int) -> Any:
+    def dataset(
+        self, split: str, batch_size: int | None, shuffle: bool, form: Form, columns: Sequence[str] | None = None
+    ) -> Any:
         """See Context.dataset."""
-        source = self.pixels(split, image_size)
-        labels = source.examples.labels
-        prepare = None
-        if source.array is not None:
-            gather: Gather = gather_from((source.array, labels))
-        else:
-            gather, prepare = _decoding(source, labels)
+        selection, given = self._select(split, form, columns)
+        count = len(self.index.split(split))
+
+        def gather(rows: Indices) -> Any:
+            return selection.structure({name: one.gather(rows) for name, one in given.items()})
+
         batched = ordered(
             gather,
-            len(labels),
+            count,
             batch_size or UNBATCHED,
             seed=self._seed,
             position=self._position,
             shuffle=shuffle,
             is_training=split == "train",
             whole_batches=batch_size is not None,
-            prepare=prepare,
+            prepare=_preparation(selection, given),
         )
         if batch_size is not None:
             return batched
         single = batched.unbatch()
         if self._position.resumes_loop:
             return single
-        return single.apply(tf.data.experimental.assert_cardinality(len(labels)))
+        return single.apply(tf.data.experimental.assert_cardinality(count))
 
-    def arrays(self, split: str, image_size: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def arrays(self, split: str, form: Form, columns: Sequence[str] | None = None) -> Any:
         """See Context.arrays."""
-        source = self.pixels(split, image_size)
-        if source.array is None:
-            raise MemoryError(f"split {split!r} is too large for arrays; use context.dataset({split!r}, batch_size=…)")
-        return source.array, source.examples.labels
+        selection, given = self._select(split, form, columns)
+        for name, one in given.items():
+            if one.array is None:
+                raise MemoryError(
+                    f"{name!r} of split {split!r} is too large for arrays; use context.dataset({split!r}, batch_size=…)"
+                )
+        return selection.structure({name: one.array for name, one in given.items()})
 
-    def ordered_arrays(self, arrays: tuple[NDArray[Any], ...], batch_size: int) -> Any:
-        """Arrays of the code's own as shuffled batches in exact order."""
+    def items(self) -> dict[str, NDArray[Any]]:
+        """See Context.items."""
+        table = self.index.items
+        if table is None:
+            raise DatasetUnsuitable("the dataset has no table of items beside its interactions")
+        self._scratch.mkdir(exist_ok=True)
+        found = {name: values(table, name, Form(), self._scratch) for name in table.features}
+        rows = np.arange(len(table))
+        return {name: one.gather(rows) if one.array is None else one.array for name, one in found.items()}
+
+    def some(self, split: str, names: Sequence[str], rows: Indices, form: Form) -> dict[str, NDArray[Any]]:
+        """A few examples by feature; images without decoding all of them. Raises DatasetUnsuitable."""
+        examples = self.index.split(split)
+        found = {}
+        for name in names:
+            column = examples.column(name)
+            if column.feature.kind == "image":
+                shape = pixels.image_shape(column.feature, form.image_size)
+                way = pixels.decoder(column.feature, shape)
+                found[name] = np.stack([way(tf.constant(column.read(int(row)))).numpy() for row in rows])
+            else:
+                one = self.column(split, name, form)
+                found[name] = one.gather(rows)
+        return found
+
+    def ordered_arrays(self, arrays: Any, batch_size: int) -> Any:
+        """Arrays of the code's own, equally long and in any structure, as shuffled batches in exact order."""
+        count = len(tree.flatten(arrays)[0])
         gather = gather_from(arrays)
-        return ordered(gather, len(arrays[0]), batch_size, seed=self._seed, position=self._position, shuffle=True)
+        return ordered(gather, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
+
+    def _select(self, split: str, form: Form, columns: Sequence[str] | None) -> tuple[Selection, Mapping[str, Values]]:
+        selection = select(self.index.description, columns)
+        if not len(self.index.split(split)) and split == "train":
+            raise DatasetUnsuitable("split 'train' has no examples; there is nothing to train on", split=split)
+        self.form = form
+        return selection, {name: self.column(split, name, form) for name in selection.names}
 
 
-def _decoding(source: pixels.Pixels, labels: NDArray[np.int64]) -> tuple[Gather, Callable[..., Any]]:
-    def gather(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-        return source.encoded(rows), labels[rows]
+def _preparation(selection: Selection, given: Mapping[str, Values]) -> Any:
+    """What is left to do for a batch in the graph; None where all is done."""
+    if all(one.prepare is None for one in given.values()):
+        return None
 
-    def prepare(data: Any, label: Any) -> Any:
-        return images.decode_batch(data, source.shape), label
+    def prepare(*batch: Any) -> Any:
+        # A dataset hands a tuple's parts over one by one.
+        inputs, targets = batch if selection.targets else (batch[0], {})
+        known: dict[str, Any] = {}
+        for part, features in ((inputs, selection.inputs), (targets, selection.targets)):
+            known |= {features[0].name: part} if len(features) == 1 else dict(part)
+        done = {name: (given[name].prepare or _unchanged)(value) for name, value in known.items()}
+        return selection.structure(done)
 
-    return gather, prepare
+    return prepare
+
+
+def _unchanged(value: Any) -> Any:
+    return value

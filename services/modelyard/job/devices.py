@@ -11,7 +11,7 @@ def bind_environment(devices: Sequence[str]) -> None:
     """Hide every GPU that is not the job's; before TensorFlow is imported."""
     gpus = [device.partition(":")[2] for device in devices if device.startswith("gpu:")]
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) if gpus else "-1"
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
@@ -37,6 +37,14 @@ def bind(devices: Sequence[str], cpu_threads: int, *, deterministic: bool | None
         return ("cpu",)
     names = (tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus)
     return tuple(f"{device} {name}" for device, name in zip(granted, names, strict=True))
+
+
+def allow_unseeded() -> None:
+    """Let operations draw random numbers without a seed, which determinism refuses: for a model that others made, and
+    that is only asked."""
+    from tensorflow.python.framework.config import disable_op_determinism
+
+    disable_op_determinism()
 
 
 def choose_strategy(devices: Sequence[str]) -> Any:

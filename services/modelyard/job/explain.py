@@ -12,6 +12,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from modelyard.job.graph_errors import inside
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _NODE = re.compile(r"\{\{(?:function_)?node [^}]*\}\}\s*")
 _NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.ENETDOWN, errno.EAFNOSUPPORT}
@@ -40,6 +42,9 @@ def explain(error: BaseException, code: Path) -> str | None:
         match cause:
             case ModuleNotFoundError():
                 return _missing_module(cause, code)
+            case tf.errors.OpError() if (found := inside(cause)) is not None:
+                own = found.error()
+                return found.words if own is None else explain(own, code)
             case SyntaxError():
                 file = Path(cause.filename or "").name
                 return f"{file}, line {cause.lineno}, is not Python: {cause.msg}: {(cause.text or '').strip()}"

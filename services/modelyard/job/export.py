@@ -2,7 +2,7 @@
 
 saved_model.pb  variables/   the signatures
 assets/classes.txt           one class a line, where there are classes
-modelyard.model.json         task, classes, metrics, signatures
+modelyard.model.json         task, classes, metrics, signatures, and what each input is
 golden.npz                   `{signature}/inputs/{name}` and `{signature}/outputs/{name}` of real examples, and `labels`
 assets.extra/tf_serving_warmup_requests
 """
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from modelyard.job import warmup
 from modelyard.job.errors import ExportInvalid
-from modelyard.job.signatures import Arrays, Served, Signature
+from modelyard.job.known import Arrays
+from modelyard.job.signatures import Served, Signature
 
 GOLDEN_EXAMPLES = 16
 GOLDEN_FILE = "golden.npz"
@@ -29,6 +30,9 @@ CLASSES_FILE = "classes.txt"
 FORMAT = 1
 TOLERANCE = 1e-5
 """Between Keras's answers and the loaded SavedModel's: the same kernels may add in another order."""
+COARSE = {"float16": 2e-3, "bfloat16": 1e-2, "float8_e4m3fn": 0.13, "float8_e5m2": 0.26}
+"""The same of numbers whose neighbours are further away."""
+_WIDER = ("bfloat16", "float8")
 
 _UNSAVABLE = (ValueError, TypeError, AssertionError, KeyError, RuntimeError, tf.errors.OpError)
 
@@ -47,6 +51,7 @@ def export(model: Any, target: Path, served: Served, metrics: Mapping[str, float
         task=served.task,
         classes=served.classes,
         labels=served.labels,
+        inputs=served.inputs,
         about={**served.about, **({"synthetic_examples": True} if served.synthetic else {})},
     )
     for signature, outputs in expected.items():
@@ -63,15 +68,16 @@ def finish(
     task: str = "",
     classes: Sequence[str] = (),
     labels: NDArray[np.int64] | None = None,
+    inputs: Mapping[str, str] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Arrays:
     """Make a model version's tree of a SavedModel: load it, ask it `asked` (signature -> input -> rows), and write
     down what it answers. Answers the golden arrays; raises ExportInvalid."""
     loaded = tf.saved_model.load(str(folder))
     golden: Arrays = {}
-    for name, inputs in asked.items():
-        golden |= {f"{name}/inputs/{key}": _plain(np.asarray(value)) for key, value in inputs.items()}
-        golden |= {f"{name}/outputs/{key}": value for key, value in _answers(loaded, name, inputs).items()}
+    for name, given in asked.items():
+        golden |= {f"{name}/inputs/{key}": storable(np.asarray(value)) for key, value in given.items()}
+        golden |= {f"{name}/outputs/{key}": value for key, value in _answers(loaded, name, given).items()}
     if labels is not None:
         golden["labels"] = labels
     with (folder / GOLDEN_FILE).open("wb") as out:
@@ -80,6 +86,7 @@ def finish(
         "format": FORMAT,
         "task": task,
         **({"classes": list(classes)} if classes else {}),
+        **({"inputs": dict(inputs)} if inputs else {}),
         **(about or {}),
         "metrics": {name: float(value) for name, value in metrics.items()},
         "signatures": {name: _tensors(loaded.signatures[name]) for name in asked},
@@ -88,15 +95,20 @@ def finish(
         "keras": keras.__version__,
     }
     (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1, ensure_ascii=False))
-    warmup.write(folder, {name: {key: value[:1] for key, value in inputs.items()} for name, inputs in asked.items()})
+    warmup.write(folder, {name: _first(given) for name, given in asked.items()})
     return golden
+
+
+def _first(inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+    """One example; what is one value for all of them stays."""
+    return {key: np.asarray(value)[:1] if np.ndim(value) else np.asarray(value) for key, value in inputs.items()}
 
 
 def _asked(name: str, signature: Signature) -> Arrays:
     """What the model answers before it is saved."""
     try:
         answers = signature.call(*(tf.constant(signature.examples[key]) for key in signature.specs))
-        return {key: _plain(np.asarray(value)) for key, value in answers.items()}
+        return {key: np.asarray(value) for key, value in answers.items()}
     except _UNSAVABLE as error:
         raise ExportInvalid(f"the model does not answer by signature {name!r}: {_first_line(error)}") from error
 
@@ -124,32 +136,37 @@ def _save(model: Any, folder: Path, served: Served) -> None:
 def _answers(loaded: Any, signature: str, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
     try:
         outputs = loaded.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
-        return {name: _plain(value.numpy()) for name, value in outputs.items()}
+        return {name: storable(value.numpy()) for name, value in outputs.items()}
     except (*_UNSAVABLE, AttributeError) as error:
         raise ExportInvalid(
             f"the saved model's signature {signature!r} does not answer: {_first_line(error)}"
         ) from error
 
 
-def _compare(what: str, expected: NDArray[Any], answered: NDArray[Any]) -> None:
-    if expected.dtype.kind != "f":
+def _compare(what: str, said: NDArray[Any], answered: NDArray[Any]) -> None:
+    expected = storable(said)
+    if expected.dtype.kind not in "fc":
         same = np.array_equal(expected, answered)
         worst = 0.0 if same else float("inf")
     elif expected.shape != answered.shape:
         worst = float("inf")
     else:
         scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-        worst = float(np.abs(answered.astype(np.float64) - expected).max(initial=0.0)) / scale
-    if not worst <= TOLERANCE:
+        exact = answered.astype(np.complex128 if expected.dtype.kind == "c" else np.float64)
+        worst = float(np.abs(exact - expected).max(initial=0.0)) / scale
+    if not worst <= COARSE.get(str(said.dtype), TOLERANCE):
         raise ExportInvalid(
             f"{what}: the saved model's answers differ from the trained model's by up to {worst:.2g}; does it draw "
             "random numbers, or depend on something that is not saved with it?"
         )
 
 
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Strings as fixed-width bytes: an npz without pickles."""
-    return values.astype(np.bytes_) if values.dtype == object else values
+def storable(values: NDArray[Any]) -> NDArray[Any]:
+    """As golden.npz has them, which is read without TensorFlow and without pickles: strings as fixed-width bytes,
+    floats that NumPy does not have as float32."""
+    if values.dtype == object:
+        return values.astype(np.bytes_)
+    return values.astype(np.float32) if str(values.dtype).startswith(_WIDER) else values
 
 
 def _tensors(function: Any) -> dict[str, Any]:

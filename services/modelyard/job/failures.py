@@ -16,10 +16,12 @@ from modelyard.job.errors import (
     Diverged,
     ExportInvalid,
     ImageUnreadable,
+    MediaUnreadable,
     ModelUnsuitable,
 )
 from modelyard.job.explain import chain, explain, words
 from modelyard.job.frames import speaks_for_itself
+from modelyard.job.graph_errors import inside
 from modelyard.job.messages import Failed, FailureClass
 from modelyard.templates.specs import SHIPPED
 
@@ -33,6 +35,7 @@ _CLASSES: dict[type[BaseException], FailureClass] = {
     Diverged: FailureClass.DIVERGED,
     ExportInvalid: FailureClass.EXPORT_INVALID,
     ImageUnreadable: FailureClass.INVALID_DATA,
+    MediaUnreadable: FailureClass.INVALID_DATA,
     ModelUnsuitable: FailureClass.INVALID_DATA,
     MemoryError: FailureClass.HOST_OOM,
 }
@@ -97,7 +100,8 @@ def _mine(error: BaseException, code: Path) -> list[traceback.FrameSummary]:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folder)]
     for frame in frames:
         frame.filename = frame.filename[len(folder) :]
-    return frames
+    within = next((found for cause in chain(error) if (found := inside(cause)) is not None), None)
+    return frames + (within.of(folder) if within else [])
 
 
 def _where(error: BaseException, code: Path) -> str:
@@ -112,5 +116,6 @@ def user_traceback(error: BaseException, code: Path) -> str:
     frames = _mine(error, code)
     if not frames and not speaks_for_itself(error):
         frames = list(traceback.extract_tb(error.__traceback__))
-    said = traceback.format_exception_only(error)
+    within = inside(error)
+    said = traceback.format_exception_only(error) if within is None else [f"{within.words}\n"]
     return "".join(traceback.format_list(frames) + [line.replace(folder, "") for line in said])[-MAX_TRACEBACK:]

@@ -21,6 +21,7 @@ from modelyard.job.order import permutation
 
 SAMPLE = 64
 KEPT = 16
+SOME = 10
 FIT = 1e-4
 """How far a value may be from scale × pixel + offset, as a part of the values' range."""
 
@@ -79,7 +80,7 @@ class Fed:
 
     def preparation(self, model: Any) -> Prepare | None:
         """How the model's input is made of stored pictures; None where that cannot be seen."""
-        shape = self._data.image_shape(self._data.image_size)
+        shape = self._data.image_shape(self._data.form.image_size)
         given = self._of(model)
         if isinstance(given, tf.data.Dataset):
             spec = given.element_spec
@@ -102,7 +103,8 @@ class Fed:
 
     def _compare(self, given: NDArray[Any], shape: images.Shape, *, in_order: bool) -> Prepare | None:
         """`given` are rows of the split train: in stored order, or the first of the epoch's order."""
-        stored = self._data.pixels("train", self._data.image_size).array
+        assert self._data.image is not None
+        stored = self._data.column("train", self._data.image.name, self._data.form).array
         if stored is None or given.dtype.kind not in "fiu" or given.ndim < 2:
             return None
         if int(np.prod(given.shape[1:])) != int(np.prod(shape)) or not 0 < len(given) <= len(stored):
@@ -173,10 +175,13 @@ def random_examples(specs: Mapping[str, Any], seed: int) -> dict[str, NDArray[An
     for name, spec in specs.items():
         shape = tuple(size or (KEPT if axis == 0 else 8) for axis, size in enumerate(spec.shape))
         dtype = spec.dtype.as_numpy_dtype
-        if spec.dtype.is_floating:
-            made[name] = random.random(shape).astype(dtype)
+        if not spec.shape.rank and spec.dtype.is_integer:
+            # Such a number says how many are asked for.
+            made[name] = np.array(SOME, dtype)
+        elif spec.dtype.is_floating:
+            made[name] = np.asarray(random.random(shape)).astype(dtype)
         elif spec.dtype == tf.string:
             made[name] = np.full(shape, b"example")
         else:
-            made[name] = random.integers(0, 2, shape).astype(dtype)
+            made[name] = np.asarray(random.integers(0, 2, shape)).astype(dtype)
     return made

@@ -11,6 +11,7 @@ from pathlib import Path
 import modelyard
 from modelyard.foundation.errors import ModelyardError
 from modelyard.job.code import EntryMissing
+from modelyard.job.graph_errors import inside, without_nodes
 
 _OURS = tuple(f"{Path(folder).resolve()}{os.sep}" for folder in modelyard.__path__)
 
@@ -34,12 +35,33 @@ def of_code(error: BaseException, code: Path) -> str:
         for each in links:
             # Without any there is no headline either.
             each.stack = _Shown(_shown(each.stack, folder)) or None  # type: ignore[assignment]
-    return "".join(told.format()).replace(folder, "")
+    text = "".join(told.format())
+    for cause in _causes(error):
+        text = text.replace(str(cause), _said(cause, folder)) if str(cause) else text
+    return text.replace(folder, "")
 
 
 def speaks_for_itself(error: BaseException) -> bool:
     """Whether what raised it is nothing to look at: the file that is no Python, an entry that is not there."""
     return isinstance(error, (SyntaxError, ModelyardError, EntryMissing))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """It and what led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _said(error: BaseException, folder: str) -> str:
+    """An exception's own text; where it is about code that TensorFlow has called, that code's frames instead of its."""
+    found = inside(error)
+    if found is None:
+        return without_nodes(str(error))
+    mine = found.of(folder)
+    return "\n".join([found.words, *"".join(traceback.format_list(mine)).splitlines()])
 
 
 def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

@@ -64,18 +64,30 @@ def _batch_spec(x: Any, y: Any) -> Any:
     """Shapes and types of a batch, without reading one; None where only reading would tell."""
     if isinstance(x, tf.data.Dataset):
         return x.element_spec
-    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        return tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (x, y))
+    if _are_arrays(x) and _are_arrays(y):
+        return keras.tree.map_structure(_spec, (x, y))
     return None
 
 
 def _is_plain_arrays(arguments: dict[str, Any]) -> bool:
+    x, y = arguments["x"], arguments["y"]
     return (
-        isinstance(arguments["x"], np.ndarray)
-        and isinstance(arguments["y"], np.ndarray)
-        and len(arguments["x"]) == len(arguments["y"])
+        _are_arrays(x)
+        and _are_arrays(y)
+        and len({len(part) for part in keras.tree.flatten((x, y))}) == 1
         and arguments["shuffle"] is True
         and arguments["sample_weight"] is None
         and not arguments["validation_split"]
         and arguments["steps_per_epoch"] is None
     )
+
+
+def _spec(rows: Any) -> Any:
+    return tf.TensorSpec((None, *rows.shape[1:]), tf.string if rows.dtype.kind in "OSU" else rows.dtype)
+
+
+def _are_arrays(given: Any) -> bool:
+    """One, or a dict or tuple of them; tf.data would make one tensor of a list."""
+    parts = keras.tree.flatten(given)
+    plain = all(isinstance(part, np.ndarray) and part.ndim for part in parts)
+    return bool(parts) and plain and not isinstance(given, list)

@@ -9,10 +9,11 @@ Shape = tuple[int, int, int]
 
 
 def decode(data: Any, channels: int) -> Any:
-    """An encoded image (string scalar: PNG, JPEG, GIF or BMP) as uint8 [height, width, channels]."""
+    """An encoded image (string scalar: PNG, JPEG, WebP, GIF or BMP) as uint8 [height, width, channels]."""
     if channels == 1:
-        # TensorFlow turns PNG and JPEG to grey while it decodes, but not GIF and BMP.
-        coloured = (tf.strings.substr(data, 0, 3) == "GIF") | (tf.strings.substr(data, 0, 2) == "BM")
+        # TensorFlow turns PNG and JPEG to grey while it decodes, but not the others.
+        first = [tf.strings.substr(data, 0, len(each)) == each for each in ("GIF", "BM", "RIFF")]
+        coloured = tf.reduce_any(tf.stack(first))
         image = tf.cond(
             coloured,
             lambda: tf.image.rgb_to_grayscale(tf.io.decode_image(data, 3, expand_animations=False)),

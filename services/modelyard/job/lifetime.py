@@ -42,4 +42,11 @@ def live(spec: JobSpec, folder: Path, channel: Channel, *, quiet: bool = True) -
         batch_size = context.training.position.batch_size if context is not None else 0
         channel.send(failures.describe(error, code_folder, batch_size))
         return 1
+    finally:
+        if context is not None:
+            # The process ends without the writers' own end; what led to a failure is what people look for.
+            try:
+                context.keep_reports()
+            except (OSError, tf.errors.OpError) as error:
+                print(f"the last of what was reported is not kept: {error}", file=sys.stderr)
     return 0

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from modelyard.job.frames import of_code
+from modelyard.job.loading import load_tensorflow
 from modelyard.job.messages import (
     Checkpoint,
     ChildMessage,
@@ -91,6 +92,7 @@ def run(spec: JobSpec, folder: Path) -> int:
     bind_environment(spec.devices)
     signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
     try:
+        load_tensorflow(spec.devices)
         status = live(spec, folder, channel, quiet=False)
     except KeyboardInterrupt as end:
         print(of_code(end, (folder / spec.code).resolve()), end="", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What worker and training process say to each other: one JSON object a line, both ways, over an inherited socket.
 
-    child -> worker  hello prepared progress metric text image checkpoint exported evaluated stopped failed
+    child -> worker  hello prepared progress metric text image checkpoint exported evaluated profiled predicted stopped
+                     failed
     worker -> child  stop checkpointed
 
 Also `JobSpec`, the job.json that the child is started with. Nothing in here imports TensorFlow.
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 MAX_LINE_BYTES = 256 << 10
 MAX_TEXT = 16_000
@@ -127,6 +128,23 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Profiled:
+    """`path` is the file with a dataset's statistics, in the output `profile`."""
+
+    kind: ClassVar[str] = "profiled"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The folder `path` holds a model's answers as a dataset that describes itself."""
+
+    kind: ClassVar[str] = "predicted"
+    path: str
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The answer to stop; a checkpoint of this step was sent before, unless no step has run."""
 
@@ -161,7 +179,19 @@ class Checkpointed:
 
 
 ChildMessage = (
-    Hello | Prepared | Progress | Metric | Text | Image | Checkpoint | Exported | Evaluated | Stopped | Failed
+    Hello
+    | Prepared
+    | Progress
+    | Metric
+    | Text
+    | Image
+    | Checkpoint
+    | Exported
+    | Evaluated
+    | Profiled
+    | Predicted
+    | Stopped
+    | Failed
 )
 WorkerMessage = Stop | Checkpointed
 _CHILD: Mapping[str, type[Any]] = {kind.kind: kind for kind in get_args(ChildMessage)}
@@ -245,17 +275,20 @@ class JobSpec:
     cpu_threads: int = 0
     """0 = TensorFlow decides."""
     checkpoint_every_s: float = 30.0
-    kind: Literal["training", "evaluation", "import"] = "training"
+    kind: str = "training"
+    """As template.toml has it: training, evaluation, import, profile or prediction."""
     dataset: str = "inputs/dataset"
     """"" where the job has none."""
     input_model: str = "inputs/model"
-    """The tree of the model version that an evaluation judges."""
+    """The tree of the model version that an evaluation judges, or a prediction asks."""
     source: str = "inputs/source"
     """The files that an import makes a model of."""
     model_version: str = ""
     """Resource name of what `input_model` is a copy of."""
     dataset_version: str = ""
     """Resource name of what `dataset` is a copy of."""
+    earlier_version: str = ""
+    """Resource name of an earlier version of the dataset, or ""; its profile lies in `inputs/earlier`."""
     resume: str = ""
     """The folder of a checkpoint to go on from; "" = from the beginning."""
     resume_step: int = 0

@@ -1,6 +1,6 @@
 """`context`: what a job's code sees. Shipped templates and users' packages are written against this alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job import code, export, images, pixels, signatures
+from modelyard.job import code, export, images
 from modelyard.job.batches import Position
 from modelyard.job.board import Board, picture_of
 from modelyard.job.channel import Channel
 from modelyard.job.data import Data
 from modelyard.job.devices import choose_strategy
 from modelyard.job.errors import ContextMisused, ExportInvalid
+from modelyard.job.exporting import Exporting
 from modelyard.job.fed import Fed, Prepare
 from modelyard.job.loop import Loop
-from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Text
+from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Predicted, Text
 from modelyard.job.parameters import Parameters, untyped
 from modelyard.job.training import FitCallback, Training, Watch, numbers
+from modelyard.job.values import Form
+from modelyard.layouts import Feature
 
 TEMPLATE_FILE = "template.toml"
+_RESULTS = {
+    "training": ("context.export(model)", "a training job's output is a model"),
+    "evaluation": ("context.evaluated(…)", "an evaluation's result is metrics"),
+    "prediction": ("context.predicted(…)", "a prediction's output is a dataset"),
+}
 
 
 class Context:
@@ -38,7 +46,9 @@ class Context:
         typed = (folder / spec.code / TEMPLATE_FILE).exists()
         self.params = Parameters(spec.parameters if typed else untyped(spec.parameters))
         self.seed = spec.seed
-        self._board = Board(self._path(spec.outputs) / "run")
+        self._board = Board(
+            self._path(spec.outputs) / "run", attempt=spec.attempt, resumed=spec.resume_step if spec.resume else None
+        )
         self.training = Training(
             channel,
             self._position,
@@ -64,14 +74,24 @@ class Context:
         return choose_strategy(self._spec.devices)
 
     @property
+    def features(self) -> dict[str, Feature]:
+        """What each example has: name -> kind, dtype, shape, role, classes."""
+        return self.data.index.features
+
+    @property
+    def modality(self) -> str:
+        """What the dataset is about: image, text, audio, video, table or interactions."""
+        return self.data.index.description.modality
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        """The names behind the labels."""
+        """The names behind the labels; () where there is not one category to learn."""
         return self.data.index.classes
 
     @property
     def splits(self) -> dict[str, int]:
         """Examples by split."""
-        return {name: count for name, (_, count) in self.data.index.splits.items()}
+        return dict(self.data.index.splits)
 
     @property
     def held_out(self) -> str | None:
@@ -114,27 +134,61 @@ class Context:
         return self.data.image_shape(image_size)
 
     def example_path(self, split: str, number: int) -> str:
-        """Where the example is in the dataset, in stored order."""
-        return self.data.index.split(split).path(number)
+        """Where the example comes from, in stored order: a path in the dataset, `path:line` for a row."""
+        return self.data.index.split(split).origin(number)
 
     # Its data.
 
     def dataset(
-        self, split: str, *, batch_size: int | None = None, shuffle: bool | None = None, image_size: int = 0
+        self,
+        split: str,
+        *,
+        batch_size: int | None = None,
+        shuffle: bool | None = None,
+        image_size: int = 0,
+        sample_rate: int = 0,
+        seconds: float = 0.0,
+        frames: int = 0,
+        columns: Sequence[str] | None = None,
     ) -> Any:
-        """A tf.data.Dataset of (image uint8 [height, width, channels], label int64), batched if `batch_size` is given.
+        """A tf.data.Dataset of (inputs, target), batched if `batch_size` is given. One input, or one target, is the
+        tensor itself, several are a dict by feature name; a dataset without a target gives inputs alone. `columns`
+        names the features instead of their roles.
+
+        image       uint8 [height, width, channels]; `image_size` asks for squares of that size
+        text        string, UTF-8; so are categories and ids that are inputs
+        number      float32 or int64; a missing one is NaN
+        label       int64, an index into `classes`
+        audio       float32 [samples] in -1 … 1, one channel, at `sample_rate`, cut and padded to `seconds`
+        video       uint8 [frames, height, width, 3], `frames` of them evenly spaced
+        boxes       float32 [most, 4], x and y of two corners in pixels, filled up with -1
 
         "train" is shuffled, in an order that is a function of the job's seed and the epoch; other splits are in stored
-        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. Raises DatasetUnsuitable for a split
-        that is not there and ImageUnreadable for a file that is no image.
+        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. Raises DatasetUnsuitable for what
+        is not there, ImageUnreadable and MediaUnreadable for a file that cannot be decoded.
         """
         self.training.stop_here()
-        return self.data.dataset(split, batch_size, split == "train" if shuffle is None else shuffle, image_size)
+        form = Form(image_size, sample_rate, seconds, frames)
+        return self.data.dataset(split, batch_size, split == "train" if shuffle is None else shuffle, form, columns)
 
-    def arrays(self, split: str, *, image_size: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Images (uint8, read-only) and labels (int64) as NumPy arrays in stored order, where they fit in memory."""
+    def arrays(
+        self,
+        split: str,
+        *,
+        image_size: int = 0,
+        sample_rate: int = 0,
+        seconds: float = 0.0,
+        frames: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> Any:
+        """The same as NumPy arrays in stored order, read-only, where they fit in memory; texts are bytes objects."""
         self.training.stop_here()
-        return self.data.arrays(split, image_size)
+        return self.data.arrays(split, Form(image_size, sample_rate, seconds, frames), columns)
+
+    def items(self) -> dict[str, NDArray[Any]]:
+        """Of interactions: the table of items, an array a feature, one row an item."""
+        self.training.stop_here()
+        return self.data.items()
 
     # Training.
 
@@ -208,6 +262,9 @@ class Context:
         prepare: Prepare | None = None,
         examples: Any = None,
         image_size: int = 0,
+        task: str | None = None,
+        classes: Sequence[str] | None = None,
+        inputs: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> Path:
         """Make the model the job's output: a SavedModel with the answers to a few real examples.
@@ -217,48 +274,22 @@ class Context:
         scale the code brought the pictures to is part of the served graph. Where export cannot see how the model's
         input was made of them, say it: `prepare=lambda images: tf.cast(images, tf.float32) / 255`. Every other model is
         served with its own inputs and outputs. `signature` says otherwise: input name -> tf.TensorSpec, a tf.function
-        with an input_signature, or signature name -> tf.function. `examples` are inputs for the answers that are kept.
+        with an input_signature, or signature name -> tf.function.
+
+        Examples for the answers that are kept come from the held-out split, for inputs that are named like the
+        dataset's features; `examples` gives others, or those that are lacking: {"k": 10}. `inputs` says what each input
+        is, input name -> image, text, number, category, audio, video, user, …, where that is not the feature's kind.
+        `task` is the likes of text-classification; `classes` are the dataset's unless others are given.
 
         Raises ExportInvalid.
         """
-        served = self._served(model, signature, prepare, examples, image_size)
-        if served.synthetic:
-            print(
-                "export: no real inputs of this model are known, so its answers to made-up ones are kept; "
-                "context.export(model, examples=…) takes real ones"
-            )
+        exporting = Exporting(self.data, self.fed, self.seed)
+        served = exporting.served(model, signature, prepare, examples, image_size)
         target = self._path(self._spec.model)
         values = dict(self.training.metrics if metrics is None else metrics)
-        export.export(model, target, served, values)
+        export.export(model, target, exporting.described(served, task, classes, inputs), values)
         self.export_folder(target, values)
         return target
-
-    def _served(
-        self, model: Any, signature: Any, prepare: Prepare | None, examples: Any, image_size: int
-    ) -> signatures.Served:
-        known = examples if examples is not None else self.fed.examples(model)
-        if signature is not None:
-            if signatures.is_functions(signature):
-                functions = signature if isinstance(signature, Mapping) else {signatures.DEFAULT: signature}
-                return signatures.of_functions(functions, known, self.seed)
-            return signatures.with_specs(model, signature, known, self.seed)
-        if self.data.exists and examples is None and len(getattr(model, "inputs", None) or [None]) == 1:
-            size = image_size or self.data.image_size
-            way = prepare or self.fed.preparation(model)
-            if way is not None:
-                split = self.data.index.split(self.held_out or "train")
-                shape = self.image_shape(size)
-                shown = pixels.load_some(split, shape, export.GOLDEN_EXAMPLES)
-                served = signatures.classifier(model, way, shape, self.classes, shown)
-                if served is not None:
-                    return served
-            else:
-                print(
-                    "export: how the model's input was made of the stored pictures cannot be seen, so it is served "
-                    "with its own input and `modelyard predict --image` will not do; "
-                    "context.export(model, prepare=lambda images: …) says how"
-                )
-        return signatures.whole_model(model, known, self.seed)
 
     def export_folder(self, folder: Path, metrics: Mapping[str, float] | None = None) -> None:
         """Make a finished model tree the job's output, one that `export.finish` has completed."""
@@ -274,21 +305,27 @@ class Context:
         self.training.begin()
         self._channel.send(Evaluated(numbers(metrics), split, examples))
 
+    def predicted(self, folder: Path, examples: int) -> None:
+        """In a prediction: `folder` holds the answers, a dataset that describes itself."""
+        self._board.flush()
+        self._finished = True
+        self.training.begin()
+        self._channel.send(Predicted(str(folder), examples))
+
     @property
     def finished(self) -> bool:
         """Whether there is what the job is for."""
         return self._finished
 
+    def keep_reports(self) -> None:
+        """What was reported is in the output `run`, whatever comes next."""
+        self._board.flush()
+
     def require_result(self) -> None:
         """Raises ExportInvalid when the code has ended without it."""
         self._board.flush()
         if not self._finished:
-            wanted = "context.evaluated(…)" if self._spec.kind == "evaluation" else "context.export(model)"
-            made = (
-                "an evaluation's result is metrics"
-                if self._spec.kind == "evaluation"
-                else ("a training job's output is a model")
-            )
+            wanted, made = _RESULTS.get(self._spec.kind, _RESULTS["training"])
             raise ExportInvalid(f"the code ended without {wanted}; {made}{self._not_called()}")
 
     def _not_called(self) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from modelyard.job import images
 from modelyard.job.errors import ExportInvalid
 from modelyard.job.fed import Prepare, random_examples
+from modelyard.job.known import Arrays, Known, fitted
 
-Arrays = dict[str, NDArray[Any]]
 DEFAULT = "serving_default"
 SUM_TOLERANCE = 1e-3
 
@@ -40,6 +40,8 @@ class Served:
     """The truth about the examples."""
     synthetic: bool = False
     """The examples are made up: no real ones were known."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """What each input is: `image`, `text`, `number`, `category`, `audio`, `video`, `user`, …"""
     about: Mapping[str, Any] = field(default_factory=dict)
     """More for the model's description."""
 
@@ -52,7 +54,7 @@ def classifier(
     shown: tuple[NDArray[np.uint8], NDArray[np.int64]],
 ) -> Served | None:
     """For a model that answers pictures with a number a class: `serving_default` takes them as they are stored,
-    `encoded` as PNG, JPEG, GIF or BMP. None where it answers something else. Raises ExportInvalid."""
+    `encoded` as PNG, JPEG, WebP, GIF or BMP. None where it answers something else. Raises ExportInvalid."""
     pictures, truth = shown
     try:
         answers = model(prepare(pictures), training=False)
@@ -92,6 +94,7 @@ def classifier(
         task="image-classification",
         classes=classes,
         labels=truth,
+        inputs={"image": "image", "image_bytes": "image"},
         about={"image_shape": list(shape)},
     )
 
@@ -134,26 +137,56 @@ def with_specs(model: Any, specs: Mapping[str, Any], examples: Any, seed: int) -
     return _of_specs(model, named, structure, _matching(examples, named), seed)
 
 
-def of_functions(functions: Mapping[str, Any], examples: Any, seed: int) -> Served:
-    """Each tf.function is a signature; raises ExportInvalid for one without an input_signature."""
-    signatures, synthetic = {}, False
+def of_functions(functions: Mapping[str, Any], examples: Any, known: Known | None, seed: int) -> Served:
+    """Each tf.function is a signature; what `examples` leave out is taken from the dataset, by the inputs' names.
+    Raises ExportInvalid for one without an input_signature."""
+    specs = {name: _specs_of(name, function) for name, function in functions.items()}
+    rows = known.rows({key: spec for each in specs.values() for key, spec in each.items()}) if known else None
+    signatures, synthetic, labels = {}, False, None
     for name, function in functions.items():
-        wanted = getattr(function, "input_signature", None)
-        if not wanted:
-            raise ExportInvalid(
-                f"signature {name!r} is no tf.function with an input_signature: write "
-                "@tf.function(input_signature=[tf.TensorSpec(…)]) above it"
-            )
-        arguments = function.function_spec.arg_names
-        specs = {
-            argument: tf.TensorSpec(spec.shape, spec.dtype, argument)
-            for argument, spec in zip(arguments, wanted, strict=False)
-        }
-        given = examples.get(name, examples) if isinstance(examples, Mapping) else examples
-        arrays = _matching(given, specs)
-        synthetic = synthetic or arrays is None
-        signatures[name] = Signature(_named_outputs(function), specs, arrays or random_examples(specs, seed))
-    return Served(signatures, synthetic=synthetic)
+        given = _given(examples.get(name, examples) if isinstance(examples, Mapping) else examples, specs[name])
+        if known is not None and rows is not None and not any(array.ndim for array in given.values()):
+            real = known.inputs(specs[name], rows)
+            labels = known.labels(rows) if real else labels
+            given = {**real, **given}
+        missing = {key: spec for key, spec in specs[name].items() if key not in given}
+        synthetic = synthetic or any(spec.shape.rank != 0 for spec in missing.values())
+        made = random_examples(missing, seed)
+        lengths = {len(array) for array in given.values() if array.ndim}
+        if len(lengths) == 1:
+            made = {key: _as_many(array, min(lengths)) for key, array in made.items()}
+        arrays = {key: given[key] if key in given else made[key] for key in specs[name]}
+        signatures[name] = Signature(_named_outputs(function), specs[name], arrays)
+    return Served(signatures, synthetic=synthetic, labels=labels)
+
+
+def _specs_of(name: str, function: Any) -> dict[str, Any]:
+    wanted = getattr(function, "input_signature", None)
+    if not wanted:
+        raise ExportInvalid(
+            f"signature {name!r} is no tf.function with an input_signature: write "
+            "@tf.function(input_signature=[tf.TensorSpec(…)]) above it"
+        )
+    arguments = function.function_spec.arg_names
+    return {
+        argument: tf.TensorSpec(spec.shape, spec.dtype, argument)
+        for argument, spec in zip(arguments, wanted, strict=False)
+    }
+
+
+def _given(examples: Any, specs: Mapping[str, Any]) -> Arrays:
+    """The examples of the code's own, by input: all of them, or those that it names."""
+    whole = _matching(examples, specs)
+    if whole is not None:
+        return whole
+    if not isinstance(examples, Mapping):
+        return {}
+    found = {name: fitted(examples[name], spec) for name, spec in specs.items() if name in examples}
+    return {name: array for name, array in found.items() if array is not None}
+
+
+def _as_many(array: NDArray[Any], count: int) -> NDArray[Any]:
+    return np.resize(array, (count, *array.shape[1:])) if array.ndim else array
 
 
 def _of_specs(model: Any, specs: Mapping[str, Any], structure: Any, arrays: Arrays | None, seed: int) -> Served:
@@ -208,10 +241,10 @@ def _matching(examples: Any, specs: Mapping[str, Any]) -> Arrays | None:
         return None
     arrays = {}
     for (name, spec), leaf in zip(specs.items(), leaves, strict=True):
-        array = np.asarray(leaf)
-        if not spec.shape.is_compatible_with(array.shape):
+        array = fitted(leaf, spec)
+        if array is None:
             return None
-        arrays[name] = array.astype(np.bytes_) if spec.dtype == tf.string else array.astype(spec.dtype.as_numpy_dtype)
+        arrays[name] = array
     return arrays
 
 

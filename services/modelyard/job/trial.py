@@ -1,20 +1,24 @@
-"""A package tried out on made-up pictures, in a process beside this one: what a package's own test runs."""
+"""A package tried out on a little data, in a process beside this one: what a package's own test runs."""
 
 import hashlib
+import io
 import json
 import os
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.description import DESCRIPTION_FILE, parse_description
-from modelyard.job.examples import build_index, pack_path
+from modelyard.job.indexing import build_index
+from modelyard.job.packs import PACKS_FOLDER, pack_path
+from modelyard.layouts import DESCRIPTION_FILE, Description, Feature, Options, Split, SplitRule, to_bytes
+from modelyard.layouts.detection import detect
 from modelyard.tree import File, plan_packs
 
 DESCRIPTION = "modelyard.model.json"
@@ -43,23 +47,27 @@ def try_package(
     folder: Path,
     *,
     entry: str = "",
+    dataset: Path | None = None,
     shape: tuple[int, int, int] = (28, 28, 1),
     classes: int = 4,
     examples: int = 320,
     **parameters: Any,
 ) -> Trial:
-    """Run the package `code` in `folder` on `examples` pictures that a small network learns in a few epochs.
+    """Run the package `code` in `folder` on `examples` pictures that a small network learns in a few epochs, or on a
+    prepared `dataset`, such as `prepare_dataset` makes.
 
     `parameters` are what `--set` gives; those that are left out have the defaults of template.toml, which also
     names the entry unless `entry` does.
     """
-    make_dataset(folder / "dataset", shape, classes, examples)
+    if dataset is None:
+        dataset = folder / "dataset"
+        make_dataset(dataset, shape, classes, examples)
     output = folder / "run"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "modelyard.job.local"),
             *("--code", str(code), "--entry", entry),
-            *("--dataset", str(folder / "dataset"), "--output", str(output)),
+            *("--dataset", str(dataset), "--output", str(output)),
             *(part for name, value in parameters.items() for part in ("--set", f"{name}={value}")),
         ],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -76,28 +84,63 @@ def make_dataset(folder: Path, shape: tuple[int, int, int], classes: int, exampl
     """A prepared dataset: class k has a bright bar in the k-th band of rows. A quarter is held out as `test`."""
     held_out = examples // 4
     files: dict[str, bytes] = {}
-    splits: dict[str, Any] = {}
+    splits = []
     for number, (split, count) in enumerate({"train": examples - held_out, "test": held_out}.items()):
         pictures, labels = _pictures(count, shape, classes, seed=number)
-        splits[split] = {"examples": count, "images": f"{split}-images", "labels": f"{split}-labels"}
+        splits.append(Split(split, count, (f"{split}-images", f"{split}-labels")))
         files[f"{split}-images"] = _idx(pictures[..., 0] if shape[2] == 1 else pictures)
         files[f"{split}-labels"] = _idx(labels)
-    description = {
-        "format": 1,
-        "layout": "idx",
-        "modality": "image",
-        "features": {
-            "image": {"dtype": "uint8", "shape": list(shape), "encoding": "raw"},
-            "label": {"dtype": "int64", "classes": [str(number) for number in range(classes)]},
-        },
-        "splits": splits,
-    }
-    files[DESCRIPTION_FILE] = json.dumps(description).encode()
+    names = tuple(str(number) for number in range(classes))
+    description = Description(
+        modality="image",
+        layout="idx",
+        features=(
+            Feature("image", "image", "uint8", shape, encoding="raw"),
+            Feature("label", "category", "int64", role="target", classes=names),
+        ),
+        splits=tuple(splits),
+        split_rule=SplitRule("file"),
+    )
+    prepare_dataset(folder, files, description)
+
+
+def prepare_dataset(
+    folder: Path,
+    files: Mapping[str, bytes],
+    description: Description | None = None,
+    options: Options | None = None,
+) -> None:
+    """A prepared dataset in `folder`, as a worker leaves it, of files by their paths.
+
+    prepare_dataset(folder, {"train/cat/1.png": png, …}) or {"notes.csv": b"text,label\\n…"}: how they are laid out is
+    found out as `modelyard datasets push` does it, unless a description says it or is among the files.
+    """
+    if DESCRIPTION_FILE not in files:
+        if description is None:
+            description = detect({path: _Held(data) for path, data in files.items()}, options).description
+        files = {**files, DESCRIPTION_FILE: to_bytes(description)}
     plan = plan_packs(File(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items())
-    (folder / "packs").mkdir(parents=True)
+    (folder / PACKS_FOLDER).mkdir(parents=True)
     for pack in plan.packs:
         pack_path(folder, pack.pack).write_bytes(b"".join(files[entry.path] for entry in pack.files))
-    build_index(parse_description(files[DESCRIPTION_FILE]), plan.entries, folder)
+    build_index(plan.entries, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A file of a tree that is not stored yet."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
 
 
 def _pictures(

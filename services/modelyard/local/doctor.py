@@ -69,12 +69,19 @@ def confinement(able: Capabilities) -> list[Finding]:
     problem = able.problem(Tier.FOREIGN)
     foreign = f"refused: {problem}" if problem else f"kept apart by bubblewrap {able.bubblewrap}"
     limits = f"limited by the kernel (control groups {able.cgroup})"
+    shares = "shared out evenly among jobs and model servers, by the kernel (control groups)"
     if able.cgroup == "none":
         limits = "the worker looks four times a second: there is no control group for us (systemd: Delegate=yes)"
+    if not able.shares_cpu:
+        shares = (
+            "whoever has more processes gets more: there is no control group for the CPU for us "
+            "(systemd: Delegate=cpu memory pids)"
+        )
     return [
         shipped,
         Finding("code and models of others", foreign, ok=not problem),
         Finding("memory of jobs", limits),
+        Finding("CPU of jobs", shares),
     ]
 
 

@@ -3,6 +3,7 @@
 VERSION.json  which modelyard made it, and the number of its format
 lock          held by the running supervisor; its text is the supervisor's pid
 up.json       the running installation: address, store, processes
+port          where it was up the last time
 token         the administrator's token (0600)
 keys/ config/ db/ logs/ work/ store/ run/
 """
@@ -38,6 +39,7 @@ class DataFolder:
         self.root = root.absolute()
         self.token = self.root / "token"
         self.up_file = self.root / "up.json"
+        self._port_file = self.root / "port"
         self._lock_file = self.root / "lock"
         self._stamp_file = self.root / "VERSION.json"
 
@@ -100,6 +102,21 @@ class DataFolder:
             return None
         facts: dict[str, Any] = json.loads(self.up_file.read_text())
         return facts
+
+    def record_port(self, port: int) -> None:
+        """For the next start, which is there again unless it is told otherwise."""
+        if port != self.last_port():
+            partial = self._port_file.with_suffix(".new")
+            partial.write_text(f"{port}\n")
+            partial.replace(self._port_file)
+
+    def last_port(self) -> int | None:
+        """Where the installation was up the last time; None if it never was."""
+        try:
+            text = self._port_file.read_text().strip()
+        except OSError:
+            return None
+        return int(text) if text.isdecimal() and 0 < int(text) < 1 << 16 else None
 
     def remove_run_folder(self) -> None:
         """When nothing runs any more: sockets that a killed process left, and the folder in /tmp."""

@@ -1,25 +1,30 @@
 """`modelyard train … --local`: code of one's own in this terminal, on the same data as a job, without a worker."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from modelyard.job.description import DESCRIPTION_FILE, parse_description
-from modelyard.job.examples import PACKS_FOLDER, build_index, pack_path
+from modelyard.foundation.sandbox import capabilities
+from modelyard.foundation.sandbox.policy import Tier
+from modelyard.job.index import INDEX_FILE, INDEX_FORMAT
 from modelyard.job.messages import JobSpec
+from modelyard.job.packs import PACKS_FOLDER
+from modelyard.job.preparing import NotIndexed, index_apart
 from modelyard.local.errors import DatasetUnusable, TensorFlowMissing
 from modelyard.sdk import Client
 from modelyard.sdk.download import fetch_packs
 from modelyard.sdk.names import id_for
 from modelyard.sdk.progress import Progress
 from modelyard.templates.specs import SPEC_FILE, parse_template
+from modelyard.tree import Entry
 
 PROGRAM = (sys.executable, "-m", "modelyard.job.local")
 
@@ -90,21 +95,30 @@ def _parameters(code: Path, given: Mapping[str, Any]) -> dict[str, Any]:
 def _dataset(client: Client, name: str, progress: Progress) -> Path:
     """A verified, indexed copy, made as a worker makes it."""
     version = client.datasets.version(name)
-    folder = cache_folder() / "datasets" / version.digest.replace(":", "-")
-    if (folder / "index.json").exists():
+    folder = cache_folder() / "datasets" / f"{version.digest.replace(':', '-')}-{INDEX_FORMAT}"
+    if (folder / INDEX_FILE).exists():
         return folder
     partial = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
     try:
         entries = fetch_packs(client.connection, version.name, partial / PACKS_FOLDER, progress=progress)
-        described = next((entry for entry in entries if entry.path == DESCRIPTION_FILE), None)
-        if described is None:
-            raise DatasetUnusable(f"{name} does not describe itself: it has no {DESCRIPTION_FILE}; push it again")
-        with pack_path(partial, described.pack).open("rb") as pack:
-            pack.seek(described.offset)
-            description = parse_description(pack.read(described.size))
-        build_index(description, entries, partial)
+        asyncio.run(_index(partial, entries, progress))
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+async def _index(folder: Path, entries: Sequence[Entry], progress: Progress) -> None:
+    """In the strong sandbox where this machine has one: what runs here is one's own code on one's own data."""
+    tier = Tier.SHIPPED if capabilities.look().problem(Tier.FOREIGN) else Tier.FOREIGN
+    try:
+        await index_apart(
+            folder,
+            entries,
+            tier,
+            progress=lambda done, total: progress("preparing", done, total),
+            said=lambda line: print(line, file=sys.stderr),
+        )
+    except NotIndexed as error:
+        raise DatasetUnusable(error.message) from error

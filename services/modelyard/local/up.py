@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,19 +20,19 @@ from modelyard.local.errors import (
     BY_REASON,
     FolderUnusable,
     LocalError,
-    NotRunning,
     PortTaken,
     ProcessDidNotStart,
 )
 from modelyard.local.folder import DataFolder
 from modelyard.local.identities import ensure_identities
 from modelyard.local.processes import plan
+from modelyard.local.stopping import STOP_TIMEOUT_S
 from modelyard.local.store import Store, choose_store
 from modelyard.local.supervisor import Supervisor
 
 log = logging.getLogger("modelyard.up")
 
-STOP_TIMEOUT_S = 180.0
+DEFAULT_PORT = 8470
 _RENEW_S = 86_400.0
 
 
@@ -42,7 +41,7 @@ class Wanted:
     """What was asked for."""
 
     folder: Path
-    port: int = 8470
+    port: int = DEFAULT_PORT
     s3_endpoint: str = ""
 
     @property
@@ -108,6 +107,7 @@ async def _run(wanted: Wanted, listener: Listener, folder: DataFolder, stopping:
         try:
             await _until(stop, supervisor.start())
             if not stop.is_set():
+                folder.record_port(wanted.port)
                 folder.write_up(_facts(wanted, store, supervisor))
                 listener.up(wanted.address)
                 await _until(stop, _renew_tokens(folder))
@@ -211,21 +211,3 @@ def _why(said: str, status: int) -> LocalError:
     message, _, reason = sentence.rpartition(" [")
     kind = BY_REASON.get(reason.removesuffix("]")) if errors else None
     return kind(message) if kind else ProcessDidNotStart(sentence)
-
-
-def stop(folder_path: Path) -> None:
-    """Stop the installation of a data folder and wait until it is gone. Raises NotRunning."""
-    folder = DataFolder(folder_path)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while (pid := folder.supervisor()) == 0 and time.monotonic() < deadline:
-        time.sleep(0.05)  # it has the lock, and is about to write its pid
-    if not pid:
-        raise NotRunning(f"nothing runs on {folder.root}", folder=str(folder.root))
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-    while folder.supervisor() == pid:
-        if time.monotonic() > deadline:
-            raise NotRunning(
-                f"process {pid} has not stopped within {STOP_TIMEOUT_S:.0f} s; see {folder.root}/logs/up.log"
-            )
-        time.sleep(0.05)  # the lock is freed when it is gone

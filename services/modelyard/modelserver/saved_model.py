@@ -21,6 +21,7 @@ from modelyard.foundation.errors import (
 )
 from modelyard.modelserver.errors import CannotServe, ModelFailed
 from modelyard.modelserver.servable import Array, Arrays, Servable, Signature, TensorSpec
+from modelyard.savedmodel.names import Loadable, loadable
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARMUP_RECORDS = 1000
@@ -51,16 +52,19 @@ def configure(intra_op: int, inter_op: int, gpu_memory_fraction: float) -> None:
 def load(name: str, version: int, folder: Path, tags: str = "serve", warmup: bool = True) -> Servable:
     """Raises CannotServe for what is not a SavedModel with these tags and signatures."""
     wanted_tags = [tag for tag in tags.split(",") if tag]
-    meta_graph = _meta_graph(folder, wanted_tags)
+    saved_model, meta_graph = _read(folder, wanted_tags)
     try:
-        loaded = tf.saved_model.load(os.fspath(folder), tags=wanted_tags)
+        with loadable(folder, saved_model, meta_graph) as place:
+            loaded = tf.saved_model.load(os.fspath(place.folder), tags=wanted_tags)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
         raise CannotServe(f"{folder} cannot be loaded: {_first_line(error)}") from error
     definitions = {key: value for key, value in meta_graph.signature_def.items() if not key.startswith("__")}
     if not definitions:
         raise CannotServe(f"{folder} has no signature; export with signatures={{'serving_default': …}}")
     signatures = {
-        key: _signature(key, definition, loaded) for key, definition in definitions.items() if key in loaded.signatures
+        key: _signature(key, definition, loaded, place)
+        for key, definition in definitions.items()
+        if key in loaded.signatures
     }
     return Servable(
         name=name,
@@ -72,7 +76,8 @@ def load(name: str, version: int, folder: Path, tags: str = "serve", warmup: boo
     )
 
 
-def _meta_graph(folder: Path, tags: list[str]) -> Any:
+def _read(folder: Path, tags: list[str]) -> tuple[Any, Any]:
+    """The SavedModel message and its graph with these tags."""
     path = folder / "saved_model.pb"
     if not path.is_file():
         raise CannotServe(f"{folder} is not a SavedModel: it has no saved_model.pb")
@@ -82,7 +87,7 @@ def _meta_graph(folder: Path, tags: list[str]) -> Any:
         raise CannotServe(f"{path} is not a SavedModel: {_first_line(error)}") from error
     for meta_graph in saved_model.meta_graphs:
         if sorted(meta_graph.meta_info_def.tags) == sorted(tags):
-            return meta_graph
+            return saved_model, meta_graph
     have = ", ".join("{" + ",".join(graph.meta_info_def.tags) + "}" for graph in saved_model.meta_graphs) or "none"
     raise CannotServe(f"{path} has no graph with the tags {{{','.join(tags)}}}; it has {have}")
 
@@ -91,11 +96,11 @@ def _compiles(meta_graph: Any) -> bool:
     return any(function.attr["_XlaMustCompile"].b for function in meta_graph.graph_def.library.function)
 
 
-def _signature(key: str, definition: Any, loaded: Any) -> Signature:
+def _signature(key: str, definition: Any, loaded: Any, place: Loadable) -> Signature:
     inputs = {alias: _spec(info) for alias, info in definition.inputs.items()}
     outputs = {alias: _spec(info) for alias, info in definition.outputs.items()}
     defaults: dict[str, Array] = {alias: tf.make_ndarray(value) for alias, value in definition.defaults.items()}
-    return Signature(key, definition.method_name, inputs, outputs, defaults, _caller(loaded, key, inputs))
+    return Signature(key, definition.method_name, inputs, outputs, defaults, _caller(loaded, key, inputs, place))
 
 
 def _spec(info: Any) -> TensorSpec:
@@ -103,14 +108,15 @@ def _spec(info: Any) -> TensorSpec:
     return TensorSpec(info.dtype, None if shape.unknown_rank else tuple(dim.size for dim in shape.dim))
 
 
-def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec]) -> Callable[[Arrays], Arrays]:
+def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec], place: Loadable) -> Callable[[Arrays], Arrays]:
     function = loaded.signatures[key]
     dtypes = {alias: tf.as_dtype(spec.dtype) for alias, spec in inputs.items()}
 
     def call(arrays: Arrays, model: Any = loaded) -> Arrays:
         # `model` keeps the variables alive: a signature alone does not.
         try:
-            results = function(**{alias: tf.constant(array, dtypes[alias]) for alias, array in arrays.items()})
+            given = {alias: tf.constant(array, dtypes[alias]) for alias, array in arrays.items()}
+            results = function(**place.arguments(key, given))
             return {alias: np.asarray(tensor.numpy()) for alias, tensor in results.items()}
         except tf.errors.OpError as error:
             kind = _FROM_TENSORFLOW.get(error.error_code, ModelFailed)

@@ -17,6 +17,7 @@ RULES = {
             "StreamMetrics": Rule(READERS, "name"),
             "ListAttempts": Rule(READERS, "parent"),
             # A reader of any project: the use case looks.
+            "GetTemplate": ANY_IDENTITY,
             "ListTemplates": ANY_IDENTITY,
         },
     ),

@@ -38,6 +38,7 @@ from modelyard.scheduler.service.engine import Engine
 from modelyard.scheduler.service.executions import Executions
 from modelyard.scheduler.service.jobs import Jobs
 from modelyard.scheduler.service.ports import Limits, Unsettled
+from modelyard.scheduler.service.profiles import Profiles
 from modelyard.scheduler.service.reports import Reports
 from modelyard.scheduler.service.submission import Submission
 from modelyard.scheduler.service.sync import WorkerSync
@@ -102,11 +103,13 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
         weather = (ModelyardError, Unsettled)
         tell = Loop("executions", executions.tell, period_s=TELL_S, expected=weather)
         engine.on_execution_ended = jobs.on_deleted = tell.nudge
+        profiles = Profiles(engine, jobs, catalog, settings.profiles.max_runtime_s)
         for loop in (
             Loop("time", engine.tick, period_s=TICK_S, max_backoff_s=5.0, expected=weather),
             Loop("undo", admission.undo_left_over, period_s=UNDO_S, expected=weather),
             Loop("progress", reports.save, period_s=SAVE_S, expected=weather),
             Loop("requests", rows.forget_requests, period_s=FORGET_S, expected=weather),
+            Loop("profiles", profiles.make, period_s=settings.profiles.every_s, expected=weather),
             tell,
         ):
             await stack.enter_async_context(loop)

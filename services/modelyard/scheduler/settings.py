@@ -44,6 +44,15 @@ class KeptSettings(Section):
     metric_points: int = Field(default=100_000, ge=1)
 
 
+class ProfileSettings(Section):
+    """The jobs that look at every new dataset version."""
+
+    every_s: float = Field(default=2.0, gt=0.0, le=3600.0)
+    """How often the catalog is asked for new versions."""
+    max_runtime_s: float = Field(default=3600.0, ge=1.0)
+    """How long one may take."""
+
+
 class SchedulerSettings(ProcessSettings):
     server: ListenSettings
     identity: IdentitySettings
@@ -56,3 +65,4 @@ class SchedulerSettings(ProcessSettings):
     attempts: AttemptSettings = AttemptSettings()
     sync: SyncSettings = SyncSettings()
     kept: KeptSettings = KeptSettings()
+    profiles: ProfileSettings = ProfileSettings()

@@ -2,13 +2,16 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from modelyard.layouts import Options
 from modelyard.sdk.connection import Connection
+from modelyard.sdk.describing import describe
 from modelyard.sdk.download import fetch_files
-from modelyard.sdk.folder import Sources, scan
-from modelyard.sdk.layouts import Layout, arrange
+from modelyard.sdk.folder import Sources, scan, scan_file
 from modelyard.sdk.names import in_project, version_in_project
 from modelyard.sdk.pages import every, lister
 from modelyard.sdk.progress import Progress, silent
@@ -28,27 +31,43 @@ class Datasets:
         name: str,
         folder: Path | str,
         *,
-        layout: Layout = "auto",
+        options: Options | None = None,
         labels: Mapping[str, str] | None = None,
         progress: Progress = silent,
     ) -> Pushed:
-        """Make a folder the next version of a dataset; only what its latest version lacks is sent."""
-        return self.push_sources(name, scan(Path(folder)), layout=layout, labels=labels, progress=progress)
+        """Make a folder, or a file, the next version of a dataset; only what its latest version lacks is sent.
+
+        How it is laid out is found out, unless `options` say it.
+        """
+        path = Path(folder)
+        sources = scan_file(path) if path.is_file() else scan(path)
+        return self.push_sources(name, sources, options=options, labels=labels, progress=progress)
 
     def push_sources(
         self,
         name: str,
         sources: Sources,
         *,
-        layout: Layout = "auto",
+        options: Options | None = None,
+        generated: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         progress: Progress = silent,
     ) -> Pushed:
-        """The same for files that need not lie in one folder."""
+        """The same for files that need not lie in one folder.
+
+        `generated` says what made them, {"by": …, "seed": …}, where nobody collected them.
+        """
         target = in_project(self._project, "datasets", name)
-        arranged = arrange(sources, layout)
+        described = describe(sources, options, generated=generated)
         base = f"{target}/versions/latest"
-        return push(self._connection, target, arranged, base=base, labels=labels, progress=progress)
+        pushed = push(self._connection, target, described.sources, base=base, labels=labels, progress=progress)
+        problems = described.findings.problems
+        return replace(
+            pushed,
+            notes=tuple(described.findings.notes),
+            problems=tuple(map(str, sorted(problems.kept, key=lambda each: (each.path, each.row)))),
+            problem_count=problems.count,
+        )
 
     def pull(self, version: str, folder: Path | str, *, progress: Progress = silent) -> None:
         """Write a version's files into a new folder, verified."""

@@ -72,15 +72,18 @@ def fetch_files(
 ) -> list[Entry]:
     """Put the version's files into `folder`, which must not exist or be empty; every hash is verified.
 
-    Answers the entries, sorted by path.
+    Answers the entries, sorted by path. A folder that was not there is not left behind when this fails.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidArgument(f"{folder} exists and is not an empty folder; name another", reason="FOLDER_NOT_EMPTY")
-    folder.mkdir(parents=True, exist_ok=True)
-    packs = folder / ".packs"
+    there, packs = folder.exists(), folder / ".packs"
     try:
         entries = fetch_packs(connection, name, packs, progress=progress, store=store)
         unpack(entries, packs, folder)
+    except BaseException:
+        if not there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     finally:
         shutil.rmtree(packs, ignore_errors=True)
     return entries

@@ -5,7 +5,9 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.progress import Progress, silent
@@ -43,6 +45,10 @@ class Source:
             file.seek(offset)
             return file.read(length)
 
+    def open(self) -> BinaryIO:
+        """The bytes from their beginning; the caller closes it."""
+        return BytesIO(self.content) if self.location is None else self.location.open("rb")
+
 
 Sources = Mapping[str, Source]
 """Path in the tree -> where its bytes are."""
@@ -67,6 +73,16 @@ def scan(folder: Path, *, skip: Skip | None = None, skipped: list[str] | None = 
             raise InvalidArgument(f"{error}; rename {entry.path}", reason=error.reason) from error
         sources[path] = Source(entry.stat(follow_symlinks=False).st_size, Path(entry.path))
     return sources
+
+
+def scan_file(path: Path) -> dict[str, Source]:
+    """One file, as a tree of its own."""
+    name = unicodedata.normalize("NFC", path.name)
+    try:
+        validate_path(name)
+        return {name: Source(path.stat().st_size, path)}
+    except PathInvalid as error:
+        raise InvalidArgument(f"{error}; rename {path}", reason=error.reason) from error
 
 
 def _walk(

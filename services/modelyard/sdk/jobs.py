@@ -34,6 +34,7 @@ class Jobs:
         source: str = "",
         parameters: Mapping[str, Any] | None = None,
         model: str = "",
+        output_dataset: str = "",
         job_id: str = "",
         devices: device_pb2.DeviceRequest | None = None,
         priority: int = 0,
@@ -47,6 +48,7 @@ class Jobs:
             create(package="mine", entry="train:main", dataset="mnist")
             create("import-model", source="files-of-it", model="theirs")
             create("evaluate", "mnist@2", model_version="mine@4")
+            create("predict", "mnist@2", model_version="mine@4", output_dataset="answers")
 
         Versions are written `name`, `name@3` or `name@latest`.
         """
@@ -61,6 +63,7 @@ class Jobs:
             source_version=self._version("packages", source),
             parameters=values,
             model=in_project(self._project, "models", model) if model else "",
+            output_dataset=in_project(self._project, "datasets", output_dataset) if output_dataset else "",
             devices=devices,
             priority=priority,
             max_attempts=max_attempts,
@@ -78,9 +81,11 @@ class Jobs:
         """A job by its name."""
         return self._connection.call(self._stub.GetJob, job_service_pb2.GetJobRequest(name=self._full(name)))
 
-    def list(self, states: Sequence[State.ValueType] = ()) -> Iterator[job_pb2.Job]:
-        """Every job of the project, newest first."""
-        request = job_service_pb2.ListJobsRequest(parent=f"projects/{self._project}", states=states)
+    def list(self, states: Sequence[State.ValueType] = (), *, profiles: bool = False) -> Iterator[job_pb2.Job]:
+        """Every job of the project, newest first; those that profile dataset versions only if they are asked for."""
+        request = job_service_pb2.ListJobsRequest(
+            parent=f"projects/{self._project}", states=states, show_profiles=profiles
+        )
         return every(lister(self._connection.call, self._stub.ListJobs, request, "jobs"))
 
     def cancel(self, name: str) -> job_pb2.Job:
@@ -114,6 +119,11 @@ class Jobs:
         """The packages that come with modelyard."""
         request = job_service_pb2.ListTemplatesRequest()
         return every(lister(self._connection.call, self._stub.ListTemplates, request, "templates"))
+
+    def template(self, name: str) -> template_pb2.Template:
+        """One of them by its name."""
+        full = name if name.startswith("templates/") else f"templates/{name}"
+        return self._connection.call(self._stub.GetTemplate, job_service_pb2.GetTemplateRequest(name=full))
 
     def _full(self, name: str) -> str:
         return in_project(self._project, "jobs", name)

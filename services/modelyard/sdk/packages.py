@@ -15,6 +15,7 @@ from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.upload import Pushed, push
 
 Contents = Literal["code", "model"]
+_KINDS = {"code": package_pb2.Package.KIND_CODE, "model": package_pb2.Package.KIND_MODEL}
 
 
 class Packages:
@@ -39,22 +40,30 @@ class Packages:
         Args:
             contents: `code` is a folder with Python files or one such file, of which caches, environments and hidden
                 files stay behind (`Pushed.skipped` names them); `model` is a folder or one file of any size, as it is.
+                A package holds the one or the other: FailedPrecondition PACKAGE_KIND_DIFFERS.
         """
         path = Path(path)
         if contents == "code":
             sources, skipped = code_sources(path)
         else:
             sources, skipped = (scan(path) if path.is_dir() else file_source(path)), ()
-        pushed = self.push_sources(name, sources, labels=labels, progress=progress)
+        pushed = self.push_sources(name, sources, contents=contents, labels=labels, progress=progress)
         return pushed.without(skipped)
 
     def push_sources(
-        self, name: str, sources: Sources, *, labels: Mapping[str, str] | None = None, progress: Progress = silent
+        self,
+        name: str,
+        sources: Sources,
+        *,
+        contents: Contents = "code",
+        labels: Mapping[str, str] | None = None,
+        progress: Progress = silent,
     ) -> Pushed:
         """The same for files that need not lie in one folder, and without a look at what they are."""
         target = in_project(self._project, "packages", name)
         base = f"{target}/versions/latest"
-        return push(self._connection, target, sources, base=base, labels=labels, progress=progress)
+        kind = _KINDS[contents]
+        return push(self._connection, target, sources, base=base, labels=labels, package_kind=kind, progress=progress)
 
     def pull(self, version: str, folder: Path | str, *, progress: Progress = silent) -> None:
         """Write a version's files into a new folder, verified."""

@@ -2,7 +2,8 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from modelyard.api.serving.v1 import tensor_pb2
@@ -20,8 +21,16 @@ _FORMATS = {
     "DT_UINT32": ("I", "uint32_val"),
     "DT_UINT64": ("Q", "uint64_val"),
     "DT_BOOL": ("?", "bool_val"),
-    "DT_HALF": ("e", ""),
+    "DT_HALF": ("H", "half_val"),
+    "DT_BFLOAT16": ("H", "half_val"),
+    "DT_FLOAT8_E5M2": ("B", "float8_val"),
+    "DT_FLOAT8_E4M3FN": ("B", "float8_val"),
+    "DT_COMPLEX64": ("f", "scomplex_val"),
+    "DT_COMPLEX128": ("d", "dcomplex_val"),
 }
+"""How one number is packed, and where it is in a message; of the types that Python does not have, its bits or parts."""
+_FLOAT8 = {"DT_FLOAT8_E5M2": (5, 2), "DT_FLOAT8_E4M3FN": (4, 3)}
+"""Bits of exponent and mantissa."""
 _NUMPY_NAMES = {
     "float32": "DT_FLOAT",
     "float64": "DT_DOUBLE",
@@ -35,6 +44,11 @@ _NUMPY_NAMES = {
     "uint32": "DT_UINT32",
     "uint64": "DT_UINT64",
     "bool": "DT_BOOL",
+    "bfloat16": "DT_BFLOAT16",
+    "float8_e5m2": "DT_FLOAT8_E5M2",
+    "float8_e4m3fn": "DT_FLOAT8_E4M3FN",
+    "complex64": "DT_COMPLEX64",
+    "complex128": "DT_COMPLEX128",
 }
 
 
@@ -73,7 +87,8 @@ def shape(tensor: tensor_pb2.Tensor) -> tuple[int, ...]:
 
 
 def values(tensor: tensor_pb2.Tensor) -> list[Any]:
-    """All its values in row-major order: numbers, or bytes for DT_STRING. Reads both of TensorFlow's encodings."""
+    """All its values in row-major order: numbers, or bytes for DT_STRING. Reads both of TensorFlow's encodings; floats
+    of 16 and 8 bits become Python's."""
     count = math.prod(shape(tensor))
     if tensor.dtype == tensor_pb2.DT_STRING:
         return _fill(list(tensor.string_val), count, b"")
@@ -82,16 +97,54 @@ def values(tensor: tensor_pb2.Tensor) -> list[Any]:
         raise DataLoss(f"a tensor of type {name} can't be read here", reason="TENSOR_TYPE")
     code, field = _FORMATS[name]
     if tensor.tensor_content:
-        size = struct.calcsize(code)
-        if len(tensor.tensor_content) != count * size:
+        parts = count * (2 if "COMPLEX" in name else 1)
+        if len(tensor.tensor_content) != parts * struct.calcsize(code):
             raise DataLoss(
                 f"a tensor of {count} values has {len(tensor.tensor_content)} bytes", reason="TENSOR_DAMAGED"
             )
-        return list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
+        return _numbers(name, struct.unpack(f"<{parts}{code}", tensor.tensor_content))
+    return _fill(_numbers(name, getattr(tensor, field)), count, False if name == "DT_BOOL" else 0)
+
+
+def _numbers(name: str, packed: Sequence[Any]) -> list[Any]:
+    """What a message's bits or parts stand for."""
     if name == "DT_HALF":
-        halves = [struct.unpack("<e", struct.pack("<H", bits))[0] for bits in tensor.half_val]
-        return _fill(halves, count, 0.0)
-    return _fill(list(getattr(tensor, field)), count, False if name == "DT_BOOL" else 0)
+        return [struct.unpack("<e", struct.pack("<H", bits & 0xFFFF))[0] for bits in packed]
+    if name == "DT_BFLOAT16":
+        return [struct.unpack("<f", struct.pack("<I", (bits & 0xFFFF) << 16))[0] for bits in packed]
+    if name in _FLOAT8:
+        meant = _float8(name)
+        return [meant[bits] for bits in packed]
+    if "COMPLEX" in name:
+        return [complex(real, imaginary) for real, imaginary in zip(packed[::2], packed[1::2], strict=False)]
+    return list(packed)
+
+
+@cache
+def _float8(name: str) -> tuple[float, ...]:
+    """What each byte stands for (Micikevicius and others, FP8 formats for deep learning, 2022)."""
+    exponent_bits, mantissa_bits = _FLOAT8[name]
+    bias, most = (1 << exponent_bits - 1) - 1, (1 << exponent_bits) - 1
+    found = []
+    for bits in range(256):
+        exponent, mantissa = bits >> mantissa_bits & most, bits & (1 << mantissa_bits) - 1
+        whole = mantissa + ((1 << mantissa_bits) if exponent else 0)
+        value = math.ldexp(whole, max(exponent, 1) - bias - mantissa_bits)
+        if name == "DT_FLOAT8_E5M2" and exponent == most:
+            value = math.nan if mantissa else math.inf
+        elif name == "DT_FLOAT8_E4M3FN" and bits & 0x7F == 0x7F:
+            value = math.nan
+        found.append(-value if bits & 0x80 else value)
+    return tuple(found)
+
+
+def narrowed(dtype: int, numbers: Iterable[float]) -> bytes:
+    """tensor_content of DT_BFLOAT16 or a DT_FLOAT8: of numbers that were of this type before they became wider."""
+    if dtype == tensor_pb2.DT_BFLOAT16:
+        return b"".join(struct.pack("<f", number)[2:] for number in numbers)
+    bits = {struct.pack("<f", value): byte for byte, value in enumerate(_float8(tensor_pb2.DataType.Name(dtype)))}  # type: ignore[arg-type]
+    not_a_number = 0x7F
+    return bytes(bits.get(struct.pack("<f", number), not_a_number) for number in numbers)
 
 
 def _fill(items: list[Any], count: int, default: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
-from modelyard.api.catalog.v1 import model_pb2, upload_pb2, upload_service_pb2, upload_service_pb2_grpc
+from modelyard.api.catalog.v1 import model_pb2, package_pb2, upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.download import read_manifest, signed_reads
 from modelyard.sdk.errors import FailedPrecondition, ModelyardError, NotFound, PermissionDenied, from_status
@@ -38,6 +38,12 @@ class Pushed:
     """Content that was sent now, without the manifest."""
     skipped: tuple[str, ...] = ()
     """What of the folder was left out; a folder's path ends in `/`."""
+    notes: tuple[str, ...] = ()
+    """Of a dataset: how it was understood, where it could have been meant otherwise."""
+    problems: tuple[str, ...] = ()
+    """Of a dataset: examples that can't be used and are left out, `path:row: reason`; the first thousand."""
+    problem_count: int = 0
+    """All of these."""
 
     def without(self, skipped: Sequence[str]) -> "Pushed":
         """The same, where these were left out."""
@@ -60,6 +66,7 @@ def push(
     base: str = "",
     labels: Mapping[str, str] | None = None,
     model_info: model_pb2.ModelInfo | None = None,
+    package_kind: package_pb2.Package.Kind.ValueType = package_pb2.Package.KIND_UNSPECIFIED,
     progress: Progress = silent,
     store: Store | None = None,
 ) -> Pushed:
@@ -77,7 +84,8 @@ def push(
     changes = diff(base_entries, local)
     plan = plan_packs(changes.missing)
     manifest = encode_manifest([*changes.kept, *plan.entries])
-    upload = _begin(connection, target, base_name, plan.packs, len(manifest), whole, labels)
+    wanted = upload_pb2.Upload(target=target, base_version=base_name, labels=labels or {}, package_kind=package_kind)
+    upload = _begin(connection, wanted, plan.packs, len(manifest), whole)
     if upload.state == _State.STATE_OPEN:
         _send(connection, store, upload, plan.packs, manifest, sources, progress)
     done = _commit(connection, upload.name, model_info, progress)
@@ -96,21 +104,19 @@ def _read_base(connection: Connection, store: Store, base: str) -> tuple[str, st
 
 def _begin(
     connection: Connection,
-    target: str,
-    base: str,
+    wanted: upload_pb2.Upload,
     packs: Sequence[PlannedPack],
     manifest_bytes: int,
     whole: str,
-    labels: Mapping[str, str] | None,
 ) -> upload_pb2.Upload:
     """The upload to go on with: an open one of the same content if there is one, otherwise a new one."""
     stub = upload_service_pb2_grpc.UploadServiceStub(connection.channel)
-    wanted = upload_pb2.Upload(target=target, base_version=base, labels=labels or {})
     for number, pack in enumerate(packs):
         wanted.packs.add(number=number, size_bytes=pack.size)
     wanted.packs.add(number=len(packs), size_bytes=manifest_bytes, manifest=True)
-    parent = "/".join(target.split("/")[:2])
-    same = str(uuid.uuid5(_NAMESPACE, "\n".join([target, base, whole, str(sorted((labels or {}).items()))])))
+    parent = "/".join(wanted.target.split("/")[:2])
+    said = [wanted.target, wanted.base_version, whole, str(sorted(wanted.labels.items())), str(wanted.package_kind)]
+    same = str(uuid.uuid5(_NAMESPACE, "\n".join(said)))
     for request_id in (same, str(uuid.uuid4())):
         request = upload_service_pb2.BeginUploadRequest(parent=parent, upload=wanted, request_id=request_id)
         begun = connection.call(stub.BeginUpload, request)

@@ -2,10 +2,16 @@
 
 A template is a folder with its code, template.toml and README.md. template.toml has
 
-    kind      "training" (the default), "evaluation" or "import"
+    kind      "training" (the default), "evaluation", "import", "profile" or "prediction"
     title, summary, task
     entry     `module:function`, or `module` for a script
-    [dataset] modality, layouts, splits; required = false where an import can do without data
+    [dataset] modality  what it must be of: "image", or a list of which one must fit
+              layouts   of which one must fit
+              splits    that must be there
+              inputs    kinds of features that must be among its inputs, such as "text"
+              target    kinds of which its target must be one, such as "category"
+              roles     of which it must have a feature each, such as "user"
+              required  false where an import can do without data
     [metric]  name, goal ("maximize" or "minimize")
     [parameters.<name>] type, default, min, max, choices, help
 
@@ -22,7 +28,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from modelyard.foundation.errors import FailedPrecondition, NotFound
+from modelyard.foundation.errors import NotFound
+from modelyard.templates.needs import KINDS, MODALITIES, ROLES, DataNeeds, DataSeen
 from modelyard.templates.parameters import (
     MAX_PARAMETERS,
     Parameter,
@@ -43,10 +50,6 @@ class TemplateUnknown(NotFound):
     reason = "TEMPLATE_UNKNOWN"
 
 
-class DatasetNotForTemplate(FailedPrecondition):
-    reason = "DATASET_NOT_FOR_TEMPLATE"
-
-
 class Kind(StrEnum):
     TRAINING = "training"
     """A dataset version in, a model version out."""
@@ -54,6 +57,20 @@ class Kind(StrEnum):
     """A model version and a dataset version in, an evaluation out."""
     IMPORT = "import"
     """Files of a model from elsewhere in, a model version out."""
+    PROFILE = "profile"
+    """A dataset version in, its statistics out."""
+    PREDICTION = "prediction"
+    """A model version and a dataset version in, a dataset version out."""
+
+    @property
+    def makes_model(self) -> bool:
+        """Whether a model version comes out."""
+        return self in (Kind.TRAINING, Kind.IMPORT)
+
+    @property
+    def beside(self) -> bool:
+        """Whether its jobs run beside others, without a device of their own."""
+        return self is Kind.PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +85,7 @@ class Template:
     summary: str
     task: str
     entry: str
-    dataset_required: bool
-    modality: str
-    """What the dataset must be of; "" = anything."""
-    layouts: tuple[str, ...]
-    """Those it reads; empty = any."""
-    splits: tuple[str, ...]
-    """Splits that the dataset must have."""
+    data: DataNeeds
     metric: str
     """The number that a job is judged by."""
     maximize: bool
@@ -97,18 +108,9 @@ class Template:
             for name, parameter in known.items()
         }
 
-    def check_dataset(self, modality: str, layout: str, splits: Collection[str]) -> None:
-        """Raises DatasetNotForTemplate for a dataset that this template cannot read."""
-        missing = [split for split in self.splits if split not in splits]
-        problem = ""
-        if self.modality and modality != self.modality:
-            problem = f"is of {modality}s; {self.name} reads {self.modality}s"
-        elif self.layouts and layout not in self.layouts:
-            problem = f"has layout {layout!r}; {self.name} reads {', '.join(self.layouts)}"
-        elif missing:
-            problem = f"has no split {missing[0]!r}, which {self.name} needs"
-        if problem:
-            raise DatasetNotForTemplate(f"the dataset does not fit {self.name}: it {problem}", field="dataset")
+    def check_dataset(self, data: DataSeen) -> None:
+        """Raises DatasetNotForTemplate for a dataset that this template can't use."""
+        self.data.check(self.name, data)
 
 
 @lru_cache(maxsize=8)
@@ -121,8 +123,10 @@ def get_template(name: str, folder: Path = SHIPPED) -> Template:
     """Raises TemplateUnknown, with the nearest name."""
     templates = {template.name: template for template in list_templates(folder)}
     if name not in templates:
+        # The others belong to commands of their own, which know their names.
+        listed = [template.name for template in templates.values() if template.kind is Kind.TRAINING]
         near = get_close_matches(name, templates, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(templates)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(listed)}"
         error = TemplateUnknown(f"there is no template {name[:80]!r}; {hint}", field="template", template=name[:80])
         error.facts |= {"did_you_mean": near[0]} if near else {}
         raise error
@@ -135,8 +139,8 @@ def read_template(folder: Path) -> Template:
         template, given = _parsed((folder / SPEC_FILE).read_text(), folder.name, folder)
     except UnicodeDecodeError:
         raise TemplateInvalid(f"{folder.name}: {SPEC_FILE} is not text in UTF-8") from None
-    needed = {"training": (*_TEXTS, "dataset", "metric"), "evaluation": (*_TEXTS, "dataset"), "import": _TEXTS}
-    for key in needed[template.kind]:
+    needed = {Kind.TRAINING: (*_TEXTS, "dataset", "metric"), Kind.EVALUATION: (*_TEXTS, "dataset")}
+    for key in needed.get(template.kind, _TEXTS):
         if key not in given:
             raise TemplateInvalid(f"{folder.name}: {SPEC_FILE} lacks {key!r}", field=key)
     return template
@@ -169,17 +173,11 @@ def _parsed(text: str, name: str, folder: Path) -> tuple[Template, frozenset[str
 def _template(fields: dict[str, Any], name: str, folder: Path) -> Template:
     _only("", fields, _KEYS)
     dataset, metric, parameters = (_table(fields, key) for key in ("dataset", "metric", "parameters"))
-    _only("dataset.", dataset, ("modality", "layouts", "splits", "required"))
     _only("metric.", metric, ("name", "goal"))
     if len(parameters) > MAX_PARAMETERS:
         raise TemplateInvalid(f"it has {len(parameters)} parameters; {MAX_PARAMETERS} are allowed", field="parameters")
     kind = _one_of("kind", fields.get("kind", "training"), tuple(kind.value for kind in Kind))
     goal = _one_of("metric.goal", metric.get("goal", "maximize"), ("maximize", "minimize"))
-    required = dataset.get("required", kind != Kind.IMPORT)
-    if not isinstance(required, bool):
-        raise TemplateInvalid("dataset.required must be true or false", field="dataset.required")
-    if not required and kind != Kind.IMPORT:
-        raise TemplateInvalid("dataset.required = false is for kind 'import'", field="dataset.required")
     return Template(
         name=name,
         folder=folder,
@@ -188,13 +186,29 @@ def _template(fields: dict[str, Any], name: str, folder: Path) -> Template:
         summary=_text("summary", fields.get("summary", "")),
         task=_text("task", fields.get("task", "")),
         entry=_text("entry", fields.get("entry", "")),
-        dataset_required=required,
-        modality=_text("dataset.modality", dataset.get("modality", "")),
-        layouts=_texts("dataset.layouts", dataset.get("layouts", [])),
-        splits=_texts("dataset.splits", dataset.get("splits", [])),
+        data=_needs(dataset, Kind(kind)),
         metric=_text("metric.name", metric.get("name", "")),
         maximize=goal == "maximize",
         parameters=tuple(parse_parameter(key, table) for key, table in parameters.items()),
+    )
+
+
+def _needs(dataset: Mapping[str, Any], kind: Kind) -> DataNeeds:
+    _only("dataset.", dataset, ("modality", "layouts", "splits", "inputs", "target", "roles", "required"))
+    required = dataset.get("required", kind is not Kind.IMPORT)
+    if not isinstance(required, bool):
+        raise TemplateInvalid("dataset.required must be true or false", field="dataset.required")
+    if not required and kind is not Kind.IMPORT:
+        raise TemplateInvalid("dataset.required = false is for kind 'import'", field="dataset.required")
+    modality = dataset.get("modality", [])
+    return DataNeeds(
+        required=required,
+        modalities=_among("dataset.modality", [modality] if isinstance(modality, str) else modality, MODALITIES),
+        layouts=_texts("dataset.layouts", dataset.get("layouts", [])),
+        splits=_texts("dataset.splits", dataset.get("splits", [])),
+        inputs=_among("dataset.inputs", dataset.get("inputs", []), KINDS),
+        targets=_among("dataset.target", dataset.get("target", []), KINDS),
+        roles=_among("dataset.roles", dataset.get("roles", []), ROLES),
     )
 
 
@@ -229,3 +243,11 @@ def _texts(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise TemplateInvalid(f"{field} must be a list of texts", field=field)
     return tuple(value)
+
+
+def _among(field: str, value: object, known: Collection[str]) -> tuple[str, ...]:
+    """Words of a list that is known."""
+    for word in (words := _texts(field, value)):
+        if word not in known:
+            raise TemplateInvalid(f"{field} has {word[:80]!r}; there is {', '.join(known)}", field=field)
+    return words

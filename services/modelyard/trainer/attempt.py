@@ -8,7 +8,6 @@ from pathlib import Path
 
 from modelyard.foundation.sandbox.policy import End, Limits, SandboxUnavailable
 from modelyard.job.messages import Checkpointed, JobSpec, Stop
-from modelyard.templates.specs import Kind
 from modelyard.trainer.checkpoints import CheckpointPublisher, Published
 from modelyard.trainer.child import TrainingProcess
 from modelyard.trainer.collected import Collector
@@ -21,15 +20,15 @@ from modelyard.trainer.domain import (
     Outcome,
     Stopped,
     StopReason,
-    Succeeded,
     disk_failed,
 )
 from modelyard.trainer.ends import died, keeps_outputs, recognised
 from modelyard.trainer.heard import Heard
 from modelyard.trainer.prepared import Ready, prepared
+from modelyard.trainer.publication import publish
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.run_output import RunOutput
-from modelyard.trainer.work import Evaluation, Inputs, Outputs, Work
+from modelyard.trainer.work import Inputs, Outputs, Work
 from modelyard.trainer.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class AttemptRun:
         self._run_output = RunOutput(self._collector, outputs, reporter.line)
         self._process: TrainingProcess | None = None
         self._publisher: CheckpointPublisher | None = None
-        self._heard = Heard(reporter, self._checkpoint)
+        self._heard = Heard(reporter, self._checkpoint, work.kind)
         self._task: asyncio.Task[Outcome] | None = None
         self._stopping: StopReason | None = None
         self._ending = False
@@ -84,7 +83,6 @@ class AttemptRun:
             if not task.done():
                 task.cancel()
                 await asyncio.wait((task,))
-            await self._run_output.close()
             await asyncio.to_thread(self._workspace.remove)
         return Stopped() if task.cancelled() else task.result()
 
@@ -94,8 +92,10 @@ class AttemptRun:
         if self._stopping is not None and not reason.outranks(self._stopping):
             return
         self._stopping = reason
-        done = self._heard.exported is not None or self._heard.evaluated is not None
-        if reason.saves and (self._process is not None or done):
+        done = self._heard.made is not None
+        # What runs beside others is short, and begins anew.
+        saves = reason.saves and not self.work.kind.beside
+        if saves and (self._process is not None or done):
             if self._process is not None:
                 self._process.say(Stop())
             asyncio.get_running_loop().call_later(grace_s, self._end)
@@ -113,9 +113,10 @@ class AttemptRun:
             if self.work.problem:
                 raise AttemptFailed(FailureClass.INTERNAL, self.work.problem)
             async with prepared(self.work, self._workspace, self._inputs, self._reporter) as ready:
-                self._run_output.installed = ready.distributions
+                self._run_output.begin(ready.distributions)
                 await self._train(ready)
-            return await self._publish(ready)
+            assert self._heard.made is not None
+            return await publish(self._heard.made, self._collector, self._outputs, ready.distributions, self._reporter)
         except AttemptStopped:
             return Stopped()
         except AttemptFailed as error:
@@ -149,7 +150,7 @@ class AttemptRun:
                 await publisher.finish(LAST_CHECKPOINT_S)
             if self._heard.stopped and self._heard.failed is None:
                 raise AttemptStopped
-            if not end.exit.ok or self._heard.failed is not None or not self._done:
+            if not end.exit.ok or self._heard.failed is not None or self._heard.made is None:
                 raise died(end, process.last_lines, foreign=self.work.foreign, told=self._heard.failed)
         finally:
             await process.close()
@@ -165,12 +166,6 @@ class AttemptRun:
             if self._heard.failed is not None:
                 raise recognised(self._heard.failed) from None
             raise AttemptFailed(FailureClass.USER_CODE, problem, process.last_lines) from None
-
-    @property
-    def _done(self) -> bool:
-        """Whether the job says that it has what it was to make."""
-        wanted = self._heard.evaluated if self.work.kind is Kind.EVALUATION else self._heard.exported
-        return wanted is not None
 
     async def _started(self, ready: Ready) -> TrainingProcess:
         ours, theirs = socket.socketpair()
@@ -202,6 +197,7 @@ class AttemptRun:
             dataset="inputs/dataset" if self.work.dataset_version else "",
             model_version=self.work.model_version,
             dataset_version=self.work.dataset_version,
+            earlier_version=ready.earlier_version,
             resume="resume" if resume else "",
             resume_step=resume.step if resume else 0,
             site_packages=tuple(str(folder) for folder in ready.site_packages),
@@ -213,6 +209,7 @@ class AttemptRun:
         self._publisher.add(step, self._workspace.inside(path), self._published(self._process))
 
     async def _store_checkpoint(self, step: int, folder: Path) -> None:
+        await self._run_output.store()
         copy = await self._collector.take(str(folder), "checkpoint")
         try:
             await self._outputs.store_checkpoint(step, copy)
@@ -224,23 +221,8 @@ class AttemptRun:
             process.say(Checkpointed(step))
             self._reporter.progress.checkpoint_step = step
             self._reporter.changed()
-            self._run_output.soon()
 
         return published
-
-    async def _publish(self, ready: Ready) -> Outcome:
-        """Copy what it has made, check it and store it."""
-        if self.work.kind is Kind.EVALUATION:
-            found = self._heard.evaluated
-            assert found is not None
-            report = await self._collector.take("outputs/report", "report")
-            evaluation = Evaluation(found.metrics, found.split, found.examples)
-            return Succeeded(evaluation=await self._outputs.record(report, evaluation, self._reporter))
-        exported = self._heard.exported
-        assert exported is not None
-        model = await self._collector.take(exported.path, "model", FailureClass.EXPORT_INVALID)
-        version = await self._outputs.register(model, exported.metrics, ready.distributions, self._reporter)
-        return Succeeded(version)
 
 
 def _of_files(limits: Limits) -> Limits:

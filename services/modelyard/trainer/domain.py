@@ -61,10 +61,11 @@ class AttemptStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The model version that the attempt registered, or the evaluation that it recorded."""
+    """What the attempt has made; statistics are found by what they are of."""
 
     model_version: str = ""
     evaluation: str = ""
+    output_dataset_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,25 @@ from modelyard.job.messages import (
     Hello,
     Image,
     Metric,
+    Predicted,
     Prepared,
+    Profiled,
     Text,
 )
 from modelyard.job.messages import Failed as ChildFailed
 from modelyard.job.messages import Progress as ChildProgress
 from modelyard.job.messages import Stopped as ChildStopped
+from modelyard.templates.specs import Kind
 from modelyard.trainer.domain import AttemptFailed, FailureClass
+from modelyard.trainer.publication import MAKES, Made
 from modelyard.trainer.reporter import MAX_TEXT_CHARACTERS, Reporter
 
 MAX_METRICS, MAX_NAME = 200, 120
 MAX_TEXTS, MAX_IMAGES, MAX_PATH = 50, 50, 300
 MAX_MESSAGE, MAX_TRACEBACK = 4_000, 16_000
+
+STAGES = {Kind.PROFILE: "profiling", Kind.PREDICTION: "predicting"}
+"""What a job does once it is prepared, where that is not training."""
 
 OnCheckpoint = Callable[[int, str], None]
 
@@ -30,12 +37,13 @@ OnCheckpoint = Callable[[int, str], None]
 class Heard:
     """Takes one message after the other. The process runs anybody's code: sizes and numbers are bounded here."""
 
-    def __init__(self, reporter: Reporter, on_checkpoint: OnCheckpoint) -> None:
+    def __init__(self, reporter: Reporter, on_checkpoint: OnCheckpoint, kind: Kind = Kind.TRAINING) -> None:
         self._reporter = reporter
+        self._kind = kind
         self._on_checkpoint = on_checkpoint
         self._left_out: set[str] = set()
-        self.exported: Exported | None = None
-        self.evaluated: Evaluated | None = None
+        self.made: Made | None = None
+        """What a job of its kind is to make, once it says that it has."""
         self.failed: AttemptFailed | None = None
         self.stopped = False
 
@@ -48,7 +56,7 @@ class Heard:
                 self._line(f"TensorFlow {message.tensorflow}, Keras {message.keras}: {devices}")
             case Prepared():
                 progress.total_steps = message.total_steps
-                progress.stage = "training"
+                progress.stage = STAGES.get(self._kind, "training")
                 self._reporter.running = True
                 self._reporter.changed(urgent=True)
             case ChildProgress():
@@ -70,10 +78,9 @@ class Heard:
                 self._image(message)
             case Checkpoint():
                 self._on_checkpoint(message.step, message.path)
-            case Exported():
-                self.exported = message
-            case Evaluated():
-                self.evaluated = message
+            case Exported() | Evaluated() | Profiled() | Predicted():
+                if isinstance(message, MAKES[self._kind]):
+                    self.made = message
             case ChildFailed():
                 self.failed = AttemptFailed(
                     FailureClass(message.failure_class),

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -9,20 +10,23 @@ from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.sync.cache import FolderCache
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.discovery import Access
-from modelyard.templates.specs import get_template
+from modelyard.templates.specs import Kind, get_template
 from modelyard.trainer.adapters.catalog import CatalogAttempt
 from modelyard.trainer.adapters.scheduler import Scheduler
 from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Found
 from modelyard.trainer.gpus import Gpu, gpus
 from modelyard.trainer.installing import Installer
-from modelyard.trainer.limits import build_limits, job_limits
+from modelyard.trainer.limits import beside, build_limits, job_limits
 from modelyard.trainer.orders import Assignment
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.service import Running
 from modelyard.trainer.settings import TrainerSettings
 from modelyard.trainer.work import Work
 from modelyard.trainer.workspace import Workspace
+
+PROFILE_PROGRAM = ("nice", "-n", "19", sys.executable, "-m", "modelyard.templates.profile")
+"""Starts in no time, as it imports no TensorFlow, and gets the processor when nobody else wants it."""
 
 
 class Launcher:
@@ -74,6 +78,7 @@ class Launcher:
             model_digest=assignment.model_digest,
             source_version=assignment.source_version,
             source_digest=assignment.source_digest,
+            output_dataset=assignment.output_dataset,
             limits=job_limits(self._settings.limits, assignment.max_runtime_s),
         )
         if assignment.package_version:
@@ -84,7 +89,11 @@ class Launcher:
             parameters = template.complete(assignment.parameters)
         except ModelyardError as error:
             return replace(work, problem=f"this worker, of modelyard {version('modelyard')}, can't: {error.message}")
-        return replace(work, kind=template.kind, code=template.folder, entry=template.entry, parameters=parameters)
+        work = replace(work, kind=template.kind, code=template.folder, entry=template.entry, parameters=parameters)
+        if template.kind is Kind.PROFILE:
+            limits = beside(work.limits, self._settings.limits)
+            return replace(work, program=PROFILE_PROGRAM, limits=limits, cpu_threads=1)
+        return work
 
 
 def visible_gpus(variable: str, found: Found, known: list[Gpu]) -> str:

@@ -1,6 +1,7 @@
 """What a job may use of this machine."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from modelyard.foundation.sandbox.policy import Limits
@@ -21,6 +22,11 @@ def job_limits(settings: LimitSettings, max_runtime_s: float) -> Limits:
         disk_files=settings.disk_files,
         wall_s=max_runtime_s,
     )
+
+
+def beside(limits: Limits, settings: LimitSettings) -> Limits:
+    """Of a job that runs beside others, whose limits would be `limits`: it takes no memory that they were given."""
+    return replace(limits, memory_bytes=min(limits.memory_bytes, settings.profile_memory_bytes))
 
 
 def build_limits(settings: LimitSettings) -> Limits:

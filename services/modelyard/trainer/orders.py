@@ -35,6 +35,7 @@ class Assignment:
     model_digest: str = ""
     source_version: str = ""
     source_digest: str = ""
+    output_dataset: str = ""
     max_runtime_s: float = 0.0
     """0: no limit."""
 

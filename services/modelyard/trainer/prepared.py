@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelyard.templates.specs import Kind
 from modelyard.trainer.package import read_package
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.work import Distribution, Inputs, Resume, Work
@@ -25,6 +26,8 @@ class Ready:
     distributions: tuple[Distribution, ...] = ()
     trees: tuple[Path, ...] = field(default_factory=tuple)
     """Folders outside of the attempt's own that the process reads."""
+    earlier_version: str = ""
+    """Of the dataset, whose profile lies among the inputs."""
 
 
 @contextlib.asynccontextmanager
@@ -49,12 +52,21 @@ async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: R
             await give(workspace.input_model, inputs.files(work.model_version, work.model_digest, reporter))
         if work.source_version:
             await give(workspace.source, inputs.files(work.source_version, work.source_digest, reporter))
+        earlier = await inputs.earlier_profile(workspace.earlier, reporter) if work.kind is Kind.PROFILE else ""
         if resume is not None:
             await inputs.checkpoint(resume, workspace.resume, reporter)
+            await inputs.run_so_far(workspace.run_output, reporter)
             reporter.start_step = resume.step
             reporter.progress.step = reporter.progress.checkpoint_step = resume.step
         yield Ready(
-            ready.code, ready.entry, ready.parameters, resume, ready.site_packages, ready.distributions, tuple(trees)
+            ready.code,
+            ready.entry,
+            ready.parameters,
+            resume,
+            ready.site_packages,
+            ready.distributions,
+            tuple(trees),
+            earlier,
         )
 
 

@@ -15,6 +15,8 @@ class LimitSettings(Section):
     memory_bytes: int = Field(default=0, ge=0)
     """0: `memory_share` of what this machine, or this container, has."""
     memory_share: float = Field(default=0.8, gt=0, le=1)
+    profile_memory_bytes: int = Field(default=2 << 30, ge=1 << 28)
+    """What a job that profiles a dataset may use, beside the others."""
     pids: int = Field(default=0, ge=0)
     """Processes and threads, of which TensorFlow starts several a core. 0: 1024, on large machines 16 a core."""
     disk_bytes: int = Field(default=50 << 30, ge=1 << 20)

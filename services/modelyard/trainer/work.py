@@ -21,7 +21,7 @@ class Work:
     dataset_version: str
     dataset_digest: str
     model: str
-    """The model that gets the new version; empty for an evaluation."""
+    """The model that gets the new version; empty for a job that makes none."""
     devices: tuple[Device, ...]
     cpu_threads: int
     checkpoint_every_s: float
@@ -37,11 +37,13 @@ class Work:
     package_version: str = ""
     package_digest: str = ""
     model_version: str = ""
-    """What an evaluation judges."""
+    """What an evaluation judges, or a prediction asks."""
     model_digest: str = ""
     source_version: str = ""
     """What an import makes a model of."""
     source_digest: str = ""
+    output_dataset: str = ""
+    """The dataset that gets the new version; empty for a job that makes none."""
     limits: Limits = field(default_factory=Limits)
     problem: str = ""
     """Why this worker can't run it."""
@@ -50,8 +52,10 @@ class Work:
 
     @property
     def foreign(self) -> bool:
-        """Whether its code or what it loads was made by others: it runs in the strong sandbox, or not at all."""
-        return bool(self.package_version or self.source_version or self.model_version)
+        """Whether its code or what it loads was made by others: it runs in the strong sandbox, or not at all. A profile
+        decodes whatever others have pushed, with libraries in C."""
+        made_by_others = self.package_version or self.source_version or self.model_version
+        return bool(made_by_others) or self.kind is Kind.PROFILE
 
     @property
     def tier(self) -> Tier:
@@ -65,7 +69,9 @@ class Work:
 
     @property
     def device_names(self) -> tuple[str, ...]:
-        """As the job's process wants them."""
+        """As the job's process wants them; one that runs beside others sees the CPU."""
+        if not self.devices:
+            return ("cpu",)
         return tuple(device.name_in_job(self.visible_gpus) for device in self.devices)
 
     @property
@@ -126,6 +132,13 @@ class Inputs(Protocol):
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         """Put a checkpoint's files into a new folder."""
 
+    async def run_so_far(self, folder: Path, reporter: Reporter) -> None:
+        """Put what earlier attempts have stored as the output `run` into a folder, which is made empty."""
+
+    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+        """Put the profile of the newest earlier version of the dataset that has one into a new folder; answers that
+        version's name, "" where there is none."""
+
 
 class Outputs(Protocol):
     """Where an attempt's outputs go. Every folder is a copy that the job can't reach."""
@@ -143,3 +156,9 @@ class Outputs(Protocol):
 
     async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
         """Store an evaluation's report and what it found; answers the evaluation's name."""
+
+    async def record_statistics(self, folder: Path, file: str, reporter: Reporter) -> None:
+        """Store a profile and the statistics in its file `file`. Raises AttemptFailed."""
+
+    async def register_dataset(self, folder: Path, reporter: Reporter) -> str:
+        """Make a model's answers a version of the job's dataset; answers the version's name."""

@@ -29,6 +29,7 @@ class Workspace:
         self.dataset = self.inputs / "dataset"
         self.input_model = self.inputs / "model"
         self.source = self.inputs / "source"
+        self.earlier = self.inputs / "earlier"
         self.resume = self.folder / "resume"
         self.checkpoints = self.folder / "checkpoints"
         self.model = self.folder / "model"

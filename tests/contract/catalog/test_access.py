@@ -64,6 +64,10 @@ EXPECTED = {
         "SetDatasetAlias": "editor admin",
         "DeleteDatasetAlias": "editor admin",
         "GetInputSpec": "viewer editor admin service attempt",
+        "GetStatistics": "viewer editor admin service attempt",
+        "RecordStatistics": "attempt",
+        "ListUnprofiledVersions": "service",
+        "SetProfileJob": "service",
     },
     "ModelService": {
         "CreateModel": "editor admin",

@@ -26,7 +26,8 @@ DESCRIPTION = {
         "image": {"dtype": "uint8", "shape": [None, 28, 1], "encoding": "png"},
         "label": {"dtype": "int64", "classes": ["zero", "one"]},
     },
-    "splits": {"train": {"examples": 9, "split_rule": "hash-10"}, "test": {"examples": 1}},
+    "split_rule": "hash-10",
+    "splits": {"train": {"examples": 9}, "test": {"examples": 1}},
 }
 
 
@@ -180,7 +181,7 @@ async def test_a_dataset_says_what_its_examples_look_like(admin: Client) -> None
         (None, "DATASET_HAS_NO_DESCRIPTION"),
         (b"{", "DATASET_DESCRIPTION_WRONG"),
         (b"[" * 100_000, "DATASET_DESCRIPTION_WRONG"),
-        (b" " * ((1 << 20) + 1), "DATASET_DESCRIPTION_WRONG"),
+        (b" " * ((3 << 20) + 1), "DATASET_DESCRIPTION_WRONG"),
         (b'{"format": 2}', "DATASET_DESCRIPTION_WRONG"),
     ],
 )

@@ -145,8 +145,8 @@ async def test_an_evaluation_outlives_its_dataset_and_dies_with_its_model(
     await admin.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=DIGITS))
     namesake = await admin.pushed(DIGITS, {"x": b"another set of this name"})
 
-    assert namesake == dataset
-    assert not (await listed(admin, model, dataset_version=dataset)).evaluations
+    assert not (await listed(admin, model, dataset_version=namesake)).evaluations
+    assert len((await listed(admin, model, dataset_version=dataset)).evaluations) == 1
     await admin.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=DIGITS))
     assert len((await listed(admin, model, dataset_version=dataset)).evaluations) == 1
     await admin.models.DeleteModelVersion(model_service_pb2.DeleteModelVersionRequest(name=model))

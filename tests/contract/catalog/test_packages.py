@@ -8,6 +8,7 @@ import pytest
 from modelyard.api.catalog.v1 import (
     file_service_pb2,
     lineage_service_pb2,
+    package_pb2,
     package_service_pb2,
     project_service_pb2,
     upload_pb2,
@@ -17,6 +18,8 @@ from modelyard.foundation.rpc.status import failure_of, reason_of
 from tests.support.catalog import PROJECT, Client, RunningCatalog
 
 MINE = f"{PROJECT}/packages/mine"
+THEIRS = f"{PROJECT}/packages/theirs"
+Kind = package_pb2.Package.Kind
 CODE = {"train.py": b"def main(): ...\n", "template.toml": b'entry = "train:main"\n', "deep/more.py": b""}
 JOB = f"{PROJECT}/jobs/j1"
 
@@ -29,6 +32,10 @@ async def failed(call: object) -> grpc.aio.AioRpcError:
 
 async def spec(client: Client, name: str) -> package_service_pb2.PackageSpec:
     return await client.packages.GetPackageSpec(package_service_pb2.GetPackageSpecRequest(name=name))
+
+
+async def listed(client: Client) -> package_service_pb2.ListPackagesResponse:
+    return await client.packages.ListPackages(package_service_pb2.ListPackagesRequest(parent=PROJECT))
 
 
 @pytest.fixture
@@ -71,6 +78,62 @@ async def test_the_same_files_are_the_same_version_whatever_came_between(admin: 
         package_service_pb2.ListPackageVersionsRequest(parent=MINE, page_token=listed.next_page_token)
     )
     assert [version.name for version in rest.package_versions] == [first]
+
+
+async def test_code_and_the_files_of_a_model_are_no_versions_of_one_package(admin: Client) -> None:
+    saved = {"saved_model.pb": b"graph"}
+    await admin.pushed(MINE, CODE, kind=Kind.KIND_CODE)
+    await admin.pushed(THEIRS, saved, kind=Kind.KIND_MODEL)
+
+    for target, files, kind, says in (
+        (MINE, saved, Kind.KIND_MODEL, f"{MINE} holds code, so the files of a model can't become"),
+        (THEIRS, CODE, Kind.KIND_CODE, f"{THEIRS} holds the files of a model, so code can't become"),
+    ):
+        failure = failure_of(await failed(admin.begin(target, files, kind=kind)))
+        assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PACKAGE_KIND_DIFFERS")
+        assert says in failure.message
+    kinds = {package.name: package.kind for package in (await listed(admin)).packages}
+    assert kinds == {MINE: Kind.KIND_CODE, THEIRS: Kind.KIND_MODEL}
+    assert await admin.pushed(MINE, {"train.py": b"2"}) == f"{MINE}/versions/2", "who says no kind gets the package's"
+
+
+async def test_a_package_from_before_there_were_kinds_gets_that_of_its_next_push(admin: Client) -> None:
+    await admin.pushed(MINE, CODE)
+    assert (await listed(admin)).packages[0].kind == Kind.KIND_UNSPECIFIED
+
+    await admin.pushed(MINE, CODE, kind=Kind.KIND_CODE)
+
+    assert (await listed(admin)).packages[0].kind == Kind.KIND_CODE
+
+
+async def test_of_two_first_pushes_of_different_kinds_one_wins(admin: Client) -> None:
+    code, its_objects = await admin.begin(MINE, CODE, kind=Kind.KIND_CODE)
+    await admin.pushed(MINE, {"saved_model.pb": b"graph"}, kind=Kind.KIND_MODEL)
+
+    await admin.send(code, its_objects)
+    done = await admin.commit(code.name)
+
+    assert done.state == upload_pb2.Upload.STATE_FAILED
+    assert "holds the files of a model" in done.error.message
+
+
+async def test_a_kind_is_for_packages_only(admin: Client) -> None:
+    error = await failed(admin.begin(f"{PROJECT}/datasets/d", CODE, kind=Kind.KIND_CODE))
+    assert (error.code(), list(failure_of(error).fields)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        ["upload.package_kind"],
+    )
+    error = await failed(admin.begin(MINE, CODE, kind=7))  # type: ignore[arg-type]
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_small_package_says_its_kind_too(admin: Client) -> None:
+    files = [upload_service_pb2.InlineFile(path="train.py", content=b"")]
+    request = upload_service_pb2.UploadInlineRequest(
+        parent=PROJECT, target=MINE, files=files, package_kind=Kind.KIND_CODE
+    )
+    assert (await admin.uploads.UploadInline(request)).package_kind == Kind.KIND_CODE
+    assert (await listed(admin)).packages[0].kind == Kind.KIND_CODE
 
 
 async def test_a_dataset_and_a_package_of_one_name_are_two_things(admin: Client) -> None:

@@ -25,7 +25,7 @@ IN_PROJECT = {
     "StreamMetrics": READ,
     "ListAttempts": READ,
 }
-ANYWHERE = {"ListTemplates": READ, "GetWorker": READ, "ListWorkers": READ}
+ANYWHERE = {"GetTemplate": READ, "ListTemplates": READ, "GetWorker": READ, "ListWorkers": READ}
 INSTALLATION = {
     "CordonWorker": {"admin"},
     "UncordonWorker": {"admin"},
@@ -34,6 +34,10 @@ INSTALLATION = {
     "Sync": {"worker", "admin"},
     "Report": {"worker", "admin"},
     "CompleteAttempt": {"worker", "admin"},
+}
+NAMES = {
+    **dict.fromkeys(("GetWorker", "CordonWorker", "UncordonWorker", "DrainWorker"), "workers/w"),
+    "GetTemplate": "templates/evaluate",
 }
 FIELDS = {"parent": PROJECT, "name": JOB, "worker": "workers/w", "attempt": f"{JOB}/attempts/1"}
 
@@ -58,7 +62,7 @@ async def test_each_role_may_do_its_part_and_no_more(scheduler: Scheduler, path:
     for field in FIELDS:
         if field in described.input_type.fields_by_name:
             value = JOB if (field, method) == ("parent", "ListAttempts") else FIELDS[field]
-            setattr(request, field, "workers/w" if field == "name" and "Worker" in method else value)
+            setattr(request, field, NAMES.get(method, value) if field == "name" else value)
     for role in sorted(PEOPLE | MACHINES):
         for project in ("p", "q", "*"):
             issuers = scheduler.served.issuers

@@ -178,8 +178,8 @@ async def test_a_package_without_a_module_is_refused(scheduler: Scheduler) -> No
         ("entry = 'gone:main'", {}, "entry", "entry in its template.toml is 'gone:main'"),
         ("entry =", {}, "package_version", "mine: template.toml is not TOML"),
         ("kind = 'import'", {}, "package_version", "a package of one's own is of kind 'training'"),
-        ("[dataset]\nmodality = 'text'", {}, "dataset_version", "is of images; mine reads texts"),
-        ("[dataset]\nsplits = ['validation']", {}, "dataset_version", "has no split 'validation'"),
+        ("[dataset]\nmodality = 'text'", {}, "dataset_version", "digits@1 is of images; mine takes texts"),
+        ("[dataset]\nsplits = ['validation']", {}, "dataset_version", "has no split validation, which mine needs"),
     ],
 )
 async def test_what_a_packages_template_forbids_is_refused(
@@ -212,8 +212,23 @@ async def test_a_package_whose_models_name_would_be_too_long_asks_for_one(schedu
 
 async def test_templates_are_listed_with_their_kinds(scheduler: Scheduler) -> None:
     listed = (await scheduler.jobs.ListTemplates(job_service_pb2.ListTemplatesRequest())).templates
-    assert {one.name: one.kind for one in listed} == {
-        "templates/evaluate": template_pb2.Template.KIND_EVALUATION,
-        "templates/image-classification": template_pb2.Template.KIND_TRAINING,
-        "templates/import-model": template_pb2.Template.KIND_IMPORT,
-    }
+    kinds = {one.name: one.kind for one in listed}
+    assert kinds["templates/evaluate"] == template_pb2.Template.KIND_EVALUATION
+    assert kinds["templates/image-classification"] == template_pb2.Template.KIND_TRAINING
+    assert kinds["templates/import-model"] == template_pb2.Template.KIND_IMPORT
+
+
+async def test_one_template_says_all_of_itself(scheduler: Scheduler) -> None:
+    name = "templates/image-classification"
+    template = await scheduler.jobs.GetTemplate(job_service_pb2.GetTemplateRequest(name=name))
+    listed = (await scheduler.jobs.ListTemplates(job_service_pb2.ListTemplatesRequest())).templates
+    assert template in listed
+    assert (template.title, template.task, template.metric) == (
+        "Image classification",
+        "image-classification",
+        "val_accuracy",
+    )
+    assert (template.maximize, template.data.required, list(template.data.modalities)) == (True, True, ["image"])
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await scheduler.jobs.GetTemplate(job_service_pb2.GetTemplateRequest(name="templates/image-clasification"))
+    assert failure_of(caught.value).facts["did_you_mean"] == "image-classification"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.api.catalog.v1 import model_pb2, model_service_pb2
+from modelyard.api.catalog.v1 import model_pb2, model_service_pb2, package_pb2
 from modelyard.sdk import Client
 from modelyard.sdk.errors import FailedPrecondition, InvalidArgument, NotFound
 from modelyard.sdk.folder import Source, scan
@@ -98,6 +98,47 @@ async def test_one_file_is_a_package_and_a_model_from_elsewhere_is_one_too(
         await asyncio.to_thread(client.packages.push, "source", tmp_path / "nothing", contents="model")
     names = await asyncio.to_thread(lambda: [package.name for package in client.packages.list()])
     assert names == ["projects/default/packages/script", "projects/default/packages/source"]
+
+
+async def test_code_and_a_model_are_kept_apart_before_anything_is_sent(
+    client: Client, folder: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "mine.keras"
+    model.write_bytes(b"PK")
+    await pushed(client, folder)
+
+    with pytest.raises(FailedPrecondition, match=f"{MINE} holds code, so the files of a model can't") as refused:
+        await asyncio.to_thread(client.packages.push, "mine", model, contents="model")
+
+    assert refused.value.reason == "PACKAGE_KIND_DIFFERS"
+    await asyncio.to_thread(client.packages.push, "theirs", model, contents="model")
+    kinds = await asyncio.to_thread(lambda: [package.kind for package in client.packages.list()])
+    assert kinds == [package_pb2.Package.KIND_CODE, package_pb2.Package.KIND_MODEL]
+
+
+async def test_what_cannot_be_pulled_leaves_no_folder(client: Client, folder: Path, tmp_path: Path) -> None:
+    await pushed(client, folder)
+    place, there = tmp_path / "deep" / "x", tmp_path / "there"
+    there.mkdir()
+
+    for wanted, target in (("mine@9", place), ("other", place), ("mine@9", there)):
+        with pytest.raises(NotFound):
+            await asyncio.to_thread(client.packages.pull, wanted, target)
+
+    assert not place.parent.exists()
+    assert list(there.iterdir()) == []
+
+
+async def test_a_pull_that_breaks_off_leaves_no_folder(client: Client, folder: Path, tmp_path: Path) -> None:
+    await pushed(client, folder)
+
+    def broken(stage: str, done: int, total: int) -> None:
+        assert (tmp_path / "x").exists()
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await asyncio.to_thread(client.packages.pull, "mine", tmp_path / "x", progress=broken)
+    assert not (tmp_path / "x").exists()
 
 
 async def test_what_a_job_uses_cannot_be_deleted(client: Client, catalog: RunningCatalog, folder: Path) -> None:

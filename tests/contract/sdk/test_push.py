@@ -157,8 +157,8 @@ async def test_a_damaged_object_is_noticed_and_no_file_of_it_is_written(
 
 
 async def test_what_is_refused_leaves_nothing_behind(client: Client, catalog: RunningCatalog, folder: Path) -> None:
-    (folder / "3" / "0000.png").write_bytes(b"no image")
-    with pytest.raises(InvalidArgument, match=r"3/0000\.png is not an image"):
+    (folder / "3" / "odd.pdf").write_bytes(b"no image")
+    with pytest.raises(InvalidArgument):
         await pushed(client, folder)
     with pytest.raises(InvalidArgument):
         await asyncio.to_thread(client.datasets.push, "Not A Name", folder / "4")

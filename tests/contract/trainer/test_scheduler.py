@@ -21,6 +21,7 @@ from tests.support.scheduling import (
     running_dataset_catalog,
     running_scheduler,
     scheduler_settings,
+    templates_of_every_kind,
 )
 from tests.support.servers import Issuers
 
@@ -64,7 +65,8 @@ class Yard:
 async def yard(tmp_path: Path, issuers: Issuers) -> AsyncIterator[Yard]:
     async with running_dataset_catalog(tmp_path) as catalog, AsyncExitStack() as stack:
         sql = SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/scheduler.sqlite"))
-        settings = scheduler_settings(tmp_path, sql, catalog.target, issuers)
+        templates = templates_of_every_kind(tmp_path / "templates")
+        settings = scheduler_settings(tmp_path, sql, catalog.target, issuers, templates=templates)
         scheduler = await stack.enter_async_context(running_scheduler(settings, catalog, issuers))
         yield Yard(scheduler, stack)
 
@@ -104,6 +106,27 @@ async def test_an_evaluation_arrives_with_its_model_and_ends_with_its_own_name(y
     await worker.complete(assignment.attempt, Succeeded(evaluation=evaluation))
     ended = await yard.scheduler.job(job)
     assert (ended.state, ended.evaluation) == (job_pb2.Job.STATE_SUCCEEDED, evaluation)
+
+
+async def test_a_prediction_arrives_with_its_dataset_and_ends_with_the_version_that_it_made(yard: Yard) -> None:
+    worker = await yard.dial()
+    answers = "projects/p/datasets/answers"
+    (assignment,) = await yard.orders(worker, template="predict", model_version=MODEL_VERSION, output_dataset=answers)
+    assert (assignment.output_dataset, assignment.model) == (answers, "")
+    await worker.sync(FOUND, [Seen(assignment.attempt, False)], draining=False, wait=False)
+    await worker.complete(assignment.attempt, Succeeded(output_dataset_version=f"{answers}/versions/1"))
+    ended = await yard.scheduler.job(assignment.attempt.rpartition("/attempts/")[0])
+    assert (ended.state, ended.output_dataset_version) == (job_pb2.Job.STATE_SUCCEEDED, f"{answers}/versions/1")
+
+
+async def test_a_profile_arrives_without_a_device_and_ends_with_nothing_to_say(yard: Yard) -> None:
+    worker = await yard.dial()
+    (assignment,) = await yard.orders(worker, template="profile")
+    assert (assignment.template, assignment.devices) == ("profile", ())
+    await worker.sync(FOUND, [Seen(assignment.attempt, False)], draining=False, wait=False)
+    await worker.complete(assignment.attempt, Succeeded())
+    ended = await yard.scheduler.job(assignment.attempt.rpartition("/attempts/")[0])
+    assert ended.state == job_pb2.Job.STATE_SUCCEEDED
 
 
 async def test_an_import_arrives_with_its_files(yard: Yard) -> None:

@@ -10,13 +10,22 @@ from modelyard.foundation.sandbox.policy import EndKind, Limits, Tier
 from tests.support.confinement import MIB, SMALL, both_tiers, run
 
 LATE_S = 2.0
-"""How long after its limit a program may still be there."""
+"""How long after it has passed its limit a program may still be there."""
+
+PRELUDE = """
+import os, time
+def over():
+    # From now on it takes too much, or its time runs.
+    os.write(1, b"over %r\\n" % time.monotonic())
+"""
+"""Put before each: it calls `over` when it has all that it may have."""
 
 BOMBS: dict[str, tuple[str, EndKind, str, Limits]] = {
     "forks_and_waits": (
         """
-import os, time
-for _ in range(2000):
+for number in range(2000):
+    if number == 32:
+        over()
     try:
         if os.fork() == 0:
             time.sleep(60)
@@ -31,8 +40,9 @@ time.sleep(60)
     ),
     "forks_and_fails": (
         """
-import os, time
-for _ in range(60):
+for number in range(60):
+    if number == 31:
+        over()
     if os.fork() == 0:
         time.sleep(60)
         os._exit(0)
@@ -44,12 +54,28 @@ os._exit(1)
         "it wanted more than its 32 processes and threads",
         SMALL,
     ),
+    "starts_threads": (
+        """
+import threading
+for number in range(2000):
+    if number == 32:
+        over()
+    try:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    except RuntimeError:
+        time.sleep(0.005)
+time.sleep(60)
+""",
+        EndKind.PIDS,
+        "it wanted more than its 32 processes and threads",
+        SMALL,
+    ),
     "takes_memory": (
         """
 held = []
+over()
 for _ in range(512):
     held.append(b"x" * (1 << 20))
-import time
 time.sleep(60)
 """,
         EndKind.OOM_KILLED,
@@ -58,7 +84,7 @@ time.sleep(60)
     ),
     "takes_memory_in_many": (
         """
-import os, time
+over()
 for _ in range(8):
     if os.fork() == 0:
         held = b"x" * (16 << 20)
@@ -71,8 +97,9 @@ time.sleep(60)
     ),
     "fills_the_disk": (
         """
-import time
 for number in range(64):
+    if number == 8:
+        over()
     open(str(number), "wb").write(bytes(1 << 20))
     time.sleep(0.02)
 time.sleep(60)
@@ -83,9 +110,10 @@ time.sleep(60)
     ),
     "fills_the_disk_unseen": (
         """
-import os, time
 held = []
 for number in range(64):
+    if number == 8:
+        over()
     held.append(open("file", "wb"))
     os.unlink("file")
     held[-1].write(bytes(1 << 20))
@@ -99,8 +127,9 @@ time.sleep(60)
     ),
     "makes_many_files": (
         """
-import os, time
 for number in range(4000):
+    if number == 2000:
+        over()
     os.close(os.open(str(number), os.O_CREAT))
 time.sleep(60)
 """,
@@ -111,29 +140,32 @@ time.sleep(60)
     "writes_one_long_file": (
         """
 with open("file", "wb") as file:
-    for _ in range(64):
+    for number in range(64):
+        if number == 4:
+            over()
         file.write(bytes(1 << 20))
         file.flush()
 """,
         EndKind.DISK_QUOTA,
-        "it wrote a file longer than its 4 MiB",
+        "it wanted a file longer than its 4 MiB",
         replace(SMALL, file_bytes=4 * MIB),
     ),
     "makes_a_hole": (
         """
+over()
 with open("file", "wb") as file:
     file.truncate(1 << 40)
 """,
-        EndKind.EXITED,
-        "it ended with status 1",
+        EndKind.DISK_QUOTA,
+        "it wanted a file longer than its 8 MiB",
         SMALL,
     ),
     "hides_in_deep_folders": (
         """
-import os, time
 for _ in range(400):
     os.mkdir("d" * 100)
     os.chdir("d" * 100)
+over()
 time.sleep(60)
 """,
         EndKind.DISK_QUOTA,
@@ -141,14 +173,27 @@ time.sleep(60)
         SMALL,
     ),
     "does_not_end": (
-        "while True: pass",
+        """
+over()
+while True: pass
+""",
+        EndKind.TIMEOUT,
+        "it was not done after 1 s",
+        replace(SMALL, wall_s=1),
+    ),
+    "talks_without_end": (
+        """
+over()
+while True: os.write(1, (b"x" * 9_999 + b"\\n") * 100)
+""",
         EndKind.TIMEOUT,
         "it was not done after 1 s",
         replace(SMALL, wall_s=1),
     ),
     "does_not_listen": (
         """
-import signal, time
+import signal
+over()
 for number in range(1, 65):
     if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
         signal.signal(number, signal.SIG_IGN)
@@ -160,7 +205,10 @@ while True:
         replace(SMALL, wall_s=1),
     ),
     "stops_itself": (
-        "import os; os.kill(os.getpid(), 19)",
+        """
+over()
+os.kill(os.getpid(), 19)
+""",
         EndKind.TIMEOUT,
         "it was not done after 1 s",
         replace(SMALL, wall_s=1),
@@ -172,10 +220,13 @@ while True:
 @pytest.mark.parametrize("name", BOMBS)
 async def test_it_is_ended_with_its_reason(name: str, tier: Tier, tmp_path: Path) -> None:
     code, kind, message, limits = BOMBS[name]
-    began = time.monotonic()
-    ran = await run(tier, code, tmp_path, limits=limits)
-    assert (ran.end.kind, ran.end.message) == (kind, message), ran.text
-    print(f"{name} in {tier}: {kind} after {time.monotonic() - began:.2f} s")
+    ran = await run(tier, PRELUDE + code, tmp_path, limits=limits)
+    ended = time.monotonic()
+    assert (ran.end.kind, ran.end.message) == (kind, message), ran.text[-2000:]
+    (over,) = (float(line.split()[1]) for line in ran.lines if line.startswith("over "))
+    late = ended - over - limits.wall_s * (kind is EndKind.TIMEOUT)
+    print(f"{name} in {tier}: {kind} {late:.2f} s after its limit")
+    assert late <= LATE_S
 
 
 @both_tiers

@@ -39,8 +39,8 @@ DIGITS = f"{PROJECT}/datasets/digits"
 
 async def test_the_migrations_make_the_schema_that_the_code_uses(sql_settings: SqlSettings) -> None:
     database = Database(sql_settings, schema=SCHEMA)
-    assert await SqlCatalog(database).migrate() == "0002"
-    assert await SqlCatalog(database).migrate() == "0002"
+    assert await SqlCatalog(database).migrate() == "0004"
+    assert await SqlCatalog(database).migrate() == "0004"
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         differences = [d for d in compare_metadata(context, schema.metadata) if "alembic_version" not in str(d)]

@@ -8,7 +8,7 @@ import pytest
 
 from modelyard.foundation.sandbox.confined import Confined
 from modelyard.foundation.sandbox.policy import Limits, Sandbox, Tier
-from tests.support.foreign_models import foreign_models
+from tests.support.foreign.models import foreign_models
 from tests.support.imports import ROOT
 
 

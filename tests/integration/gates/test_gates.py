@@ -119,7 +119,10 @@ async def test_a_warm_up_request_that_fails_keeps_the_model_out(plain: Path) -> 
     file.unlink()
     from modelyard.trainer.gates import warmup
     from modelyard.trainer.gates.server import request_of
+    from modelyard.trainer.gates.verdict import Signature
 
-    warmup.write(plain, {"s": request_of("serving_default", {"wrong": np.zeros((1, 3), np.float32)})})
+    signature = Signature("serving_default", (), ())
+
+    warmup.write(plain, {"s": request_of(signature, {"wrong": np.zeros((1, 3), np.float32)})})
     with pytest.raises(GateFailed, match=r"does not load in a model server: .*wrong"):
         await check_model(plain, tier=Tier.FOREIGN)

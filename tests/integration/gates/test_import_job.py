@@ -70,6 +70,14 @@ async def test_a_dataset_that_fits_no_input_is_said(models: Path, tmp_path: Path
     )
 
 
+async def test_a_dataset_that_fits_no_input_of_a_keras_file_is_said_too(models: Path, tmp_path: Path) -> None:
+    failed = brought(models, tmp_path, "keras_plain.keras")[-1]
+    assert isinstance(failed, Failed)
+    assert failed.failure_class == "EXPORT_INVALID"
+    assert "the dataset's images (28, 28, 1) fit no input of the model in keras_plain.keras" in failed.message
+    assert "which takes a: float32 [None, 3], b: float32 [None, 2]" in failed.message
+
+
 async def test_without_a_dataset_the_description_says_that_the_examples_are_made_up(
     models: Path, tmp_path: Path
 ) -> None:

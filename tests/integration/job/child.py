@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import hashlib
 import json
 import os
 import socket
@@ -16,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.description import parse_description
-from modelyard.job.examples import build_index, pack_path
 from modelyard.job.messages import (
     Checkpoint,
     Checkpointed,
@@ -28,8 +25,8 @@ from modelyard.job.messages import (
     decode_child,
     encode,
 )
+from modelyard.job.trial import prepare_dataset
 from modelyard.templates.specs import SHIPPED
-from modelyard.tree import File, plan_packs
 
 Images = NDArray[np.uint8]
 
@@ -49,15 +46,9 @@ def strokes(count: int, seed: int = 0) -> tuple[Images, Images]:
     return images, labels
 
 
-def prepare(folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> dict[str, int]:
+def prepare(folder: Path, files: Mapping[str, bytes], description: Mapping[str, Any]) -> None:
     """A prepared dataset as a worker leaves it: packs and index."""
-    contents = {**files, "modelyard.dataset.json": json.dumps(description).encode()}
-    plan = plan_packs(File(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in contents.items())
-    (folder / "packs").mkdir(parents=True)
-    for pack in plan.packs:
-        pack_path(folder, pack.pack).write_bytes(b"".join(contents[entry.path] for entry in pack.files))
-    parsed = parse_description(contents["modelyard.dataset.json"])
-    return build_index(parsed, plan.entries, folder)
+    prepare_dataset(folder, {**files, "modelyard.dataset.json": json.dumps(description).encode()})
 
 
 def idx_description(train: int, test: int, classes: int, shape: tuple[int, int, int] = (28, 28, 1)) -> dict[str, Any]:
@@ -86,6 +77,22 @@ def prepare_idx(folder: Path, train: tuple[Images, Images], test: tuple[Images, 
         "test-labels": idx_bytes(test[1]),
     }
     prepare(folder, files, idx_description(len(train[0]), len(test[0]), classes))
+
+
+def code(folder: Path, text: str) -> str:
+    """A user's package of one file."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "train.py").write_text(text)
+    return str(folder / "code")
+
+
+def only(heard: list[ChildMessage], kind: type[Any]) -> list[Any]:
+    return [message for message in heard if isinstance(message, kind)]
+
+
+def variables(folder: Path) -> list[Any]:
+    with np.load(folder / "variables.npz") as arrays:
+        return [arrays[name] for name in arrays.files]
 
 
 class Child:

@@ -22,8 +22,7 @@ from modelyard.job.messages import (
     Text,
 )
 from modelyard.job.trial import make_dataset, try_package
-from tests.integration.job.child import Child
-from tests.integration.job.test_child import code, only, variables
+from tests.integration.job.child import Child, code, only, variables
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ async def dataset_catalog(tmp_path: Path) -> AsyncIterator[DatasetCatalog]:
 def start(tmp_path: Path, dataset_catalog: DatasetCatalog, issuers: Issuers, sql_settings: SqlSettings) -> Start:
     """`async with start(lease_s=2) as scheduler`: each on the same database."""
 
-    def begin(**attempts: float) -> AbstractAsyncContextManager[Scheduler]:
+    def begin(**attempts: Any) -> AbstractAsyncContextManager[Scheduler]:
         settings = scheduler_settings(tmp_path, sql_settings, dataset_catalog.target, issuers, **attempts)
         return running_scheduler(settings, dataset_catalog, issuers)
 

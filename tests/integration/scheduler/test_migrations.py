@@ -18,12 +18,13 @@ from modelyard.scheduler.domain.jobs import Attempt, AttemptState, Failure, Fail
 from modelyard.scheduler.domain.records import Progress
 from modelyard.scheduler.runtime import MIGRATIONS, SCHEMA
 from modelyard.scheduler.service.ports import DeletedJob
+from modelyard.templates.specs import Kind
 
 
 async def test_the_tables_are_those_of_the_schema(sql_settings: SqlSettings) -> None:
     database = Database(sql_settings, schema=SCHEMA)
     await migrate(database, MIGRATIONS)
-    assert await migrate(database, MIGRATIONS) == "0003"
+    assert await migrate(database, MIGRATIONS) == "0004"
 
     def differences(connection: Connection) -> list[object]:
         found = compare_metadata(MigrationContext.configure(connection), metadata)
@@ -72,7 +73,7 @@ async def test_jobs_of_the_first_release_are_read_as_they_were(sql_settings: Sql
         connection.execute(insert(attempts).values(values))
 
     await database.run(before)
-    assert await migrate(database, MIGRATIONS) == "0003"
+    assert await migrate(database, MIGRATIONS) == "0004"
     record = await SqlJobs(database).get(NAME)
     assert record is not None
     assert (record.spec.template, record.spec.package_version, record.spec.model_version) == (
@@ -80,6 +81,7 @@ async def test_jobs_of_the_first_release_are_read_as_they_were(sql_settings: Sql
         "",
         "",
     )
+    assert (record.spec.kind, record.spec.output_dataset, record.output_dataset_version) == (Kind.TRAINING, "", "")
     assert record.progress == Progress(stage="training", step=7)
     assert (record.evaluation, record.failure) == ("", Failure(FailureClass.WORKER_LOST, ""))
 
@@ -117,9 +119,11 @@ async def test_the_catalog_hears_of_jobs_that_an_older_release_deleted(
     row.update(create_time=NOW, update_time=NOW)
     states = {"gone": "DELETED", "failed": "FAILED", "also-gone": "DELETED"}
     rows = [{**row, "name": f"projects/p/jobs/{name}", "state": state} for name, state in states.items()]
-    await database.run(lambda connection: connection.execute(insert(jobs), rows))
+    await database.run(
+        lambda connection: connection.execute(insert(_first(jobs, "evaluation", "checkpoint_step")), rows)
+    )
 
-    assert await migrate(database, MIGRATIONS) == "0003"
+    assert await migrate(database, MIGRATIONS) == "0004"
 
     untold = await SqlJobs(database).untold(10)
     assert {(type(one), one.job) for one in untold} == {
@@ -129,7 +133,10 @@ async def test_the_catalog_hears_of_jobs_that_an_older_release_deleted(
     database.close()
 
 
-def _first(now: Table) -> TableClause:
-    """The table as the first release knew it."""
-    known = [one for one in now.columns if one.name not in ("evaluation", "checkpoint_step")]
+LATER = ("evaluation", "checkpoint_step", "kind", "output_dataset_version")
+
+
+def _first(now: Table, *since: str) -> TableClause:
+    """The table as the first release knew it, and what came `since`."""
+    known = [one for one in now.columns if one.name in since or one.name not in LATER]
     return table(now.name, *(column(one.name, one.type) for one in known))

@@ -144,7 +144,7 @@ def test_a_worker_that_was_away_for_a_lease_ends_its_attempt_and_the_next_one_go
 
 
 def test_a_worker_that_is_told_to_stop_checkpoints_and_the_next_one_goes_on_there(
-    yard: Yard, client: Client, worker: WorkerProcess
+    yard: Yard, client: Client, worker: WorkerProcess, tmp_path: Path
 ) -> None:
     parameters = {"epochs": 400, "batch_size": 8, "checkpoint_every_s": 60}
     job = client.jobs.create(TEMPLATE, "strokes", parameters=parameters)
@@ -161,6 +161,10 @@ def test_a_worker_that_is_told_to_stop_checkpoints_and_the_next_one_goes_on_ther
         again = wait_for(client, job.name, lambda job: job.attempt == 2 and job.state == State.STATE_RUNNING)
         assert next(iter(client.jobs.attempts(job.name))).start_step == saved
         assert again.progress.step >= saved
+        wait_for(client, job.name, lambda job: job.progress.checkpoint_step > saved)
+        client.lineage.pull_output(f"{job.name}/outputs/run", tmp_path / "run")
+        names = sorted(path.name.partition(".")[0] for path in (tmp_path / "run/tensorboard/train").iterdir())
+        assert (names[0], names[-1]) == ("attempt-0001", "events"), "what the first attempt has drawn is still there"
         client.jobs.cancel(job.name)
         ended(client, job.name, 20)
         assert second.drain() == 0

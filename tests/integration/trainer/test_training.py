@@ -16,7 +16,7 @@ from modelyard.trainer.reporter import Report, Reporter
 from modelyard.trainer.work import Distribution, Evaluation, Installed, Resume, Work
 from modelyard.trainer.workspace import Workspace
 from tests.integration.job.child import prepare_idx, strokes
-from tests.integration.trainer.yard import files_of
+from tests.support.event_files import Point, points
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -46,7 +46,7 @@ class Yard:
         self.resume: Resume | None = None
         self.checkpoints: list[int] = []
         self.metrics: Mapping[str, float] = {}
-        self.outputs: dict[str, list[str]] = {}
+        self.stored_run = folder / "run"
 
     def attempt(self, number: int, code: Path, entry: str = "train:main", **parameters: Any) -> AttemptRun:
         work = Work(
@@ -74,6 +74,13 @@ class Yard:
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         await asyncio.to_thread(shutil.copytree, resume.name, folder)
 
+    async def run_so_far(self, folder: Path, reporter: Reporter) -> None:
+        if self.stored_run.exists():
+            await asyncio.to_thread(shutil.copytree, self.stored_run, folder, dirs_exist_ok=True)
+
+    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+        raise AssertionError(folder)
+
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         kept = self.folder / f"kept-{step}"
         await asyncio.to_thread(shutil.copytree, folder, kept, dirs_exist_ok=True)
@@ -89,7 +96,9 @@ class Yard:
         raise AssertionError(requirements)
 
     async def store_output(self, name: str, folder: Path) -> None:
-        self.outputs[name] = files_of(folder)
+        assert name == "run"
+        await asyncio.to_thread(shutil.rmtree, self.stored_run, ignore_errors=True)
+        await asyncio.to_thread(shutil.copytree, folder, self.stored_run)
 
     async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
         raise AssertionError(evaluation)
@@ -99,6 +108,12 @@ class Yard:
     ) -> str:
         self.metrics = metrics
         return "projects/p/models/m/versions/1"
+
+    async def record_statistics(self, folder: Path, file: str, reporter: Reporter) -> None:
+        raise AssertionError(file)
+
+    async def register_dataset(self, folder: Path, reporter: Reporter) -> str:
+        raise AssertionError(folder)
 
     async def report(self, report: Report) -> None:
         """Nothing is sent in these tests."""
@@ -159,3 +174,31 @@ async def test_a_stopped_attempt_goes_on_at_its_exact_step_to_the_same_end(yard:
     assert yard.reporter.start_step == step
     assert yard.reporter.progress.step == yard.reporter.progress.total_steps == 600
     assert dict(yard.metrics) == expected
+
+
+async def test_after_a_crash_the_output_run_is_that_of_a_run_that_never_crashed(yard: Yard) -> None:
+    def drawn() -> dict[str, list[Point]]:
+        return {part: points(yard.stored_run / "tensorboard" / part) for part in ("train", "validation")}
+
+    template = SHIPPED / "image-classification"
+    assert isinstance(await yard.attempt(1, template).run(), Succeeded)
+    expected = drawn()
+    assert [step for name, step, _ in expected["train"] if name == "loss"] == [200, 400, 600]
+    shutil.rmtree(yard.stored_run)
+
+    yard.resume, yard.checkpoints = None, []
+    dead = yard.attempt(2, template)
+    running = asyncio.create_task(dead.run())
+    await eventually(lambda: len(yard.checkpoints) == 2, timeout_s=60)
+    dead.stop(StopReason.STALE, 0)  # nothing more is stored, as when a worker is killed
+    assert await running == Stopped()
+    stored = drawn()
+    assert stored["train"], "what was uploaded with the checkpoint"
+    assert all(step <= 400 for _, step, _ in stored["train"])
+
+    # The checkpoint of step 400 did not make it: what was drawn behind step 200 is drawn once more.
+    yard.resume = Resume(str(yard.folder / "kept-200"), 200)
+    assert isinstance(await yard.attempt(3, template).run(), Succeeded)
+    assert drawn() == expected
+    names = sorted(path.name.partition(".")[0] for path in (yard.stored_run / "tensorboard" / "train").iterdir())
+    assert names == ["attempt-0002", "events"]

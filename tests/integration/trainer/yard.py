@@ -133,7 +133,7 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def running_yard(folder: Path, s3: S3Settings, **attempts: float) -> AsyncIterator[Yard]:
+async def running_yard(folder: Path, s3: S3Settings, **attempts: Any) -> AsyncIterator[Yard]:
     """`attempts` are the scheduler's settings of that section."""
     issuers = Issuers()
     async with AsyncExitStack() as stack:

@@ -2,8 +2,6 @@
 
 import importlib
 import inspect
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -149,12 +147,6 @@ def test_every_reason_is_one_class_of_the_catalog() -> None:
 
     assert len(set(reasons)) == len(reasons) > 10
     assert all(reason == reason.upper() for reason in reasons)
-
-
-def test_the_catalog_starts_without_tensorflow_and_without_numpy() -> None:
-    code = "import sys, modelyard.catalog.__main__; print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "set()"
 
 
 def test_the_names_of_collections_are_those_of_the_protos() -> None:

@@ -1,7 +1,5 @@
 """What is refused before anything is asked of a server, and how the command line looks."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +137,3 @@ def test_every_command_has_help_with_a_sentence_for_each_verb(command: list[str]
     assert verbs
     for verb in verbs:
         assert len(verb) > 2, verb
-
-
-def test_a_person_sees_a_sentence_and_a_script_a_status() -> None:
-    command = [sys.executable, "-m", "modelyard.cli", "datasets", "push", "digits", "gone", "-o", "json"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: gone is not a folder; give the folder that holds the files [NOT_A_FOLDER]\n"
-
-
-def test_the_command_line_does_without_tensorflow_and_without_the_services() -> None:
-    code = (
-        "import sys, modelyard.cli.__main__\n"
-        "heavy = {'tensorflow', 'numpy', 'sqlalchemy', 'pydantic', 'modelyard.foundation'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

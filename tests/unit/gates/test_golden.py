@@ -69,11 +69,11 @@ def test_what_unpacks_to_much_is_not_read(tmp_path: Path) -> None:
 )
 def test_other_answers_are_said(got: dict[str, Any], problem: str) -> None:
     with pytest.raises(Differs) as caught:
-        difference(got, {"y": np.array([[1.0, 2.0]], np.float32)})
+        difference(got, {"y": np.array([[1.0, 2.0]], np.float32)}, {"y": "float32"})
     assert problem in str(caught.value)
 
 
 def test_numbers_of_half_the_bits_may_differ_more() -> None:
-    assert close(np.array([1.002]), np.array([1.0], np.float16))
-    assert not close(np.array([1.002]), np.array([1.0], np.float32))
-    assert close(np.array([-np.inf]), np.array([-np.inf], np.float32))
+    assert close(np.array([1.002]), np.array([1.0], np.float16), "float16")
+    assert not close(np.array([1.002]), np.array([1.0], np.float32), "float32")
+    assert close(np.array([-np.inf]), np.array([-np.inf], np.float32), "float32")

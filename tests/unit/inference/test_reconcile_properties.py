@@ -180,5 +180,5 @@ class Fleet(RuleBasedStateMachine):
             ]
 
 
-Fleet.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+Fleet.TestCase.settings = settings(stateful_step_count=40)
 TestFleet = Fleet.TestCase

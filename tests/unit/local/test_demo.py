@@ -14,8 +14,8 @@ from modelyard.local.demo.data import HeldOut
 from modelyard.local.demo.footprint import Footprint, left_behind, take_footprint
 from modelyard.local.demo.samples import write_samples
 from modelyard.local.folder import DataFolder
+from modelyard.sdk.describing import describe
 from modelyard.sdk.folder import scan
-from modelyard.sdk.layouts import arrange
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def data() -> HeldOut:
 def test_the_folder_to_try_with_is_a_data_set(tmp_path: Path, data: HeldOut) -> None:
     for _ in range(2):
         samples = write_samples(tmp_path / "demo", data)
-        assert len(arrange(scan(samples / "my-digits"))) == 201
+        assert len(describe(scan(samples / "my-digits")).sources) == 201
     compile((samples / "client.py").read_text(), "client.py", "exec")
 
 

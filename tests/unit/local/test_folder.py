@@ -28,6 +28,15 @@ def test_a_new_folder_is_stamped_and_closed_to_others(folder: DataFolder) -> Non
     assert folder.supervisor() is None
 
 
+def test_the_port_is_known_the_next_time(folder: DataFolder) -> None:
+    assert folder.last_port() is None
+    with folder.claimed():
+        folder.record_port(9000)
+    assert DataFolder(folder.root).last_port() == 9000
+    (folder.root / "port").write_text("\x00\n")
+    assert folder.last_port() is None, "what a full disk has left of it"
+
+
 def test_a_second_up_on_the_same_folder_says_so(folder: DataFolder) -> None:
     with folder.claimed():
         before = sorted(path.name for path in folder.root.iterdir())

@@ -21,7 +21,7 @@ from modelyard.sdk.progress import silent
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """One that knows a dataset whose copy is here already."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    copy = tmp_path / "cache" / "modelyard" / "datasets" / "sha256-1"
+    copy = tmp_path / "cache" / "modelyard" / "datasets" / "sha256-1-2"
     copy.mkdir(parents=True)
     (copy / "index.json").write_text("{}")
     version = SimpleNamespace(name="projects/default/datasets/d/versions/1", digest="sha256:1")

@@ -1,4 +1,7 @@
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,7 +9,8 @@ import pytest
 from modelyard.local.errors import NotRunning, PortTaken, ProcessDidNotStart
 from modelyard.local.folder import DataFolder
 from modelyard.local.status import read_status
-from modelyard.local.up import Listener, Wanted, _why, check_port, run, stop
+from modelyard.local.stopping import being_stopped, stop
+from modelyard.local.up import Listener, Wanted, _why, check_port, run
 
 
 @pytest.fixture
@@ -28,12 +32,26 @@ async def test_up_on_a_taken_port_starts_nothing(tmp_path: Path, quiet: Listener
     folder = DataFolder(tmp_path / "data")
     assert folder.supervisor() is None
     assert not (folder.root / "store.json").exists()
+    assert folder.last_port() is None, "the next one does not try it again by itself"
 
 
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match=f"nothing runs on {tmp_path}/data"):
         stop(tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+def test_who_is_stopped_next_is_told_by_who_is_still_there() -> None:
+    modules = ["modelyard.catalog", "modelyard.trainer"]
+    children = [
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "-m", module]) for module in modules
+    ]
+    told = []
+    for child in reversed(children):
+        told.append(being_stopped(os.getpid()))
+        child.kill()
+        child.wait()
+    assert [*told, being_stopped(os.getpid())] == ["trainer", "catalog", "store"]
 
 
 def test_the_status_of_nothing_is_that_nothing_runs(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from modelyard.api.serving.v1 import predict_pb2, tensor_pb2
 from modelyard.modelhost.domain import CannotServe
 from modelyard.modelhost.golden import ROWS, Example, examples
+from modelyard.modelserver import tensors as served
 from modelyard.sdk.tensors import encode, values
 
 
@@ -88,10 +91,9 @@ def test_a_file_that_unpacks_to_much_is_not_read(tmp_path: Path) -> None:
 
 def test_types_that_are_not_read_here_are_left_out(tmp_path: Path) -> None:
     one = np.ones((2, 2), np.float32)
-    assert examples(written(tmp_path, s__inputs__x=one.astype(np.complex64), s__outputs__y=one)) == []
-    (example,) = examples(
-        written(tmp_path, s__inputs__x=one, s__outputs__y=one, s__outputs__c=one.astype(np.complex64))
-    )
+    time = one.astype("datetime64[s]")
+    assert examples(written(tmp_path, s__inputs__x=time, s__outputs__y=one)) == []
+    (example,) = examples(written(tmp_path, s__inputs__x=one, s__outputs__y=one, s__outputs__t=time))
     assert set(example.outputs) == {"y"}
     assert examples(tmp_path / "nowhere") == []
 
@@ -144,3 +146,52 @@ def test_a_request_names_model_version_and_signature() -> None:
         "s",
     )
     assert EXAMPLE.outputs["p"].dtype == tensor_pb2.DT_FLOAT
+
+
+def response(**arrays: Any) -> predict_pb2.PredictResponse:
+    return predict_pb2.PredictResponse(outputs={name: served.encode(array) for name, array in arrays.items()})
+
+
+def test_inputs_of_types_that_numpy_lacks_are_asked_in_them(tmp_path: Path) -> None:
+    wide = np.array([[0.5, -1.25]], np.float32)
+    types = {"b": "bfloat16", "f": "float8_e4m3fn", "x": "float32"}
+    described = {"signatures": {"s": {"inputs": {name: {"dtype": dtype} for name, dtype in types.items()}}}}
+    (tmp_path / "modelyard.model.json").write_text(json.dumps(described))
+    (example,) = examples(
+        written(tmp_path, s__inputs__b=wide, s__inputs__f=wide, s__inputs__x=wide, s__outputs__y=wide)
+    )
+    for name, dtype in types.items():
+        assert example.inputs[name] == encode(wide.astype(getattr(ml_dtypes, dtype, dtype)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "step"), [(ml_dtypes.bfloat16, 1 / 128), (ml_dtypes.float8_e5m2, 0.25), (ml_dtypes.float8_e4m3fn, 0.125)]
+)
+def test_narrow_floats_may_be_their_neighbours_and_not_more(tmp_path: Path, dtype: Any, step: float) -> None:
+    one = np.ones((1, 2), np.float32)
+    (example,) = examples(written(tmp_path, s__inputs__x=one, s__outputs__y=one))
+    assert example.difference(response(y=(one + step).astype(dtype))) == ""
+    assert "s: y is not what it was" in example.difference(response(y=(one + 5 * step).astype(dtype)))
+
+
+def test_complex_answers_are_compared_in_both_parts(tmp_path: Path) -> None:
+    said = np.array([[1 + 2j]], np.complex64)
+    (example,) = examples(written(tmp_path, s__inputs__x=said, s__outputs__y=said))
+    assert example.inputs["x"] == encode(said)
+    assert example.difference(response(y=said + 1e-5j)) == ""
+    assert "s: y is not what it was" in example.difference(response(y=said + 1j))
+    assert "s: y is not what it was" in example.difference(response(y=said + 1))
+
+
+def test_what_is_no_float_has_to_be_the_same_unless_floats_have_chosen_it(tmp_path: Path) -> None:
+    x, names = np.ones((2, 1), np.float32), np.array([b"cat", b"dog\0"])
+    (example,) = examples(written(tmp_path, s__inputs__x=x, s__outputs__label=names))
+    assert example.difference(response(label=np.array([b"cat", b"dog"], object))) == ""
+    other = response(label=np.array([b"cat", b"cat"], object), p=x)
+    assert example.difference(other) == "s: label is not what it was when the version was made"
+    (example,) = examples(written(tmp_path, s__inputs__x=x, s__outputs__label=names, s__outputs__p=x))
+    assert example.difference(other) == ""
+
+
+def test_a_signature_whose_answers_are_random_is_not_asked(tmp_path: Path) -> None:
+    assert examples(written(tmp_path, s__inputs__x=np.ones((2, 1), np.float32))) == []

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from modelyard.modelhost.domain import CannotServe, NotNow, Order, State
 from modelyard.modelhost.served import ModelServer, ServedVersion
 from tests.support.eventually import eventually
@@ -102,7 +104,8 @@ async def test_a_death_is_answered_with_a_new_start() -> None:
     await end(served)
 
 
-async def test_what_cannot_be_fetched_now_is_waited_for() -> None:
+async def test_what_cannot_be_fetched_now_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelyard.modelhost.served._NOT_NOW_S", (0.1, 30.0))
     machine = Machine(NotNow("the catalog is away"))
     served = begin(machine)
     await eventually(lambda: "the catalog is away; trying again" in served.report().message)

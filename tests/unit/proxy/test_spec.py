@@ -135,14 +135,14 @@ SPECS = st.lists(PIECES, max_size=5).map(b"".join).map(lambda spec: field(1, spe
 REQUESTS = st.lists(st.one_of(SPECS, PIECES, st.binary(max_size=12)), max_size=5).map(b"".join)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=10 * settings().max_examples)
 @given(REQUESTS)
 @example(field(1, NAME) + field(1, field(1, b"secret")))
 def test_whatever_protobuf_accepts_is_read_as_protobuf_reads_it(data: bytes) -> None:
     agree(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.data())
 def test_a_real_request_with_bytes_changed_is_read_as_protobuf_reads_it(data: st.DataObject) -> None:
     request = predict_pb2.PredictRequest(model_spec=model_pb2.ModelSpec(name="digits", signature_name="s"))

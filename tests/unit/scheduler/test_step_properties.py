@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from modelyard.scheduler.domain.decisions import AttemptChanged, ExecutionEnded, JobChanged
-from modelyard.scheduler.domain.devices import Ask, DeviceKind
+from modelyard.scheduler.domain.devices import BESIDE, Ask, DeviceKind
 from modelyard.scheduler.domain.errors import StaleAttempt, WorkerReplaced
 from modelyard.scheduler.domain.events import (
     AttemptCompleted,
@@ -26,12 +26,13 @@ from modelyard.scheduler.domain.events import (
     WorkerUncordoned,
 )
 from modelyard.scheduler.domain.jobs import ENDED, MOVES, AttemptState, Failure, FailureClass, Job, JobState
+from modelyard.scheduler.domain.placement import survey
 from modelyard.scheduler.domain.state import State
 from modelyard.scheduler.domain.step import step
 from tests.unit.scheduler.world import CPU, START, gpus, job_name
 
 WORKERS = {"workers/a": CPU, "workers/b": CPU + gpus(2), "workers/c": gpus(4)}
-ASKS = [Ask(), Ask(DeviceKind.CPU, 1), Ask(DeviceKind.GPU, 1), Ask(DeviceKind.GPU, 2), Ask(DeviceKind.GPU, 9)]
+ASKS = [Ask(), Ask(DeviceKind.CPU, 1), Ask(DeviceKind.GPU, 1), Ask(DeviceKind.GPU, 2), Ask(DeviceKind.GPU, 9), BESIDE]
 OUTCOMES = [
     None,
     AttemptState.STOPPED,
@@ -216,6 +217,22 @@ class Scheduling(RuleBasedStateMachine):
                 taken.add((attempt.worker, device.key))
 
     @invariant()
+    def beside_jobs_have_no_device_and_a_worker_runs_one_at_a_time(self) -> None:
+        beside = [attempt for attempt in (*self.state.running(), *self.state.held.values()) if not attempt.devices]
+        assert len({attempt.worker for attempt in beside}) == len(beside)
+        for attempt in self.state.running():
+            assert bool(attempt.devices) != self.state.jobs[attempt.job].ask.beside
+
+    @invariant()
+    def jobs_with_devices_are_placed_and_told_as_if_there_were_no_beside_jobs(self) -> None:
+        others = {name: job for name, job in self.state.jobs.items() if not job.ask.beside}
+        held = {name: attempt for name, attempt in self.state.held.items() if attempt.devices}
+        alone = survey(State(self.state.rules, others, self.state.workers, held), self.now)
+        together = survey(self.state, self.now)
+        assert alone.placements == tuple(one for one in together.placements if one.devices)
+        assert alone.pending == {name: one for name, one in together.pending.items() if name in others}
+
+    @invariant()
     def no_job_is_lost(self) -> None:
         assert {name for name, state in self.submitted.items() if state not in ENDED} == set(self.state.jobs)
         assert set(self.state.jobs) == self.held_inputs
@@ -228,7 +245,5 @@ class Scheduling(RuleBasedStateMachine):
             assert job.losses < job.max_attempts
 
 
-Scheduling.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+Scheduling.TestCase.settings = settings(stateful_step_count=50, suppress_health_check=[HealthCheck.too_slow])
 TestScheduling = Scheduling.TestCase

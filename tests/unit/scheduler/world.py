@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from modelyard.scheduler.domain.decisions import Decision
-from modelyard.scheduler.domain.devices import ANY, Ask, Device, DeviceKind
+from modelyard.scheduler.domain.devices import ANY, BESIDE, Ask, Device, DeviceKind
 from modelyard.scheduler.domain.events import (
     AttemptCompleted,
     AttemptMoved,
@@ -75,6 +75,10 @@ class World:
         )
         self.happen(JobSubmitted(now=self.now, job=job))
         return job.name
+
+    def submit_beside(self, **fields: int) -> str:
+        """A job that asks for no device."""
+        return self.submit(ask=BESIDE, **fields)
 
     def sync(
         self,

@@ -1,5 +1,6 @@
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from modelyard.api.serving.v1 import tensor_pb2
+from modelyard.modelserver import tensors as served
 from modelyard.sdk.errors import DataLoss, InvalidArgument
-from modelyard.sdk.tensors import encode, rows, shape, values
+from modelyard.sdk.tensors import encode, narrowed, rows, shape, values
 
 DTYPES = [
     "bool",
@@ -16,7 +18,10 @@ DTYPES = [
     "float16",
     "float32",
     "float64",
+    "complex64",
+    "complex128",
 ]
+NARROW = [ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn]
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -51,8 +56,24 @@ def test_what_is_no_tensor_says_what_is(value: Any) -> None:
 
 
 def test_a_type_that_tensorflow_lacks_is_named() -> None:
-    with pytest.raises(InvalidArgument, match="complex128"):
-        encode(np.zeros(1, np.complex128))
+    with pytest.raises(InvalidArgument, match="datetime64"):
+        encode(np.zeros(1, "datetime64[s]"))
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_narrow_floats_are_what_numpys_own_say_bit_for_bit(dtype: Any) -> None:
+    bits = np.arange(256, dtype=np.uint8)
+    array = bits.view(dtype) if np.dtype(dtype).itemsize == 1 else np.arange(0, 2**16, 7, dtype=np.uint16).view(dtype)
+    expected = array.astype(np.float32)
+    for tensor in (encode(array), served.encode(array)):
+        np.testing.assert_array_equal(np.array(values(tensor), np.float32), expected)
+    finite = expected[np.isfinite(expected)].tolist()
+    assert narrowed(encode(array).dtype, finite) == array[np.isfinite(expected)].tobytes()
+
+
+def test_what_a_server_answers_in_complex_numbers_is_read_in_both_encodings() -> None:
+    array = np.array([[1 + 2j, -0.5j], [3, 0]], np.complex64)
+    assert rows(served.encode(array)) == rows(encode(array)) == array.tolist()
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=5), st.integers(0, 4))

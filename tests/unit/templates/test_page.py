@@ -165,7 +165,7 @@ def test_the_document_is_plain_json_of_a_known_format(tmp_path: Path) -> None:
     found = evaluated(("a", "b"))
     document.write(tmp_path / "evaluation.json", found)
     read = json.loads((tmp_path / "evaluation.json").read_text())
-    assert read == found
+    assert read == json.loads(json.dumps(found))
     assert (read["format"], read["kind"], read["split"], read["examples"]) == (1, "classification", "test", 400)
     assert sum(count for *_, count in read["confusion"]) == 400
     with pytest.raises(ValueError, match="Out of range float"):

@@ -13,12 +13,15 @@ from modelyard.job.messages import (
     Failed,
     Image,
     Metric,
+    Predicted,
     Prepared,
+    Profiled,
     Progress,
     Stopped,
     Text,
 )
 from modelyard.job.messages import FailureClass as JobFailure
+from modelyard.templates.specs import Kind
 from modelyard.trainer.domain import FailureClass
 from modelyard.trainer.heard import MAX_IMAGES, MAX_METRICS, MAX_TEXTS, Heard, readable
 from modelyard.trainer.messages import to_progress
@@ -28,10 +31,10 @@ from modelyard.trainer.reporter import MAX_TEXT_CHARACTERS, Reporter, Reports
 class Job:
     """What was heard, and where it shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind = Kind.TRAINING) -> None:
         self.reporter = Reporter("projects/p/jobs/j/attempts/1", cast("Reports", None))
         self.checkpoints: list[tuple[int, str]] = []
-        self.heard = Heard(self.reporter, lambda step, path: self.checkpoints.append((step, path)))
+        self.heard = Heard(self.reporter, lambda step, path: self.checkpoints.append((step, path)), kind)
 
     def say(self, *messages: ChildMessage) -> "Job":
         for message in messages:
@@ -64,13 +67,30 @@ def test_prepared_means_that_it_runs_now() -> None:
 
 
 def test_what_it_made_and_how_it_ended_is_kept() -> None:
-    job = Job().say(
-        Checkpoint(5, "checkpoints/5"), Exported("model", {}), Evaluated({"accuracy": 1.0}, "test", 10), Stopped(7)
-    )
+    job = Job().say(Checkpoint(5, "checkpoints/5"), Exported("model", {}), Stopped(7))
     assert job.checkpoints == [(5, "checkpoints/5")]
-    assert job.heard.exported == Exported("model", {})
-    assert job.heard.evaluated == Evaluated({"accuracy": 1.0}, "test", 10)
+    assert job.heard.made == Exported("model", {})
     assert job.heard.stopped
+
+
+def test_only_what_a_job_of_its_kind_makes_counts() -> None:
+    made: dict[Kind, ChildMessage] = {
+        Kind.TRAINING: Exported("model", {}),
+        Kind.EVALUATION: Evaluated({"accuracy": 1.0}, "test", 10),
+        Kind.PROFILE: Profiled("outputs/profile/profile.json"),
+        Kind.PREDICTION: Predicted("outputs/prediction", 3),
+        Kind.IMPORT: Exported("model", {}),
+    }
+    assert set(made) == set(Kind)
+    for kind in Kind:
+        job = Job(kind).say(*(message for message in made.values() if message != made[kind]))
+        assert job.heard.made is None
+        assert job.say(made[kind]).heard.made == made[kind]
+
+
+@pytest.mark.parametrize(("kind", "stage"), [(Kind.PROFILE, "profiling"), (Kind.PREDICTION, "predicting")])
+def test_the_stage_is_called_by_what_the_job_does(kind: Kind, stage: str) -> None:
+    assert Job(kind).say(Prepared(10, 100, 32)).shown.stage == stage
 
 
 @pytest.mark.parametrize("kind", list(JobFailure))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelyard.trainer.limits import job_limits, machine_memory
+from modelyard.trainer.limits import beside, job_limits, machine_memory
 from modelyard.trainer.settings import LimitSettings
 
 
@@ -22,3 +22,11 @@ def test_a_job_gets_a_share_of_it_unless_a_number_is_set() -> None:
     assert share.memory_bytes == int(machine_memory() * 0.5)
     assert job_limits(LimitSettings(memory_bytes=123), 60).memory_bytes == 123
     assert job_limits(LimitSettings(), 60).wall_s == 60
+
+
+def test_a_job_beside_others_gets_no_more_memory_than_is_left_for_it() -> None:
+    settings = LimitSettings(memory_bytes=8 << 30, profile_memory_bytes=1 << 30)
+    assert beside(job_limits(settings, 60), settings).memory_bytes == 1 << 30
+    small = LimitSettings(memory_bytes=1 << 29)
+    assert beside(job_limits(small, 60), small).memory_bytes == 1 << 29
+    assert beside(job_limits(settings, 60), settings).wall_s == 60

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from modelyard.foundation.errors import Conflict, InvalidArgument, PermissionDenied
+from modelyard.trainer import service
 from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import (
     AttemptStopped,
@@ -28,6 +29,12 @@ from tests.support.eventually import eventually
 FIRST = "projects/default/jobs/a/attempts/1"
 SECOND = "projects/default/jobs/b/attempts/1"
 FOUND = Found((Device("cpu", 0),), "2.21.0")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker tries again soon."""
+    monkeypatch.setattr(service, "RETRY_S", 0.02)
 
 
 class Replaced(Conflict):
@@ -295,7 +302,7 @@ async def test_a_drained_worker_stays_and_takes_nothing() -> None:
 async def test_leaving_while_the_scheduler_is_away_ends_with_the_lease() -> None:
     stage = Stage()
     task = asyncio.create_task(stage.worker.run())
-    stage.scheduler.order(assigned(FIRST), lease_s=1.0)
+    stage.scheduler.order(assigned(FIRST), lease_s=0.3)
     await eventually(lambda: FIRST in stage.runs)
     stage.scheduler.down = True
     stage.worker.leave()

@@ -44,9 +44,22 @@ artifacts = Table(
     Column("description", Text, nullable=False),
     Column("labels", json_type(), nullable=False),
     Column("last_number", BigInteger, nullable=False),
+    # Of a package: what it holds, "" while nobody has said it.
+    Column("kind", String(16), nullable=False),
     Column("create_time", UtcTime, nullable=False),
     Column("update_time", UtcTime, nullable=False),
     UniqueConstraint("project_uid", "collection", "id"),
+)
+
+last_numbers = Table(
+    "last_numbers",
+    metadata,
+    # Its ID: a project made again goes on with the numbers too.
+    Column("project", String(63), primary_key=True),
+    Column("collection", String(16), primary_key=True),
+    Column("id", String(63), primary_key=True),
+    # The highest version number that was given under this name, of what was deleted.
+    Column("last_number", BigInteger, nullable=False),
 )
 
 trees = Table(
@@ -104,6 +117,7 @@ uploads = Table(
     # The tree it is about to publish.
     Column("tree_uid", String(32), nullable=False),
     Column("inline", Boolean, nullable=False),
+    Column("package_kind", String(16), nullable=False),
     Column("labels", json_type(), nullable=False),
     Column("info", json_type()),
     Column("verified_bytes", BigInteger, nullable=False),
@@ -177,6 +191,22 @@ evaluations = Table(
     UniqueConstraint("version_uid", "job"),
 )
 
+profiles = Table(
+    "profiles",
+    metadata,
+    # Counts up: the order in which dataset versions were made.
+    Column("sequence", row_id(), primary_key=True, autoincrement=True),
+    Column("version_uid", String(32), ForeignKey("versions.uid"), nullable=False, unique=True),
+    # Which profiles it; "" while none was made for it.
+    Column("job", Text, nullable=False),
+    # Which has recorded what was found.
+    Column("found_by", Text, nullable=False),
+    Column("found", json_type()),
+    Column("report", Text, nullable=False),
+    Column("create_time", UtcTime),
+    Index("profiles_by_job", "job", "sequence"),
+)
+
 executions = Table(
     "executions",
     metadata,
@@ -185,7 +215,13 @@ executions = Table(
     Column("consumer", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("requested", json_type(), nullable=False),
+    # The dataset that it makes a version of, "" if none.
+    Column("output_dataset", Text, nullable=False),
+    # Its inputs may be deleted while it is open.
+    Column("weak", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
+    # Why it ended badly.
+    Column("message", Text, nullable=False),
     Column("create_time", UtcTime, nullable=False),
     Column("end_time", UtcTime),
     Index("executions_by_consumer", "project_uid", "consumer", "create_time"),

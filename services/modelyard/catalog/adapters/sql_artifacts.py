@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from modelyard.catalog.adapters.model_info_json import info_of, info_to_json
 from modelyard.catalog.adapters.schema import (
@@ -12,6 +12,8 @@ from modelyard.catalog.adapters.schema import (
     evaluations,
     execution_versions,
     executions,
+    last_numbers,
+    profiles,
     projects,
     trees,
     versions,
@@ -19,8 +21,11 @@ from modelyard.catalog.adapters.schema import (
 from modelyard.catalog.adapters.sql_trees import tree_of
 from modelyard.catalog.domain.artifacts import Artifact, Profile, Version
 from modelyard.catalog.domain.errors import NameTaken
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.names import ArtifactName, Collection, JobName
 from modelyard.foundation.sql.engine import unique
+
+TREE_COLUMNS = ("project_uid", "digest", "manifest_sha256", "manifest_bytes", "size_bytes", "file_count")
 
 
 class SqlArtifacts:
@@ -57,14 +62,21 @@ class SqlArtifacts:
         taken = NameTaken(f"{artifact.name} exists already; choose another name", resource=str(artifact.name))
         with unique(self._connection, lambda: taken):
             self._connection.execute(insert(artifacts).values(values))
+        # Read behind the insert, which has waited for the end of a deletion of the same name.
+        given = select(last_numbers.c.last_number).where(*_numbered(artifact.name)).scalar_subquery()
+        self._connection.execute(
+            update(artifacts).where(artifacts.c.uid == artifact.uid).values(last_number=func.coalesce(given, 0))
+        )
 
     def update(self, artifact: Artifact) -> None:
         self._connection.execute(update(artifacts).where(artifacts.c.uid == artifact.uid).values(_changeable(artifact)))
 
     def delete(self, artifact: Artifact) -> None:
+        self._keep_number(artifact)
         self._connection.execute(delete(aliases).where(aliases.c.artifact_uid == artifact.uid))
         its = select(versions.c.uid).where(versions.c.artifact_uid == artifact.uid)
-        self._connection.execute(delete(evaluations).where(evaluations.c.version_uid.in_(its)))
+        for table in (evaluations, profiles):
+            self._connection.execute(delete(table).where(table.c.version_uid.in_(its)))
         self._connection.execute(delete(versions).where(versions.c.artifact_uid == artifact.uid))
         self._connection.execute(delete(artifacts).where(artifacts.c.uid == artifact.uid))
 
@@ -77,6 +89,12 @@ class SqlArtifacts:
         self._connection.execute(
             delete(aliases).where(aliases.c.artifact_uid == artifact.uid, aliases.c.alias == alias)
         )
+
+    def _keep_number(self, artifact: Artifact) -> None:
+        name = artifact.name
+        self._connection.execute(delete(last_numbers).where(*_numbered(name)))
+        values = {"project": name.project, "collection": name.collection, "id": name.id}
+        self._connection.execute(insert(last_numbers).values(values | {"last_number": artifact.last_number}))
 
     def _with_aliases(self, rows: list[Row[Any]]) -> list[Artifact]:
         found: dict[str, dict[str, int]] = {row.uid: {} for row in rows}
@@ -95,22 +113,22 @@ class SqlVersions:
         if lock:
             query = query.with_for_update(read=True, of=versions)
         row = self._connection.execute(query).one_or_none()
-        return _version(row, artifact.name) if row else None
+        return version_of(row, artifact.name) if row else None
 
     def by_job(self, artifact: Artifact, job: JobName) -> Version | None:
         row = self._connection.execute(_versions(artifact).where(versions.c.job == str(job))).one_or_none()
-        return _version(row, artifact.name) if row else None
+        return version_of(row, artifact.name) if row else None
 
     def by_digest(self, artifact: Artifact, digest: str) -> Version | None:
         query = _versions(artifact).where(trees.c.digest == digest).order_by(versions.c.number.desc()).limit(1)
         row = self._connection.execute(query).one_or_none()
-        return _version(row, artifact.name) if row else None
+        return version_of(row, artifact.name) if row else None
 
     def page(self, artifact: Artifact, before: int | None, limit: int) -> list[Version]:
         query = _versions(artifact).order_by(versions.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(versions.c.number < before)
-        return [_version(row, artifact.name) for row in self._connection.execute(query)]
+        return [version_of(row, artifact.name) for row in self._connection.execute(query)]
 
     def insert(self, artifact: Artifact, version: Version, job: JobName | None) -> None:
         values = {
@@ -127,7 +145,8 @@ class SqlVersions:
         self._connection.execute(insert(versions).values(values))
 
     def delete(self, version: Version) -> None:
-        self._connection.execute(delete(evaluations).where(evaluations.c.version_uid == version.uid))
+        for table in (evaluations, profiles):
+            self._connection.execute(delete(table).where(table.c.version_uid == version.uid))
         self._connection.execute(delete(versions).where(versions.c.uid == version.uid))
 
     def lock(self, artifact: Artifact) -> None:
@@ -145,6 +164,7 @@ class SqlVersions:
             )
             .where(
                 executions.c.state == "OPEN",
+                executions.c.weak.is_(False),
                 execution_versions.c.role == "input",
                 versions.c.artifact_uid == artifact.uid,
             )
@@ -154,6 +174,14 @@ class SqlVersions:
         if number is not None:
             query = query.where(versions.c.number == number)
         return list(self._connection.execute(query).scalars())
+
+
+def _numbered(name: ArtifactName) -> tuple[ColumnElement[bool], ...]:
+    return (
+        last_numbers.c.project == name.project,
+        last_numbers.c.collection == name.collection,
+        last_numbers.c.id == name.id,
+    )
 
 
 def _artifacts() -> Select[Any]:
@@ -172,8 +200,7 @@ def _versions(artifact: Artifact) -> Select[Any]:
     return (
         select(
             versions,
-            *(trees.c[name] for name in ("project_uid", "digest", "manifest_sha256", "manifest_bytes")),
-            *(trees.c[name] for name in ("size_bytes", "file_count")),
+            *(trees.c[name] for name in TREE_COLUMNS),
         )
         .join(trees, trees.c.uid == versions.c.tree_uid)
         .where(versions.c.artifact_uid == artifact.uid)
@@ -188,6 +215,7 @@ def _changeable(artifact: Artifact) -> dict[str, object]:
         "labels": dict(artifact.profile.labels),
         "update_time": artifact.update_time,
         "last_number": artifact.last_number,
+        "kind": artifact.kind,
     }
 
 
@@ -201,12 +229,13 @@ def _artifact(row: Row[Any], its_aliases: Mapping[str, int]) -> Artifact:
         create_time=row.create_time,
         update_time=row.update_time,
         last_number=row.last_number,
+        kind=PackageKind(row.kind),
         latest_version=row.latest_version or 0,
         aliases=its_aliases,
     )
 
 
-def _version(row: Row[Any], artifact: ArtifactName) -> Version:
+def version_of(row: Row[Any], artifact: ArtifactName) -> Version:
     return Version(
         uid=row.uid,
         artifact=artifact,

@@ -12,6 +12,7 @@ from modelyard.catalog.adapters.sql_artifacts import SqlArtifacts, SqlVersions
 from modelyard.catalog.adapters.sql_evaluations import SqlEvaluations
 from modelyard.catalog.adapters.sql_executions import SqlCheckpoints, SqlExecutions
 from modelyard.catalog.adapters.sql_outputs import SqlOutputs
+from modelyard.catalog.adapters.sql_profiles import SqlProfiles
 from modelyard.catalog.adapters.sql_projects import SqlProjects
 from modelyard.catalog.adapters.sql_tokens import SqlTokens
 from modelyard.catalog.adapters.sql_trees import SqlGarbage, SqlTrees
@@ -41,6 +42,7 @@ class SqlTransaction:
         self.checkpoints = SqlCheckpoints(connection)
         self.outputs = SqlOutputs(connection)
         self.evaluations = SqlEvaluations(connection)
+        self.profiles = SqlProfiles(connection)
         self.executions = SqlExecutions(connection)
         self.tokens = SqlTokens(connection)
         self.garbage = SqlGarbage(connection)

@@ -84,7 +84,10 @@ class SqlExecutions:
             "consumer": execution.consumer,
             "attempt": execution.attempt,
             "requested": list(execution.requested),
+            "output_dataset": execution.output_dataset,
+            "weak": execution.weak,
             "state": execution.state.value,
+            "message": execution.message,
             "create_time": execution.create_time,
         }
         self._connection.execute(insert(executions).values(values))
@@ -113,11 +116,11 @@ class SqlExecutions:
         if not self._connection.execute(known).scalar_one():
             self._connection.execute(insert(execution_versions).values(_ref_row(execution, "output", 0, output)))
 
-    def end(self, execution: Execution, attempt: int, state: ExecutionState, time: datetime) -> None:
+    def end(self, execution: Execution, attempt: int, state: ExecutionState, message: str, time: datetime) -> None:
         self._connection.execute(
             update(executions)
             .where(executions.c.uid == execution.uid)
-            .values(attempt=attempt, state=state.value, end_time=time)
+            .values(attempt=attempt, state=state.value, message=message, end_time=time)
         )
 
     def version_uids(self, project_uid: str, name: str) -> list[str]:
@@ -176,6 +179,9 @@ class SqlExecutions:
             create_time=row.create_time,
             end_time=row.end_time,
             last_checkpoint=self._last_checkpoint(row),
+            output_dataset=row.output_dataset,
+            weak=row.weak,
+            message=row.message,
         )
 
     def _last_checkpoint(self, row: Row[Any]) -> Checkpoint | None:

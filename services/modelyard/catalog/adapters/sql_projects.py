@@ -53,7 +53,7 @@ class SqlProjects:
         inside = select(artifacts.c.collection, artifacts.c.id).where(artifacts.c.project_uid == project.uid).limit(10)
         names = [f"{project.name}/{row.collection}/{row.id}" for row in self._connection.execute(inside)]
         busy = select(executions.c.consumer).where(
-            executions.c.project_uid == project.uid, executions.c.state == "OPEN"
+            executions.c.project_uid == project.uid, executions.c.state == "OPEN", executions.c.weak.is_(False)
         )
         names += [str(consumer) for consumer in self._connection.execute(busy.limit(10)).scalars()]
         coming = select(uploads.c.id).where(

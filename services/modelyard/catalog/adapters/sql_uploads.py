@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from modelyard.catalog.adapters.model_info_json import info_of, info_to_json
 from modelyard.catalog.adapters.schema import packs, projects, uploads
 from modelyard.catalog.domain.artifacts import Tree
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.names import parse_target
 from modelyard.catalog.domain.uploads import Pack, Upload, UploadError, UploadState
 
@@ -36,6 +37,7 @@ class SqlUploads:
             "base_tree": upload.base_tree,
             "tree_uid": "",
             "inline": upload.inline,
+            "package_kind": upload.package_kind,
             "labels": dict(upload.labels),
             "info": info_to_json(upload.info),
             "verified_bytes": 0,
@@ -145,6 +147,7 @@ def _upload(row: Row[Any], its_packs: tuple[Pack, ...]) -> Upload:
         base_version=row.base_version,
         base_tree=row.base_tree,
         inline=row.inline,
+        package_kind=PackageKind(row.package_kind),
         labels=row.labels,
         info=info_of(row.info),
         verified_bytes=row.verified_bytes,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from modelyard.catalog.domain.errors import EtagMismatch, TooManyLabels
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.model_info import ModelInfo
 from modelyard.catalog.domain.names import ArtifactName, VersionName
 from modelyard.foundation.errors import InvalidArgument
@@ -53,9 +54,11 @@ class Artifact:
     create_time: datetime
     update_time: datetime
     last_number: int = 0
-    """The highest version number ever given; numbers are never used again."""
+    """The highest version number ever given under this name; numbers are never used again."""
     latest_version: int = 0
     """The newest version that exists; 0 is none."""
+    kind: PackageKind = PackageKind.UNSAID
+    """Of a package."""
     aliases: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -55,6 +55,12 @@ class PackageSpecWrong(FailedPrecondition):
     reason = "PACKAGE_SPEC_WRONG"
 
 
+class PackageKindDiffers(FailedPrecondition):
+    """Code for a package of a model's files, or the other way round."""
+
+    reason = "PACKAGE_KIND_DIFFERS"
+
+
 class ExecutionEnded(FailedPrecondition):
     reason = "EXECUTION_ENDED"
 
@@ -63,6 +69,18 @@ class ExecutionOpen(FailedPrecondition):
     """A job whose files were to go still runs."""
 
     reason = "EXECUTION_OPEN"
+
+
+class StatisticsPending(NotFound):
+    """The job that profiles a dataset version has not ended."""
+
+    reason = "STATISTICS_PENDING"
+
+
+class StatisticsNotAvailable(NotFound):
+    """The job that was to profile a dataset version has ended without them."""
+
+    reason = "STATISTICS_NOT_AVAILABLE"
 
 
 class UploadNotOpen(FailedPrecondition):
@@ -80,7 +98,7 @@ class HostNotAllowed(FailedPrecondition):
 
 
 class OnlyAttempts(PermissionDenied):
-    """Models, checkpoints, outputs and evaluations come from jobs only."""
+    """Models, checkpoints, outputs, evaluations and statistics come from jobs only."""
 
     reason = "ONLY_ATTEMPTS"
 

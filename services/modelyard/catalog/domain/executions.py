@@ -63,6 +63,12 @@ class Execution:
     create_time: datetime
     end_time: datetime | None = None
     last_checkpoint: Checkpoint | None = None
+    output_dataset: str = ""
+    """The name of the dataset that it makes a version of; "" if it makes none."""
+    weak: bool = False
+    """Its inputs may be deleted while it is open."""
+    message: str = ""
+    """Why it ended badly."""
 
     @property
     def name(self) -> str:
@@ -84,9 +90,14 @@ class Attempt:
         return f"{self.job}/attempts/{self.number}"
 
 
+def is_attempt(subject: str) -> bool:
+    """Whether a token's subject is an attempt; people and other machines have names of another form."""
+    return matches("projects/{project}/jobs/{job}/attempts/{attempt:int}", subject)
+
+
 def attempt_of(subject: str) -> Attempt:
     """The attempt that a token with the role `attempt` speaks for."""
-    if not matches("projects/{project}/jobs/{job}/attempts/{attempt:int}", subject):
+    if not is_attempt(subject):
         raise OnlyAttempts(f"the token speaks for {subject[:200]!a}, not for an attempt of a job")
     _, project, _, job, _, number = subject.split("/")
     return Attempt(JobName(project, job), int(number))

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from modelyard.catalog.domain.errors import PackWrong, TreeTooLarge, TreeWrong, UploadNotOpen
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.model_info import ModelInfo
 from modelyard.catalog.domain.names import Target
 from modelyard.foundation.errors import InvalidArgument, ModelyardError
@@ -82,6 +83,7 @@ class Upload:
     base_tree: str = ""
     """The uid of the base's tree."""
     inline: bool = False
+    package_kind: PackageKind = PackageKind.UNSAID
     labels: Mapping[str, str] = dataclass_field(default_factory=dict)
     info: ModelInfo | None = None
     verified_bytes: int = 0

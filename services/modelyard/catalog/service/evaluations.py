@@ -30,7 +30,7 @@ class EvaluationService:
             if name.number is None:
                 raise InvalidArgument(f"{field} must end in a version's number; got {name.reference!r}", field=field)
         validate_measured(measured, _AT)
-        report = _report(measured, attempt.job)
+        report = report_of(measured.report, attempt.job, _AT)
 
         def work(tx: Transaction) -> Evaluation:
             project = existing_project(tx, attempt.job.project, lock=True)
@@ -39,8 +39,8 @@ class EvaluationService:
             if known is not None:
                 return known
             execution = check_fenced(tx, project.uid, caller.subject)
-            _input(execution, model, "parent")
-            data = _input(execution, dataset, f"{_AT}.dataset_version")
+            input_of(execution, model, "parent")
+            data = input_of(execution, dataset, f"{_AT}.dataset_version")
             if report is not None:
                 existing_job_tree(tx, project.uid, report, f"{_AT}.report")
             now = self._clock.now()
@@ -77,16 +77,18 @@ def _attempt(caller: Identity, model: VersionName) -> Attempt:
     return attempt
 
 
-def _report(measured: Measured, job: JobName) -> OutputName | None:
-    if not measured.report:
+def report_of(name: str, job: JobName, at: str) -> OutputName | None:
+    """The output of `job` that has the whole report; None where there is none."""
+    if not name:
         return None
-    report = OutputName.parse(measured.report, f"{_AT}.report")
+    report = OutputName.parse(name, f"{at}.report")
     if report.job != job:
-        raise InvalidArgument(f"{_AT}.report is no output of {job}", field=f"{_AT}.report")
+        raise InvalidArgument(f"{at}.report is no output of {job}", field=f"{at}.report")
     return report
 
 
-def _input(execution: Execution, name: VersionName, field: str) -> Ref:
+def input_of(execution: Execution, name: VersionName, field: str) -> Ref:
+    """The input of that name. Raises NotAnInput."""
     for ref in execution.inputs:
         if ref.name == str(name):
             return ref

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from modelyard.catalog.domain import descriptions
 from modelyard.catalog.domain.artifacts import Tree
-from modelyard.catalog.domain.descriptions import Description, read_description
+from modelyard.catalog.domain.descriptions import read_description
 from modelyard.catalog.domain.errors import NoDescription, ObjectLost
 from modelyard.catalog.domain.names import Readable, VersionName
 from modelyard.catalog.domain.packages import (
@@ -27,6 +27,7 @@ from modelyard.catalog.service.ports import Catalog, StoredPack, Transaction
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.objectstore.store import ObjectMissing, ObjectStore
+from modelyard.layouts.description import Description
 from modelyard.tree import Entry, Manifest, TreeError
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ class FileService:
                 resource=resolved,
             )
         if entry.size > descriptions.MAX_BYTES:
-            raise descriptions.wrong(resolved, f"it has {entry.size} bytes, more than {descriptions.MAX_BYTES}")
+            raise descriptions.wrong(resolved, f"it has {entry.size:,} bytes, more than {descriptions.MAX_BYTES:,}")
         data = await self._reader.content(tree, entry)
         return resolved, await asyncio.to_thread(read_description, data, resolved)
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from modelyard.catalog.domain.errors import TreeTooLarge, TreeWrong
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.names import ArtifactName
 from modelyard.catalog.domain.uploads import Pack, Upload, UploadState
 from modelyard.catalog.service.commits import Committer
@@ -34,11 +35,12 @@ class InlineService:
         files: Sequence[tuple[str, bytes]],
         labels: Mapping[str, str],
         key: RequestKey,
+        package_kind: PackageKind = PackageKind.UNSAID,
     ) -> Upload:
         """The upload, committed unless the store is slow; then GetUpload shows the rest."""
         contents = _checked(files)
         objects, packs = _packed(contents)
-        upload = await self._uploads.insert_inline(caller, project, target, packs, labels, key)
+        upload = await self._uploads.insert_inline(caller, project, target, packs, labels, key, package_kind)
         if upload.state is UploadState.OPEN:
             for pack in upload.packs:
                 await self._store.put(pack_key(upload.project_uid, upload.pack_id(pack.number)), objects[pack.number])

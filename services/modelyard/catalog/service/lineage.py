@@ -1,5 +1,7 @@
 """Executions: who uses which versions, and what came from what."""
 
+from dataclasses import replace
+
 from modelyard.catalog.domain.errors import ExecutionEnded, ExecutionOpen, not_found
 from modelyard.catalog.domain.executions import (
     Checkpoint,
@@ -11,7 +13,15 @@ from modelyard.catalog.domain.executions import (
     ended,
     validate_inputs,
 )
-from modelyard.catalog.domain.names import JobName, VersionName, check_same_project, parse_consumer, parse_version
+from modelyard.catalog.domain.names import (
+    ArtifactName,
+    Collection,
+    JobName,
+    VersionName,
+    check_same_project,
+    parse_consumer,
+    parse_version,
+)
 from modelyard.catalog.service.access import attempt_from
 from modelyard.catalog.service.audit import audit_row
 from modelyard.catalog.service.existing import existing_project, existing_version
@@ -24,6 +34,8 @@ from modelyard.foundation.ids import new_uid, project_of
 DEFAULT_DEPTH = 5
 MAX_DEPTH = 20
 MAX_EXECUTIONS = 1000
+MAX_MESSAGE = 2000
+"""Characters that are kept of why an execution ended badly."""
 
 
 class LineageService:
@@ -31,15 +43,29 @@ class LineageService:
         self._catalog = catalog
         self._clock = clock
 
-    async def begin(self, caller: Identity, project: str, consumer: str, attempt: int, inputs: list[str]) -> Execution:
+    async def begin(
+        self,
+        caller: Identity,
+        project: str,
+        consumer: str,
+        attempt: int,
+        inputs: list[str],
+        output_dataset: str = "",
+        *,
+        weak: bool = False,
+    ) -> Execution:
         names = self._checked(caller, project, consumer, attempt, inputs)
+        if output_dataset:
+            _check_output(project, consumer, output_dataset)
 
         def work(tx: Transaction) -> Execution:
             owner = existing_project(tx, project, lock=True)
             current = tx.executions.newest(owner.uid, consumer, lock=True)
             of_job = "/jobs/" in consumer
             if current is None or (current.state is not ExecutionState.OPEN and not of_job and attempt == 0):
-                return self._first(tx, caller, owner.uid, consumer, attempt, names)
+                fresh = self._fresh(tx, caller, consumer, attempt, names)
+                tx.executions.insert(owner.uid, replace(fresh, output_dataset=output_dataset, weak=weak))
+                return _current(tx, owner.uid, consumer)
             check_attempt(current, attempt)
             if current.state is not ExecutionState.OPEN:
                 raise ended(current)
@@ -48,6 +74,10 @@ class LineageService:
                     raise PermissionDenied(f"attempt {attempt} of {consumer} begins itself, with its own token")
                 tx.executions.begin_attempt(current, attempt)
                 tx.audit(audit_row(caller, "BeginExecution", f"{consumer}/attempts/{attempt}", self._clock.now()))
+            if output_dataset and output_dataset != current.output_dataset:
+                raise InvalidArgument(
+                    f"what {consumer} makes was fixed with attempt 0; leave it out", field="output_dataset"
+                )
             if names and tuple(inputs) != current.requested:
                 if of_job:
                     raise InvalidArgument(
@@ -59,7 +89,13 @@ class LineageService:
         return await self._catalog.run(work)
 
     async def end(
-        self, caller: Identity, project: str, consumer: str, attempt: int, outcome: ExecutionState | None
+        self,
+        caller: Identity,
+        project: str,
+        consumer: str,
+        attempt: int,
+        outcome: ExecutionState | None,
+        message: str = "",
     ) -> Execution:
         self._checked(caller, project, consumer, attempt, [])
         if outcome is None or outcome is ExecutionState.OPEN:
@@ -76,7 +112,7 @@ class LineageService:
                     raise ended(current)
                 return current
             now = self._clock.now()
-            tx.executions.end(current, attempt, outcome, now)
+            tx.executions.end(current, attempt, outcome, message.replace("\0", "")[:MAX_MESSAGE], now)
             tx.audit(audit_row(caller, "EndExecution", consumer, now))
             return _current(tx, owner.uid, consumer)
 
@@ -156,8 +192,8 @@ class LineageService:
             raise PermissionDenied(f"{speaker} speaks for itself only, not for attempt {attempt} of {consumer}")
         return names
 
-    def _first(
-        self, tx: Transaction, caller: Identity, project_uid: str, consumer: str, attempt: int, names: list[VersionName]
+    def _fresh(
+        self, tx: Transaction, caller: Identity, consumer: str, attempt: int, names: list[VersionName]
     ) -> Execution:
         if attempt != 0:
             raise ExecutionEnded(
@@ -169,7 +205,8 @@ class LineageService:
             raise InvalidArgument("inputs is empty; name the versions to use", field="inputs")
         now = self._clock.now()
         requested = tuple(str(name) for name in names)
-        execution = Execution(
+        tx.audit(audit_row(caller, "BeginExecution", consumer, now))
+        return Execution(
             new_uid(),
             project_of(consumer),
             consumer,
@@ -180,9 +217,13 @@ class LineageService:
             ExecutionState.OPEN,
             now,
         )
-        tx.executions.insert(project_uid, execution)
-        tx.audit(audit_row(caller, "BeginExecution", consumer, now))
-        return _current(tx, project_uid, consumer)
+
+
+def _check_output(project: str, consumer: str, output_dataset: str) -> None:
+    dataset = ArtifactName.parse(Collection.DATASETS, output_dataset, "output_dataset")
+    check_same_project(project, dataset.project, "output_dataset")
+    if "/jobs/" not in consumer:
+        raise InvalidArgument(f"output_dataset is for jobs; {consumer} makes nothing", field="output_dataset")
 
 
 def _check_own_job(caller: Identity, job: JobName) -> None:

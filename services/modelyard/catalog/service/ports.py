@@ -14,6 +14,7 @@ from modelyard.catalog.domain.artifacts import Artifact, Project, Tree, Version
 from modelyard.catalog.domain.evaluations import Evaluation
 from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Output, Ref
 from modelyard.catalog.domain.names import ArtifactName, CheckpointName, Collection, JobName, OutputName
+from modelyard.catalog.domain.statistics import Profiling, Statistics
 from modelyard.catalog.domain.tokens import Token
 from modelyard.catalog.domain.uploads import Upload
 
@@ -86,13 +87,13 @@ class Artifacts(Protocol):
     def get(self, name: ArtifactName, *, lock: bool = False) -> Artifact | None: ...
     def page(self, project_uid: str, collection: Collection, after: str, limit: int) -> list[Artifact]: ...
     def insert(self, artifact: Artifact) -> None:
-        """NameTaken when there is one of that name."""
+        """NameTaken when there is one of that name. Its last_number is that of the one before it, if there was one."""
 
     def update(self, artifact: Artifact) -> None:
-        """Writes profile, etag, update_time and last_number."""
+        """Writes profile, etag, update_time, last_number and kind."""
 
     def delete(self, artifact: Artifact) -> None:
-        """With its versions, their evaluations, and its aliases."""
+        """With its versions, their evaluations and statistics, and its aliases; its last_number stays."""
 
     def set_alias(self, artifact: Artifact, alias: str, number: int) -> None: ...
     def delete_alias(self, artifact: Artifact, alias: str) -> None: ...
@@ -111,13 +112,13 @@ class Versions(Protocol):
 
     def insert(self, artifact: Artifact, version: Version, job: JobName | None) -> None: ...
     def delete(self, version: Version) -> None:
-        """With its evaluations."""
+        """With its evaluations or statistics."""
 
     def lock(self, artifact: Artifact) -> None:
         """Nobody begins to use a version of it until this transaction ends."""
 
     def holders(self, artifact: Artifact, number: int | None) -> list[str]:
-        """Consumers of open executions that use this version, or any of the artifact's."""
+        """Consumers of open executions that use this version, or any of the artifact's; weak ones hold nothing."""
 
 
 class Trees(Protocol):
@@ -187,6 +188,25 @@ class Evaluations(Protocol):
     def insert(self, model: Version, evaluation: Evaluation) -> None: ...
 
 
+class Profiles(Protocol):
+    """The profile of each dataset version."""
+
+    def get(self, version: Version) -> Profiling: ...
+    def expect(self, version: Version) -> None:
+        """The version is new, and no job profiles it yet."""
+
+    def set_job(self, version: Version, job: JobName) -> None: ...
+    def record(self, version: Version, statistics: Statistics) -> None:
+        """Replaces what was found before."""
+
+    def dataset_of(self, report: OutputName) -> ArtifactName | None:
+        """The dataset of which a version has statistics with this report."""
+
+    def unprofiled(self, after: int, limit: int) -> list[tuple[int, Version]]:
+        """Those of all projects that no job profiles, oldest first, each with its place, from behind the place
+        `after`."""
+
+
 class Executions(Protocol):
     def newest(self, project_uid: str, consumer: str, *, lock: bool = False) -> Execution | None:
         """The consumer's last execution, open or not."""
@@ -197,7 +217,7 @@ class Executions(Protocol):
     def add_output(self, execution: Execution, output: Ref) -> None:
         """Once, however often it is called."""
 
-    def end(self, execution: Execution, attempt: int, state: ExecutionState, time: datetime) -> None: ...
+    def end(self, execution: Execution, attempt: int, state: ExecutionState, message: str, time: datetime) -> None: ...
     def version_uids(self, project_uid: str, name: str) -> list[str]:
         """Of all versions that ever had this name and were used or made by an execution."""
 
@@ -252,6 +272,8 @@ class Transaction(Protocol):
     def outputs(self) -> Outputs: ...
     @property
     def evaluations(self) -> Evaluations: ...
+    @property
+    def profiles(self) -> Profiles: ...
     @property
     def executions(self) -> Executions: ...
     @property

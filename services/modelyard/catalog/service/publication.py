@@ -6,10 +6,11 @@ from datetime import datetime
 
 from modelyard.catalog.domain.artifacts import Artifact, Profile, Tree, Version
 from modelyard.catalog.domain.errors import CollectionBusy, NameTaken
-from modelyard.catalog.domain.executions import Checkpoint, Execution, Output, Ref, attempt_of, check_output_room
+from modelyard.catalog.domain.executions import Checkpoint, Output, Ref, attempt_of, check_output_room
+from modelyard.catalog.domain.kinds import agreed_kind
 from modelyard.catalog.domain.names import ArtifactName, CheckpointName, Collection, OutputName
 from modelyard.catalog.domain.uploads import Upload, UploadState
-from modelyard.catalog.service.access import check_fenced, needs_attempt
+from modelyard.catalog.service.access import by_attempt, check_pushes
 from modelyard.catalog.service.existing import existing_artifact, existing_project, existing_upload, outputs_of
 from modelyard.catalog.service.ports import AuditRow, Transaction
 from modelyard.foundation.ids import new_uid
@@ -24,9 +25,7 @@ def publish(tx: Transaction, upload: Upload, tree: Tree, *, now: datetime, keep_
     current = existing_upload(tx, upload.project, upload.id, lock=True)
     if current.state is not UploadState.COMMITTING:
         return
-    execution: Execution | None = None
-    if needs_attempt(upload.target):
-        execution = check_fenced(tx, upload.project_uid, upload.creator)
+    execution = check_pushes(tx, upload.project_uid, upload.creator, upload.target)
     if tx.trees.get(tree.uid, lock=True) is None:
         raise CollectionBusy(f"the tree of {upload.name} was collected; it is made again")
     if isinstance(upload.target, CheckpointName):
@@ -59,7 +58,11 @@ def _output(tx: Transaction, upload: Upload, name: OutputName, tree: Tree, now: 
 def _version(tx: Transaction, upload: Upload, target: ArtifactName, tree: Tree, now: datetime) -> tuple[Version, bool]:
     """The version that the upload made or found, and whether it was there with the same content already."""
     artifact = tx.artifacts.get(target, lock=True) or _created(tx, upload, target, now)
-    job = attempt_of(upload.creator).job if needs_attempt(target) else None
+    kind = agreed_kind(str(target), artifact.kind, upload.package_kind)
+    if kind is not artifact.kind:
+        artifact = replace(artifact, kind=kind)
+        tx.artifacts.update(artifact)
+    job = attempt_of(upload.creator).job if by_attempt(target, upload.creator) else None
     made = tx.versions.by_job(artifact, job) if job else None
     if made is not None:
         return made, made.tree.digest == tree.digest
@@ -69,6 +72,8 @@ def _version(tx: Transaction, upload: Upload, target: ArtifactName, tree: Tree, 
     number = artifact.last_number + 1
     version = Version(new_uid(), target, number, tree, upload.labels, upload.creator, now, upload.info)
     tx.versions.insert(artifact, version, job)
+    if target.collection is Collection.DATASETS:
+        tx.profiles.expect(version)
     tx.artifacts.update(replace(artifact, last_number=number, update_time=now))
     return version, False
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from modelyard.catalog.domain.artifacts import Tree, validate_labels
 from modelyard.catalog.domain.errors import PartsMissing, UploadNotOpen, not_found
 from modelyard.catalog.domain.executions import check_output_room
+from modelyard.catalog.domain.kinds import PackageKind, agreed_kind, check_only_of_packages
 from modelyard.catalog.domain.model_info import ModelInfo, validate_model_info
 from modelyard.catalog.domain.names import (
     ArtifactName,
@@ -26,7 +27,7 @@ from modelyard.catalog.domain.uploads import (
     check_open,
     validate_packs,
 )
-from modelyard.catalog.service.access import check_fenced, check_may_push, check_owns, needs_attempt
+from modelyard.catalog.service.access import check_may_push, check_owns, check_pushes
 from modelyard.catalog.service.audit import audit_row
 from modelyard.catalog.service.existing import (
     existing_job_tree,
@@ -95,9 +96,11 @@ class UploadService:
         packs: Sequence[Pack],
         labels: Mapping[str, str],
         key: RequestKey,
+        package_kind: PackageKind = PackageKind.UNSAID,
     ) -> Upload:
         check_same_project(project, target.project, "upload.target")
         check_may_push(caller, target)
+        check_only_of_packages(package_kind, target, "upload.package_kind")
         limits = self._limits
         validate_packs(
             packs,
@@ -106,7 +109,7 @@ class UploadService:
             max_manifest_bytes=limits.max_manifest_bytes,
         )
         labels = validate_labels(labels, "upload.labels")
-        upload = await self._inserted(caller, project, target, base_version, packs, labels, key, inline=False)
+        upload = await self._inserted(caller, project, target, base_version, packs, labels, key, package_kind)
         return await self._parts.received(upload) if upload.state is UploadState.OPEN else upload
 
     async def sign_parts(
@@ -162,8 +165,7 @@ class UploadService:
             if current.state in (UploadState.COMMITTING, UploadState.COMMITTED, UploadState.FAILED):
                 return current
             check_open(current)
-            if needs_attempt(current.target):
-                check_fenced(tx, current.project_uid, current.creator)
+            check_pushes(tx, current.project_uid, current.creator, current.target)
             committing = replace(current, state=UploadState.COMMITTING, info=info)
             tx.uploads.commit(committing)
             tx.audit(audit_row(caller, "CommitUpload", current.name, self._clock.now()))
@@ -200,12 +202,14 @@ class UploadService:
         packs: Sequence[Pack],
         labels: Mapping[str, str],
         key: RequestKey,
+        package_kind: PackageKind = PackageKind.UNSAID,
     ) -> Upload:
         """An open upload whose packs the catalog itself stores."""
         check_same_project(project, target.project, "target")
         check_may_push(caller, target)
+        check_only_of_packages(package_kind, target, "package_kind")
         labels = validate_labels(labels, "labels")
-        return await self._inserted(caller, project, target, "", packs, labels, key, inline=True)
+        return await self._inserted(caller, project, target, "", packs, labels, key, package_kind, inline=True)
 
     async def _inserted(
         self,
@@ -216,18 +220,20 @@ class UploadService:
         packs: Sequence[Pack],
         labels: Mapping[str, str],
         key: RequestKey,
+        package_kind: PackageKind,
         *,
-        inline: bool,
+        inline: bool = False,
     ) -> Upload:
         def work(tx: Transaction) -> Upload:
             owner = existing_project(tx, project, lock=True)
             now = self._clock.now()
 
             def create() -> str:
-                if needs_attempt(target):
-                    check_fenced(tx, owner.uid, caller.subject)
+                check_pushes(tx, owner.uid, caller.subject, target)
                 if isinstance(target, OutputName):
                     check_output_room(target, outputs_of(tx, owner.uid, target.job))
+                if isinstance(target, ArtifactName) and (artifact := tx.artifacts.get(target)):
+                    agreed_kind(str(target), artifact.kind, package_kind)
                 base_name, base = _base(tx, owner.uid, target, base_version)
                 upload = Upload(
                     id=new_uid(),
@@ -242,6 +248,7 @@ class UploadService:
                     base_version=base_name,
                     base_tree=base.uid if base else "",
                     inline=inline,
+                    package_kind=package_kind,
                     labels=labels,
                 )
                 tx.uploads.insert(upload)

@@ -2,27 +2,27 @@
 
 from google.protobuf.empty_pb2 import Empty
 
-from modelyard.api.catalog.v1 import dataset_pb2
+from modelyard.api.catalog.v1 import dataset_pb2, statistics_pb2
 from modelyard.api.catalog.v1 import dataset_service_pb2 as pb
 from modelyard.api.catalog.v1.dataset_service_pb2_grpc import DatasetServiceServicer
-from modelyard.catalog.domain.names import ArtifactName, Collection, VersionName, parse_project
+from modelyard.catalog.domain.names import ArtifactName, Collection, JobName, VersionName, parse_project
 from modelyard.catalog.service.artifacts import ArtifactService
 from modelyard.catalog.service.files import FileService
-from modelyard.catalog.servicers.messages import (
-    dataset_message,
-    dataset_version_message,
-    input_spec_message,
-    profile_of,
-)
+from modelyard.catalog.service.statistics import AT, StatisticsService
+from modelyard.catalog.servicers.dataset_messages import found_of, input_spec_message, statistics_message
+from modelyard.catalog.servicers.messages import dataset_message, dataset_version_message, profile_of
 from modelyard.catalog.servicers.requests import Page, request_key
 from modelyard.foundation.auth.identity import current_identity
 from modelyard.foundation.pages import PageTokens
 
 
 class DatasetServicer(DatasetServiceServicer):
-    def __init__(self, datasets: ArtifactService, files: FileService, tokens: PageTokens) -> None:
+    def __init__(
+        self, datasets: ArtifactService, files: FileService, statistics: StatisticsService, tokens: PageTokens
+    ) -> None:
         self._datasets = datasets
         self._files = files
+        self._statistics = statistics
         self._tokens = tokens
 
     async def CreateDataset(self, request: pb.CreateDatasetRequest, context: object) -> dataset_pb2.Dataset:
@@ -97,6 +97,31 @@ class DatasetServicer(DatasetServiceServicer):
     async def GetInputSpec(self, request: pb.GetInputSpecRequest, context: object) -> dataset_pb2.InputSpec:
         name = VersionName.parse(Collection.DATASETS, request.name)
         return input_spec_message(*await self._files.input_spec(current_identity(), name))
+
+    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: object) -> statistics_pb2.Statistics:
+        name = VersionName.parse(Collection.DATASETS, request.name)
+        return statistics_message(await self._statistics.get(current_identity(), name))
+
+    async def RecordStatistics(self, request: pb.RecordStatisticsRequest, context: object) -> statistics_pb2.Statistics:
+        wanted = request.statistics
+        dataset = VersionName.parse(Collection.DATASETS, wanted.dataset_version, f"{AT}.dataset_version")
+        recorded = await self._statistics.record(current_identity(), dataset, found_of(wanted, AT), wanted.report)
+        return statistics_message(recorded)
+
+    async def ListUnprofiledVersions(
+        self, request: pb.ListUnprofiledVersionsRequest, context: object
+    ) -> pb.ListUnprofiledVersionsResponse:
+        page = Page(self._tokens, "ListUnprofiledVersions", "", request.page_size, request.page_token)
+        found = await self._statistics.unprofiled(page.number, page.limit)
+        return pb.ListUnprofiledVersionsResponse(
+            dataset_versions=[dataset_version_message(version) for _, version in page.shown(found)],
+            next_page_token=page.next_token(found, lambda place_and_version: place_and_version[0]),
+        )
+
+    async def SetProfileJob(self, request: pb.SetProfileJobRequest, context: object) -> Empty:
+        name = VersionName.parse(Collection.DATASETS, request.name)
+        await self._statistics.set_job(current_identity(), name, JobName.parse(request.job, "job"))
+        return Empty()
 
 
 def _name(name: str, field: str = "name") -> ArtifactName:

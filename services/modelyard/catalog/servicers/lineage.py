@@ -25,6 +25,8 @@ class LineageServicer(LineageServiceServicer):
             request.consumer,
             request.attempt,
             list(request.inputs),
+            request.output_dataset,
+            weak=request.weak,
         )
         return execution_message(begun)
 
@@ -35,6 +37,7 @@ class LineageServicer(LineageServiceServicer):
             request.consumer,
             request.attempt,
             outcome_of(request.outcome),
+            request.message,
         )
         return execution_message(ended)
 

@@ -17,15 +17,20 @@ from modelyard.api.catalog.v1 import (
     upload_pb2,
 )
 from modelyard.catalog.domain.artifacts import Artifact, Profile, Project, Version
-from modelyard.catalog.domain.descriptions import Description
 from modelyard.catalog.domain.executions import Checkpoint, Execution, ExecutionState, Output, Ref
+from modelyard.catalog.domain.kinds import PackageKind
 from modelyard.catalog.domain.packages import PackageSpec
 from modelyard.catalog.domain.tokens import Token
 from modelyard.catalog.domain.uploads import Pack, Upload, UploadError
-from modelyard.foundation.errors import Kind
+from modelyard.foundation.errors import InvalidArgument, Kind
 from modelyard.foundation.rpc.status import CODES, Failure, to_error, to_status
 
 _ExecutionState = execution_pb2.Execution.State
+_PACKAGE_KINDS = {
+    PackageKind.UNSAID: package_pb2.Package.KIND_UNSPECIFIED,
+    PackageKind.CODE: package_pb2.Package.KIND_CODE,
+    PackageKind.MODEL: package_pb2.Package.KIND_MODEL,
+}
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
@@ -90,7 +95,14 @@ def model_message(artifact: Artifact) -> model_pb2.Model:
 
 
 def package_message(artifact: Artifact) -> package_pb2.Package:
-    return package_pb2.Package(**_artifact_fields(artifact))
+    return package_pb2.Package(**_artifact_fields(artifact), kind=_PACKAGE_KINDS[artifact.kind])
+
+
+def package_kind_of(kind: int, field: str) -> PackageKind:
+    known = {value: kind for kind, value in _PACKAGE_KINDS.items()}
+    if kind not in known:
+        raise InvalidArgument(f"{field} is {kind}, which is no kind of package", field=field)
+    return known[kind]  # type: ignore[index]
 
 
 def package_version_message(version: Version) -> package_pb2.PackageVersion:
@@ -109,25 +121,6 @@ def package_spec_message(spec: PackageSpec) -> package_service_pb2.PackageSpec:
 
 def dataset_version_message(version: Version) -> dataset_pb2.DatasetVersion:
     return dataset_pb2.DatasetVersion(**version_fields(version))
-
-
-def input_spec_message(version: str, description: Description) -> dataset_pb2.InputSpec:
-    return dataset_pb2.InputSpec(
-        layout=description.layout,
-        modality=description.modality,
-        features=[
-            dataset_pb2.Feature(
-                name=feature.name,
-                dtype=feature.dtype,
-                shape=feature.shape,
-                encoding=feature.encoding,
-                classes=feature.classes,
-            )
-            for feature in description.features
-        ],
-        splits=[dataset_pb2.Split(name=split.name, example_count=split.example_count) for split in description.splits],
-        dataset_version=version,
-    )
 
 
 def token_message(token: Token) -> token_service_pb2.Token:
@@ -160,6 +153,7 @@ def upload_message(upload: Upload) -> upload_pb2.Upload:
         error=_status(upload.error) if upload.error else None,
         labels=upload.labels,
         unchanged=upload.unchanged,
+        package_kind=_PACKAGE_KINDS[upload.package_kind],
     )
 
 
@@ -193,6 +187,8 @@ def execution_message(execution: Execution) -> execution_pb2.Execution:
         last_checkpoint=checkpoint_message(last) if last else None,
         create_time=timestamp(execution.create_time),
         end_time=timestamp(execution.end_time),
+        output_dataset=execution.output_dataset,
+        message=execution.message,
     )
 
 

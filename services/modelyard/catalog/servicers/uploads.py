@@ -6,7 +6,7 @@ from modelyard.api.catalog.v1.upload_service_pb2_grpc import UploadServiceServic
 from modelyard.catalog.domain.names import ArtifactName, Collection, parse_artifact, parse_project, parse_target
 from modelyard.catalog.service.inline import InlineService
 from modelyard.catalog.service.uploads import PartRef, UploadService
-from modelyard.catalog.servicers.messages import pack_of, timestamp, upload_message
+from modelyard.catalog.servicers.messages import pack_of, package_kind_of, timestamp, upload_message
 from modelyard.catalog.servicers.model_messages import model_info_of
 from modelyard.catalog.servicers.requests import Context, Origin, origin_of, request_key
 from modelyard.foundation.auth.identity import current_identity
@@ -29,6 +29,7 @@ class UploadServicer(UploadServiceServicer):
             [pack_of(pack) for pack in wanted.packs],
             dict(wanted.labels),
             request_key("BeginUpload", request, request.request_id),
+            package_kind_of(wanted.package_kind, "upload.package_kind"),
         )
         return upload_message(begun)
 
@@ -59,6 +60,7 @@ class UploadServicer(UploadServiceServicer):
             [(file.path, file.content) for file in request.files],
             dict(request.labels),
             request_key("UploadInline", request, request.request_id),
+            package_kind_of(request.package_kind, "package_kind"),
         )
         return upload_message(uploaded)
 

@@ -28,6 +28,8 @@ class Capabilities:
     cgroup: str
     """`v2`, `v1`, `none`: who counts memory and processes; where none does, the worker looks four times a second."""
     remedy: str
+    shares_cpu: bool = False
+    """Whether each program gets as much of the CPU as any other."""
 
     def problem(self, tier: Tier) -> str | None:
         """Why a program of this tier can't run here and what to do; None when it can."""
@@ -60,6 +62,7 @@ def look() -> Capabilities:
         program=program,
         cgroup=place.kind if place else "none",
         remedy="" if program is not None or isinstance(found, str) else _remedy(),
+        shares_cpu=place is not None and place.cpu is not None,
     )
 
 

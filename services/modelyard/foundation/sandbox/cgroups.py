@@ -1,5 +1,7 @@
 """A control group for one program: the kernel counts its memory and its processes, and keeps them below a limit.
 
+Where there are groups for the CPU too, a program gets as much of it as any other, however many processes it has.
+
 Version 2 needs a subtree that was delegated to us (systemd: Delegate=yes), version 1 a writable place below our own
 group. Where there is neither, others have to watch.
 """
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CONTROLLERS = ("memory", "pids")
+_CPU = "cpu"
 _INNER = "modelyard"
 _MOUNTS, _OWN = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 _number = itertools.count(1)
@@ -27,6 +30,8 @@ class Place:
     version: int
     memory: Path
     pids: Path
+    cpu: Path | None = None
+    """None: the CPU is shared out by thread, or by session, and one program can take almost all of it."""
 
     @property
     def kind(self) -> str:
@@ -44,16 +49,17 @@ def find(mounts: Path = _MOUNTS, own: Path = _OWN, *, prepare: bool = True) -> P
             folder = _below(point, root, groups[""])
             if folder is not None and _ready_v2(folder.parent if folder.name == _INNER else folder, prepare=prepare):
                 folder = folder.parent if folder.name == _INNER else folder
-                return Place(2, folder, folder)
+                return Place(2, folder, folder, folder if _shares_cpu(folder, prepare=prepare) else None)
     places = {}
     for version, controllers, root, point in _hierarchies(mounts.read_text()):
-        for name in _CONTROLLERS:
+        for name in (*_CONTROLLERS, _CPU):
             if version == 1 and name in controllers and name in groups:
-                places[name] = _below(point, root, groups[name])
+                folder = _below(point, root, groups[name])
+                places[name] = folder if folder is not None and os.access(folder, os.W_OK) else None
     memory, pids = places.get("memory"), places.get("pids")
-    if memory is None or pids is None or not (os.access(memory, os.W_OK) and os.access(pids, os.W_OK)):
+    if memory is None or pids is None:
         return None
-    return Place(1, memory, pids)
+    return Place(1, memory, pids, places.get(_CPU))
 
 
 class Group:
@@ -63,7 +69,9 @@ class Group:
         name = f"modelyard-{os.getpid()}-{next(_number)}"
         self._version = place.version
         self._memory, self._pids = place.memory / name, place.pids / name
-        self.folders = tuple(dict.fromkeys((self._memory, self._pids)))
+        # As new ones they weigh the same, and that is all that is wanted of the CPU's.
+        shares = () if place.cpu is None else (place.cpu / name,)
+        self.folders = tuple(dict.fromkeys((self._memory, self._pids, *shares)))
         for folder in self.folders:
             folder.mkdir()
         try:
@@ -131,7 +139,8 @@ class Group:
 
 def remove_stale(place: Place) -> None:
     """Groups of workers that were killed."""
-    for folder in {*place.memory.glob("modelyard-*-*"), *place.pids.glob("modelyard-*-*")}:
+    places = {path for path in (place.memory, place.pids, place.cpu) if path is not None}
+    for folder in (group for path in places for group in path.glob("modelyard-*-*")):
         owner = folder.name.split("-")[1]
         if owner.isdigit() and not Path("/proc", owner).exists() and not (folder / "cgroup.procs").read_text():
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
@@ -188,6 +197,22 @@ def _ready_v2(folder: Path, *, prepare: bool) -> bool:
         for process in (folder / "cgroup.procs").read_text().split():
             (inner / "cgroup.procs").write_text(process)
     switch.write_text(" ".join(f"+{name}" for name in _CONTROLLERS))
+    return True
+
+
+def _shares_cpu(folder: Path, *, prepare: bool) -> bool:
+    """Whether groups made in this one, which is ready, have the CPU's controller, or could have it."""
+    switch = folder / "cgroup.subtree_control"
+    if _CPU in switch.read_text().split():
+        return True
+    if _CPU not in (folder / "cgroup.controllers").read_text().split():
+        return False
+    if prepare:
+        try:
+            switch.write_text(f"+{_CPU}")
+        except OSError:
+            # Not beside programs in real time, on some kernels.
+            return False
     return True
 
 

@@ -7,6 +7,7 @@ end = await confined.wait()
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -17,19 +18,21 @@ from modelyard.foundation.sandbox import stage, tree
 from modelyard.foundation.sandbox.control import Control
 from modelyard.foundation.sandbox.policy import End, EndKind, Sandbox, SandboxUnavailable
 from modelyard.foundation.sandbox.preparation import Prepared, prepare
-from modelyard.foundation.sandbox.watch import Excess, Watch
+from modelyard.foundation.sandbox.watch import Excess, Watch, too_long
 from modelyard.foundation.sync.children import Child, Exit, OnLine, find_program
 
 _START_TIMEOUT_S = 60
 _REMOVAL_TIMEOUT_S = 10
 _LAST_WORDS = 20
+_TOO_LONG = os.strerror(errno.EFBIG)
 
 
 class Confined:
     """Like foundation.sync.children.Child; nothing that it started outlives it or us."""
 
-    def __init__(self, child: Child, control: Control, prepared: Prepared, watch: Watch) -> None:
+    def __init__(self, child: Child, control: Control, prepared: Prepared, watch: Watch, said: "_Said") -> None:
         self._child = child
+        self._said = said
         self._control = control
         self._prepared = prepared
         self._watch = watch
@@ -96,7 +99,7 @@ class Confined:
         )
         if prepared.own_processes:
             watch.memory_folders = tuple(f"/proc/{control.guardian}/root{name}" for name in ("/tmp", "/dev/shm"))
-        return cls(child, control, prepared, watch)
+        return cls(child, control, prepared, watch, said)
 
     @property
     def pid(self) -> int:
@@ -152,6 +155,7 @@ class Confined:
             await self._prepared.emptied(_REMOVAL_TIMEOUT_S)
             if excess is None and not self._killed:
                 excess = await self._watch.afterwards(failed=not ended.ok, left=self._control.left)
+                excess = excess or self._refused(ended)
             return _end(ended, excess)
         finally:
             self._control.close()
@@ -173,6 +177,12 @@ class Confined:
         finally:
             watching.cancel()
             await asyncio.wait((watching,))
+
+    def _refused(self, ended: Exit) -> Excess | None:
+        """A limit that leaves no trace but in what the program says last: Python, for one, ignores the signal. One that
+        lies about it speaks ill of itself only."""
+        complains = ended.code is not None and not ended.ok and _TOO_LONG in self._said.last
+        return too_long(self._watch.limits) if complains or ended.signal is signal.SIGXFSZ else None
 
     def _exit(self, outer: Exit) -> Exit:
         status = self._control.status
@@ -210,8 +220,6 @@ async def _abandoned(child: Child) -> None:
 def _end(ended: Exit, excess: Excess | None) -> End:
     if excess is not None:
         return End(excess[0], ended, excess[1])
-    if ended.signal is signal.SIGXFSZ:
-        return End(EndKind.DISK_QUOTA, ended, "it wrote a file longer than it may be")
     if ended.signal is not None:
         return End(EndKind.SIGNAL, ended, f"it was {ended}")
     return End(EndKind.EXITED, ended, f"it {ended}")
@@ -223,8 +231,11 @@ class _Said:
     def __init__(self, on_line: OnLine | None) -> None:
         self._on_line = on_line
         self._kept: list[tuple[str, str]] | None = []
+        self.last = ""
+        """The last line with anything in it."""
 
     def __call__(self, stream: str, line: str) -> None:
+        self.last = line if line and not line.isspace() else self.last
         if self._kept is not None:
             self._kept.append((stream, line))
         elif self._on_line is not None:

@@ -12,10 +12,10 @@ from modelyard.foundation.sandbox.cgroups import Group
 from modelyard.foundation.sandbox.policy import EndKind, Limits
 
 _PAUSE_S = 0.25
-_SCAN_SHARE = 10
-"""Looking through the folders may take one part in so many of the time."""
-_SCAN_EVERY_S = 5.0
-"""Also when no file system has filled up since: somebody else may have freed as much as this program has written."""
+_SCAN_SHARE, _IDLE_SHARE = 10, 30
+"""Looking through the folders may take one part in so many of the time; while no file system fills up, this one."""
+_SCAN_EVERY_S = 1.0
+"""Also then: somebody else may have freed as much as this program has written."""
 _PATIENCE_S = 1.0
 """For so long a program may go on asking for processes it does not get."""
 _BOMB = 2
@@ -38,10 +38,12 @@ class Watch:
     _refused_since: float | None = None
     _refused: int = 0
     _crowded: bool = False
+    _soonest_scan: float = 0.0
     _next_scan: float = 0.0
     _scan_by: float = 0.0
+    _lay: tuple[int, int] = (0, 0)
     _room: tuple[int, int] = (0, 0)
-    """Bytes and files on the file systems at which a limit could be passed, as of the last scan."""
+    """Bytes and files on the file systems at the last scan, and how many more its limits left to the program."""
 
     async def excess(self) -> Excess:
         """Returns once there is one."""
@@ -97,18 +99,26 @@ class Watch:
         return None
 
     async def _disk_now_and_then(self) -> Excess | None:
-        """Reads the folders only when as much more lies on their file systems as this program may still write."""
+        """Reads the folders only when so much more lies on their file systems that a limit could be near."""
         began = time.monotonic()
-        if began < self._next_scan or (began < self._scan_by and not self._filled_up()):
+        if not self._is_due(began):
             return None
         found = await self._disk(failed=False)
         ended = time.monotonic()
-        self._next_scan = ended + _SCAN_SHARE * (ended - began)
-        self._scan_by = ended + _SCAN_EVERY_S
+        took = ended - began
+        self._soonest_scan, self._next_scan = ended + took, ended + _SCAN_SHARE * took
+        self._scan_by = ended + max(_SCAN_EVERY_S, _IDLE_SHARE * took)
         return found
 
-    def _filled_up(self) -> bool:
-        return any(used >= room for used, room in zip(self._on_disks(), self._room, strict=True))
+    def _is_due(self, now: float) -> bool:
+        if now >= self._scan_by:
+            return True
+        if now < self._soonest_scan:
+            return False
+        more = [used - lay for used, lay in zip(self._on_disks(), self._lay, strict=True)]
+        passed = any(each >= room for each, room in zip(more, self._room, strict=True))
+        near = any(each >= room / 2 for each, room in zip(more, self._room, strict=True))
+        return passed or (near and now >= self._next_scan)
 
     def _on_disks(self) -> tuple[int, int]:
         """Bytes and files on the file systems of the writable folders."""
@@ -119,15 +129,15 @@ class Watch:
         limits = self.limits
         if not (limits.disk_bytes or limits.disk_files or limits.file_bytes):
             return None
-        lies, are = self._on_disks()
+        self._lay = self._on_disks()
         try:
             use = await asyncio.to_thread(tree.disk_use, self.writable, self.processes())
         except tree.Hidden as error:
             return EndKind.DISK_QUOTA, f"it hid what it writes in a folder that can't be looked into: {error}"
         never = 1 << 62
         self._room = (
-            lies + (limits.disk_bytes - use.bytes) // 2 if limits.disk_bytes else never,
-            are + (limits.disk_files - use.files) // 2 if limits.disk_files else never,
+            limits.disk_bytes - use.bytes if limits.disk_bytes else never,
+            limits.disk_files - use.files if limits.disk_files else never,
         )
         if limits.disk_bytes and use.bytes > limits.disk_bytes:
             return EndKind.DISK_QUOTA, f"it wrote more than its {_size(limits.disk_bytes)} to the disk"
@@ -135,15 +145,19 @@ class Watch:
             return EndKind.DISK_QUOTA, f"it made more than its {limits.disk_files} files"
         # The kernel has let no file become longer, and one that is as long has made it fail.
         longest = longest_file(limits)
-        if failed and longest and use.largest >= longest:
-            return EndKind.DISK_QUOTA, f"it wrote a file longer than its {_size(longest)}"
-        return None
+        return too_long(limits) if failed and longest and use.largest >= longest else None
 
     def _too_much_memory(self) -> Excess:
         return EndKind.OOM_KILLED, f"it needed more than its {_size(self.limits.memory_bytes)} of memory"
 
     def _too_many(self) -> Excess:
         return EndKind.PIDS, f"it wanted more than its {self.limits.pids} processes and threads"
+
+
+def too_long(limits: Limits) -> Excess | None:
+    """It has met the limit on a file's length; None where there is none of ours."""
+    longest = longest_file(limits)
+    return (EndKind.DISK_QUOTA, f"it wanted a file longer than its {_size(longest)}") if longest else None
 
 
 def longest_file(limits: Limits) -> int:

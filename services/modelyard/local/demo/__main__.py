@@ -22,9 +22,10 @@ from modelyard.local.demo.samples import write_samples
 from modelyard.local.demo.serving import serve
 from modelyard.local.demo.training import train
 from modelyard.local.errors import PortTaken
-from modelyard.local.up import Wanted
+from modelyard.local.folder import DataFolder
+from modelyard.local.up import DEFAULT_PORT, Wanted
 from modelyard.sdk import Client
-from modelyard.sdk.discovery import DATA_FOLDER, DEFAULT_ADDRESS
+from modelyard.sdk.discovery import DATA_FOLDER
 from modelyard.sdk.errors import ModelyardError
 
 INTERRUPTED = 130
@@ -81,7 +82,7 @@ def _run(installation: Installation, *, fresh: bool, keep: bool) -> int:
 
 
 def _port() -> int:
-    text = os.environ.get("PORT") or DEFAULT_ADDRESS.rpartition(":")[2]
+    text = os.environ.get("PORT") or str(DataFolder(Path(DATA_FOLDER)).last_port() or DEFAULT_PORT)
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         sys.exit(f"PORT={text} is not a port; choose a number from 1 to 65535")
     return int(text)

@@ -9,7 +9,8 @@ from modelyard.local.demo.footprint import Footprint, left_behind, take_footprin
 from modelyard.local.demo.phases import say
 from modelyard.local.errors import NotRunning
 from modelyard.local.folder import DataFolder
-from modelyard.local.up import Wanted, check_port, start_detached, stop
+from modelyard.local.stopping import stop
+from modelyard.local.up import Wanted, check_port, start_detached
 
 _SETTLE_S = 10.0
 

@@ -25,7 +25,8 @@ from modelyard.foundation.ids import project_of
 from modelyard.foundation.rpc.channel import connect, retriable
 from modelyard.foundation.rpc.status import failure_of, to_error
 from modelyard.scheduler.domain.jobs import JobState
-from modelyard.scheduler.service.ports import Dataset, Model, Package, Unsettled
+from modelyard.scheduler.service.ports import Dataset, Model, Package, Unprofiled, Unsettled
+from modelyard.templates.needs import DataSeen, FeatureSeen
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def connect_catalog(settings: ChannelSettings, credentials: Credentials) -> grpc
         model_service_pb2.DESCRIPTOR,
         package_service_pb2.DESCRIPTOR,
         lineage_service_pb2.DESCRIPTOR,
-        also=("BeginExecution", "EndExecution", "DeleteJobFiles"),
+        also=("BeginExecution", "EndExecution", "DeleteJobFiles", "SetProfileJob"),
     )
     return connect(settings, credentials=credentials, retry=retry)
 
@@ -62,7 +63,12 @@ class GrpcCatalog:
     async def dataset(self, version: str) -> Dataset:
         request = dataset_service_pb2.GetInputSpecRequest(name=version)
         spec: dataset_pb2.InputSpec = await _answer(self._datasets.GetInputSpec(request, timeout=TIMEOUT_S))
-        return Dataset(spec.dataset_version, spec.modality, spec.layout, tuple(split.name for split in spec.splits))
+        return Dataset(spec.dataset_version, _data(spec))
+
+    async def dataset_version(self, version: str) -> str:
+        request = dataset_service_pb2.GetDatasetVersionRequest(name=version)
+        found: dataset_pb2.DatasetVersion = await _answer(self._datasets.GetDatasetVersion(request, timeout=TIMEOUT_S))
+        return found.name
 
     async def package(self, version: str) -> Package:
         request = package_service_pb2.GetPackageSpecRequest(name=version)
@@ -74,16 +80,25 @@ class GrpcCatalog:
         found: model_pb2.ModelVersion = await _answer(self._models.GetModelVersion(request, timeout=TIMEOUT_S))
         return Model(found.name, model_pb2.ModelVersion.State.Name(found.state).removeprefix("STATE_"))
 
-    async def begin(self, job: str, inputs: Sequence[str]) -> Mapping[str, str]:
+    async def begin(self, job: str, inputs: Sequence[str], output_dataset: str, *, weak: bool) -> Mapping[str, str]:
         request = lineage_service_pb2.BeginExecutionRequest(
-            parent=f"projects/{project_of(job)}", consumer=job, attempt=0, inputs=inputs
+            parent=f"projects/{project_of(job)}",
+            consumer=job,
+            attempt=0,
+            inputs=inputs,
+            output_dataset=output_dataset,
+            weak=weak,
         )
         execution: execution_pb2.Execution = await _settled(self._lineage.BeginExecution(request, timeout=TIMEOUT_S))
         return {held.name: held.digest for held in execution.inputs}
 
-    async def end(self, job: str, attempt: int, outcome: JobState) -> bool:
+    async def end(self, job: str, attempt: int, outcome: JobState, message: str = "") -> bool:
         request = lineage_service_pb2.EndExecutionRequest(
-            parent=f"projects/{project_of(job)}", consumer=job, attempt=attempt, outcome=_OUTCOMES[outcome]
+            parent=f"projects/{project_of(job)}",
+            consumer=job,
+            attempt=attempt,
+            outcome=_OUTCOMES[outcome],
+            message=message,
         )
         try:
             await _settled(self._lineage.EndExecution(request, timeout=TIMEOUT_S))
@@ -93,6 +108,17 @@ class GrpcCatalog:
             raise
         return True
 
+    async def unprofiled(self, limit: int) -> Sequence[Unprofiled]:
+        request = dataset_service_pb2.ListUnprofiledVersionsRequest(page_size=limit)
+        answer: dataset_service_pb2.ListUnprofiledVersionsResponse = await _answer(
+            self._datasets.ListUnprofiledVersions(request, timeout=TIMEOUT_S)
+        )
+        return [Unprofiled(version.name, version.uid) for version in answer.dataset_versions]
+
+    async def set_profile_job(self, version: str, job: str) -> None:
+        request = dataset_service_pb2.SetProfileJobRequest(name=version, job=job)
+        await _answer(self._datasets.SetProfileJob(request, timeout=TIMEOUT_S))
+
     async def delete_files(self, job: str) -> None:
         request = lineage_service_pb2.DeleteJobFilesRequest(parent=job)
         try:
@@ -100,6 +126,24 @@ class GrpcCatalog:
         except ModelyardError as error:
             if error.kind is not Kind.NOT_FOUND:  # the project is gone, and all its files with it
                 raise
+
+
+def _data(spec: dataset_pb2.InputSpec) -> DataSeen:
+    _, _, _, name, _, number = spec.dataset_version.split("/")
+    return DataSeen(
+        f"{name}@{number}",
+        spec.modality,
+        spec.layout,
+        tuple(split.name for split in spec.splits),
+        tuple(
+            FeatureSeen(
+                feature.name,
+                dataset_pb2.Feature.Kind.Name(feature.kind).removeprefix("KIND_").lower(),
+                dataset_pb2.Feature.Role.Name(feature.role).removeprefix("ROLE_").lower(),
+            )
+            for feature in spec.features
+        ),
+    )
 
 
 async def _settled(call: Awaitable[T]) -> T:

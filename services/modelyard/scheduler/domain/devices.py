@@ -37,12 +37,19 @@ class Ask:
 
     kind: DeviceKind | None = None
     count: int = 1
+    """0: none. The job runs beside those that have devices, one such job at a time on a worker."""
+
+    @property
+    def beside(self) -> bool:
+        return self.count == 0
 
     @property
     def kinds(self) -> tuple[DeviceKind, ...]:
         return PREFERENCE if self.kind is None else (self.kind,)
 
     def __str__(self) -> str:
+        if self.beside:
+            return "a worker to run beside other jobs on"
         if self.kind is None:
             return "1 device" if self.count == 1 else f"{self.count} devices of one kind"
         return f"{self.count} {self.kind}{'' if self.count == 1 else 's'}"
@@ -50,3 +57,5 @@ class Ask:
 
 ANY = Ask()
 """One device, whichever is best of those that are free."""
+BESIDE = Ask(None, 0)
+"""No device."""

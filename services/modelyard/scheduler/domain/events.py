@@ -92,6 +92,7 @@ class AttemptCompleted(Event):
     """SUCCEEDED, FAILED or STOPPED."""
     model_version: str = ""
     evaluation: str = ""
+    output_dataset_version: str = ""
     failure: Failure | None = None
 
 

@@ -129,6 +129,8 @@ class Job:
     """Which gets the new version; "" if it makes none."""
     evaluates: str = ""
     """The model version that it judges; "" if it judges none."""
+    output_dataset: str = ""
+    """Which gets the new version; "" if it makes none."""
     state: JobState = JobState.QUEUED
     attempt_number: int = 0
     """Of the current or last attempt."""
@@ -146,6 +148,7 @@ class Job:
     end_time: datetime | None = None
     model_version: str = ""
     evaluation: str = ""
+    output_dataset_version: str = ""
     failure: Failure | None = None
 
     @property

@@ -86,6 +86,7 @@ def completed(turn: Turn, attempt: Attempt, event: AttemptCompleted) -> None:
                 start_time=job.start_time or turn.now,
                 model_version=event.model_version,
                 evaluation=event.evaluation,
+                output_dataset_version=event.output_dataset_version,
             ),
             JobState.SUCCEEDED,
         )

@@ -2,6 +2,9 @@
 
 Feasibility before order: a job that no connected worker could ever run, or that waits after a loss, holds up nobody.
 A job that could run but finds its devices busy keeps them for itself: later jobs may not overtake it there.
+
+Jobs that ask for no device run beside the others: one at a time on a worker, in a queue of their own. They take nothing
+that the others need, so neither waits for the other.
 """
 
 from collections.abc import Iterator
@@ -46,21 +49,28 @@ class Survey:
 def survey(state: State, now: datetime) -> Survey:
     """Looks at every queued job in its turn."""
     rooms = _rooms(state)
-    queue = sorted((job for job in state.jobs.values() if job.state is JobState.QUEUED), key=lambda job: job.turn)
+    queued = sorted((job for job in state.jobs.values() if job.state is JobState.QUEUED), key=lambda job: job.turn)
     placements: list[Placement] = []
     pending: dict[str, Pending] = {}
-    for ahead, job in enumerate(queue):
-        outcome = _look(job, rooms, now, ahead)
-        if isinstance(outcome, Placement):
-            placements.append(outcome)
-        else:
-            pending[job.name] = outcome
+    for beside in (False, True):
+        for ahead, job in enumerate(job for job in queued if job.ask.beside is beside):
+            outcome = _look_beside(job, rooms, now, ahead) if beside else _look(job, rooms, now, ahead)
+            if isinstance(outcome, Placement):
+                placements.append(outcome)
+            else:
+                pending[job.name] = outcome
     return Survey(tuple(placements), pending)
 
 
 def has_room(state: State) -> bool:
     """Whether a survey could place anything at all; cheap."""
-    return any(room.free for room in _rooms(state).values() if room.present)
+    waiting = {job.ask.beside for job in state.jobs.values() if job.state is JobState.QUEUED}
+    if not waiting:
+        return False
+    rooms = [room for room in _rooms(state).values() if room.present]
+    return (False in waiting and any(room.free for room in rooms)) or (
+        True in waiting and any(room.beside_free for room in rooms)
+    )
 
 
 def free_devices(worker: Worker, used: set[DeviceKey]) -> list[Device]:
@@ -76,6 +86,8 @@ class _Room:
     total: dict[DeviceKind, int]
     free: dict[DeviceKind, list[Device]]
     unusable: tuple[Device, ...] = ()
+    beside_free: bool = True
+    """No job runs here beside the others."""
     kept: set[DeviceKind] = field(default_factory=set)
     """Kinds that an earlier job waits for."""
 
@@ -87,7 +99,7 @@ class _Room:
 
 
 def _rooms(state: State) -> dict[str, _Room]:
-    used = state.in_use()
+    used, taken = state.in_use(), state.beside()
     rooms = {}
     for worker in state.workers.values():
         if not worker.takes_jobs:
@@ -100,7 +112,9 @@ def _rooms(state: State) -> dict[str, _Room]:
         for device in free_devices(worker, used.get(worker.name, set())):
             free.setdefault(device.kind, []).append(device)
         unusable = tuple(device for device in worker.devices if device.problem)
-        rooms[worker.name] = _Room(worker.name, worker.present, total, free, unusable)
+        rooms[worker.name] = _Room(
+            worker.name, worker.present, total, free, unusable, beside_free=worker.name not in taken
+        )
     return rooms
 
 
@@ -123,6 +137,21 @@ def _look(job: Job, rooms: dict[str, _Room], now: datetime, ahead: int) -> Place
         f"it needs {job.ask}; {_count(len(could), 'worker')} could run it and {_be(len(could))} busy",
         ahead,
     )
+
+
+def _look_beside(job: Job, rooms: dict[str, _Room], now: datetime, ahead: int) -> Placement | Pending:
+    if job.not_before is not None and job.not_before > now:
+        return Pending(PendingReason.BACKOFF, _backoff(job), ahead)
+    if not rooms:
+        return Pending(PendingReason.NO_MATCHING_WORKER, _no_match(job, rooms), ahead)
+    fitting = [room for room in rooms.values() if room.present and room.beside_free]
+    if not fitting:
+        message = f"it runs beside other jobs, one at a time on a worker; {_count(ahead, 'such job')} before it"
+        return Pending(PendingReason.BEHIND_OTHERS if ahead else PendingReason.WORKERS_BUSY, message, ahead)
+    # Where most is idle it is least in the way.
+    room = min(fitting, key=lambda room: (-sum(map(len, room.free.values())), room.worker))
+    room.beside_free = False
+    return Placement(job.name, room.worker, ())
 
 
 def _place(job: Job, could: list[_Room]) -> Placement | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from modelyard.scheduler.domain.devices import ANY, Ask
 from modelyard.scheduler.domain.jobs import Failure, Job, JobState
+from modelyard.templates.specs import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,18 @@ class JobSpec:
     entry: str = ""
     """Of the package: `module:function`, or `module` for a script."""
     model_version: str = ""
-    """What an evaluation judges."""
+    """What an evaluation judges or a prediction asks."""
     model_digest: str = ""
     source_version: str = ""
     """A package version: the files that are imported."""
     source_digest: str = ""
+    kind: Kind = Kind.TRAINING
+    """Of the template; a package is of kind training."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     model: str = ""
+    """Which gets the new version; "" if it makes none."""
+    output_dataset: str = ""
+    """The same of datasets."""
     ask: Ask = ANY
     priority: int = 0
     max_attempts: int = 3
@@ -39,6 +45,11 @@ class JobSpec:
         """The versions that it uses, by the field that names them."""
         fields = ("dataset_version", "package_version", "model_version", "source_version")
         return {field: getattr(self, field) for field in fields if getattr(self, field)}
+
+    @property
+    def evaluates(self) -> str:
+        """The model version that it judges; "" if it judges none."""
+        return self.model_version if self.kind is Kind.EVALUATION else ""
 
     def holding(self, digests: Mapping[str, str]) -> "JobSpec":
         """With the digests, by version, of what the catalog holds."""
@@ -89,6 +100,7 @@ class JobRecord:
     attempt_number: int = 0
     model_version: str = ""
     evaluation: str = ""
+    output_dataset_version: str = ""
     failure: Failure | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -106,8 +118,8 @@ class JobRecord:
             spec.max_runtime,
             spec.max_queue_duration,
             spec.model,
-            # What a job may take in and what it makes of it is checked before: one with a model version judges it.
-            evaluates=spec.model_version,
+            spec.evaluates,
+            spec.output_dataset,
         )
 
 

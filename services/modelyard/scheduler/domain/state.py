@@ -45,6 +45,10 @@ class State:
         job = self.jobs.get(name.rsplit("/attempts/", 1)[0])
         return job.attempt if job is not None and job.attempt is not None and job.attempt.name == name else None
 
+    def beside(self) -> set[str]:
+        """Workers on which a job without devices runs, or may still run."""
+        return {attempt.worker for attempt in (*self.running(), *self.held.values()) if not attempt.devices}
+
     def in_use(self) -> dict[str, set[DeviceKey]]:
         """Devices that nobody may be given, by worker."""
         used: dict[str, set[DeviceKey]] = {}

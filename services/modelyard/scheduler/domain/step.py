@@ -18,7 +18,6 @@ from modelyard.scheduler.domain.events import (
     WorkerSynced,
     WorkerUncordoned,
 )
-from modelyard.scheduler.domain.jobs import JobState
 from modelyard.scheduler.domain.placement import has_room, survey
 from modelyard.scheduler.domain.state import State
 from modelyard.scheduler.domain.turn import Turn
@@ -77,7 +76,7 @@ def _apply(turn: Turn, event: Event) -> None:
 
 def _assign(turn: Turn) -> None:
     state = turn.state()
-    if not any(job.state is JobState.QUEUED for job in state.jobs.values()) or not has_room(state):
+    if not has_room(state):
         return
     for placement in survey(state, turn.now).placements:
         job = turn.jobs[placement.job]

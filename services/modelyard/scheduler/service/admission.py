@@ -62,9 +62,11 @@ class Admission:
             self._busy.discard(record.name)
 
     async def _hold_inputs(self, record: JobRecord) -> JobRecord:
-        inputs = record.spec.inputs
+        spec, inputs = record.spec, record.spec.inputs
         try:
-            digests = await self._catalog.begin(record.name, list(inputs.values()))
+            digests = await self._catalog.begin(
+                record.name, list(inputs.values()), spec.output_dataset, weak=spec.kind.beside
+            )
         except Unsettled as error:
             raise Unavailable("the catalog cannot be reached, so the job was not created; try again") from error
         except ModelyardError as error:

@@ -34,4 +34,4 @@ class Executions:
         if isinstance(news, DeletedJob):
             await self._catalog.delete_files(news.job)
         else:
-            await self._catalog.end(news.job, news.attempt, news.outcome)
+            await self._catalog.end(news.job, news.attempt, news.outcome, news.message)

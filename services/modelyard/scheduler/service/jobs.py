@@ -89,10 +89,10 @@ class Jobs:
         return self._view(record)
 
     async def page(
-        self, project: str, states: Sequence[JobState], before: int | None, limit: int
+        self, project: str, states: Sequence[JobState], before: int | None, limit: int, *, profiles: bool
     ) -> tuple[list[JobView], int | None]:
         """Newest first; and where the next page begins."""
-        records = await self._rows.page(project, states, before, limit + 1)
+        records = await self._rows.page(project, states, before, limit + 1, profiles=profiles)
         more = records[limit - 1].order if len(records) > limit else None
         return [self._view(record) for record in records[:limit]], more
 
@@ -144,6 +144,10 @@ class Jobs:
 
     def templates(self) -> tuple[Template, ...]:
         return self._submission.templates()
+
+    def template(self, name: str) -> Template:
+        """Raises TemplateUnknown, with the nearest name."""
+        return self._submission.template(name)
 
     async def _check(self, caller: Identity, new: NewJob) -> Draft:
         job_id = new.job_id or f"job-{new_uid()[:12]}"

@@ -10,6 +10,7 @@ from modelyard.scheduler.domain.decisions import Decision
 from modelyard.scheduler.domain.jobs import Attempt, JobState
 from modelyard.scheduler.domain.records import JobRecord, JobSpec, LogLine, MetricValue, Progress
 from modelyard.scheduler.domain.state import Rules, State
+from modelyard.templates.needs import DataSeen
 
 T = TypeVar("T")
 
@@ -115,6 +116,8 @@ class EndedExecution:
     job: str
     attempt: int
     outcome: JobState
+    message: str = ""
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,9 @@ class Jobs(Protocol):
     async def get(self, name: str) -> JobRecord | None: ...
 
     async def page(
-        self, project: str, states: Collection[JobState], before: int | None, limit: int
-    ) -> Sequence[JobRecord]: ...
+        self, project: str, states: Collection[JobState], before: int | None, limit: int, *, profiles: bool = False
+    ) -> Sequence[JobRecord]:
+        """Newest first; jobs of kind PROFILE only if they are asked for."""
 
     async def attempts(self, job: str, before: int | None, limit: int) -> Sequence[tuple[Attempt, int]]:
         """Newest first; each with the step that it started from."""
@@ -196,9 +200,16 @@ class Dataset:
     """What a template must know of a dataset version; `version` is resolved."""
 
     version: str
-    modality: str
-    layout: str
-    splits: tuple[str, ...]
+    data: DataSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Unprofiled:
+    """A dataset version that no job profiles."""
+
+    version: str
+    uid: str
+    """Never given to another one, also when the name is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +225,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What an evaluation must know of a model version; `version` is resolved."""
+    """What an evaluation or a prediction must know of a model version; `version` is resolved."""
 
     version: str
     state: str
@@ -230,15 +241,25 @@ class Catalog(Protocol):
 
     async def dataset(self, version: str) -> Dataset: ...
 
+    async def dataset_version(self, version: str) -> str:
+        """Its name, resolved; whether it describes itself or not."""
+
     async def package(self, version: str) -> Package: ...
 
     async def model(self, version: str) -> Model: ...
 
-    async def begin(self, job: str, inputs: Sequence[str]) -> Mapping[str, str]:
-        """Holds the inputs of attempt 0, which are named by number; answers their digests. Raises Unsettled."""
+    async def begin(self, job: str, inputs: Sequence[str], output_dataset: str, *, weak: bool) -> Mapping[str, str]:
+        """Holds the inputs of attempt 0, which are named by number; answers their digests. `output_dataset` may get a
+        version, "" is none; `weak`: the inputs may be deleted all the same. Raises Unsettled."""
 
-    async def end(self, job: str, attempt: int, outcome: JobState) -> bool:
+    async def end(self, job: str, attempt: int, outcome: JobState, message: str = "") -> bool:
         """False if the catalog knows no such execution. Raises Unsettled."""
+
+    async def unprofiled(self, limit: int) -> Sequence[Unprofiled]:
+        """Dataset versions of all projects that no job profiles, oldest first."""
+
+    async def set_profile_job(self, version: str, job: str) -> None:
+        """This job profiles it."""
 
     async def delete_files(self, job: str) -> None:
         """The checkpoints and outputs of a job that has ended. Raises Unsettled."""

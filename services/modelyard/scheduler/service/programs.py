@@ -48,6 +48,10 @@ class Programs:
     def templates(self) -> tuple[Template, ...]:
         return list_templates(self._folder)
 
+    def template(self, name: str) -> Template:
+        """Raises TemplateUnknown, with the nearest name."""
+        return get_template(name, self._folder)
+
     async def find(self, spec: JobSpec) -> Program:
         if spec.template and spec.package_version:
             raise InvalidArgument(

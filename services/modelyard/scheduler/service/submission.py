@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from modelyard.foundation.errors import InvalidArgument, ModelyardError
 from modelyard.foundation.ids import ID_RULE, matches, parse, project_of
+from modelyard.scheduler.domain.devices import ANY, BESIDE
 from modelyard.scheduler.domain.errors import DatasetDoesNotFit, ModelVersionNotReady
 from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.service.ports import Catalog, Dataset, Model
 from modelyard.scheduler.service.programs import SPEC, Program, Programs, check_parameters
-from modelyard.templates.specs import DatasetNotForTemplate, Kind, Template
+from modelyard.templates.needs import DatasetNotForTemplate
+from modelyard.templates.specs import Kind, Template
 
 T = TypeVar("T")
 
@@ -38,6 +40,10 @@ class Submission:
     def templates(self) -> tuple[Template, ...]:
         return self._programs.templates()
 
+    def template(self, name: str) -> Template:
+        """Raises TemplateUnknown, with the nearest name."""
+        return self._programs.template(name)
+
     async def check(self, project: str, spec: JobSpec) -> JobSpec:
         """The spec as it will be stored: with every parameter, the model's name and all versions' numbers."""
         _check_numbers(spec)
@@ -48,12 +54,19 @@ class Submission:
         _check_inputs(program, spec)
         spec = replace(
             spec,
+            kind=program.kind,
             package_version=program.package_version,
             entry=program.entry,
             parameters=program.complete(spec.parameters),
-            model="" if program.kind is Kind.EVALUATION else _model(project, program, spec),
+            model=_model(project, program, spec) if program.kind.makes_model else "",
+            output_dataset=_output_dataset(project, spec) if program.kind is Kind.PREDICTION else "",
+            ask=BESIDE if program.kind.beside else spec.ask,
         )
-        if spec.dataset_version:
+        if program.kind is Kind.PROFILE:
+            # Also of one that does not describe itself: then the job says so, where people look for its statistics.
+            version = await _at("dataset_version", self._catalog.dataset_version(spec.dataset_version))
+            spec = replace(spec, dataset_version=version)
+        elif spec.dataset_version:
             spec = replace(spec, dataset_version=await self._fitting_dataset(program, spec.dataset_version))
         if spec.model_version:
             spec = replace(spec, model_version=await self._ready_model(spec.model_version))
@@ -66,7 +79,7 @@ class Submission:
         dataset: Dataset = await _at("dataset_version", self._catalog.dataset(version))
         if program.described is not None:
             try:
-                program.described.check_dataset(dataset.modality, dataset.layout, dataset.splits)
+                program.described.check_dataset(dataset.data)
             except DatasetNotForTemplate as error:
                 field = f"{SPEC}.dataset_version"
                 raise DatasetDoesNotFit(
@@ -78,7 +91,7 @@ class Submission:
         model: Model = await _at("model_version", self._catalog.model(version))
         if model.state != "READY":
             raise ModelVersionNotReady(
-                f"{model.version} is {model.state.lower()}; only a ready version can be evaluated",
+                f"{model.version} is {model.state.lower()}; only a ready version can be asked",
                 field=f"{SPEC}.model_version",
                 resource=model.version,
                 state=model.state,
@@ -149,28 +162,52 @@ def _check_inputs(program: Program, spec: JobSpec) -> None:
         Kind.TRAINING: {"dataset_version": "the data to train on"},
         Kind.EVALUATION: {"model_version": "the model to judge", "dataset_version": "the data to judge it on"},
         Kind.IMPORT: {"source_version": "a package with the model's files"},
+        Kind.PROFILE: {"dataset_version": "the data to look at"},
+        Kind.PREDICTION: {"model_version": "the model to ask", "dataset_version": "the data to ask it about"},
     }[kind]
-    if program.described is not None and program.described.dataset_required:
+    if program.described is not None and program.described.data.required:
         needed = {"dataset_version": "the data it works on"} | needed
     for field, what in needed.items():
         if not getattr(spec, field):
             raise InvalidArgument(f"{SPEC}.{field} is empty; {name} needs {what}", field=f"{SPEC}.{field}")
     refused = {
-        "model_version": (Kind.EVALUATION, "a model version to work on"),
-        "source_version": (Kind.IMPORT, "files to import"),
+        "model_version": ((Kind.EVALUATION, Kind.PREDICTION), "takes no model version to work on"),
+        "source_version": ((Kind.IMPORT,), "takes no files to import"),
+        "output_dataset": ((Kind.PREDICTION,), "makes no dataset version"),
     }
-    for field, (owner, what) in refused.items():
-        if kind is not owner and getattr(spec, field):
+    for field, (owners, what) in refused.items():
+        if kind not in owners and getattr(spec, field):
             raise InvalidArgument(
-                f"{SPEC}.{field} is for jobs of kind {owner}; {name} is of kind {kind} and takes no {what}",
+                f"{SPEC}.{field} is for jobs of kind {' and '.join(owners)}; {name} is of kind {kind} and {what}",
                 field=f"{SPEC}.{field}",
             )
-    if kind is Kind.EVALUATION and spec.model:
+    if kind.beside and spec.ask not in (ANY, BESIDE):
         raise InvalidArgument(
-            f"{SPEC}.model names the model that gets a new version; {name} makes none (did you mean "
-            f"{SPEC}.model_version?)",
+            f"{SPEC}.devices is set; {name} takes no device, it runs beside other jobs", field=f"{SPEC}.devices"
+        )
+    if spec.model and not kind.makes_model:
+        raise InvalidArgument(
+            f"{SPEC}.model names the model that gets a new version; {name} makes none"
+            + (f" (did you mean {SPEC}.model_version?)" if "model_version" in needed else ""),
             field=f"{SPEC}.model",
         )
+
+
+def _output_dataset(project: str, spec: JobSpec) -> str:
+    """The name of the dataset that gets the new version."""
+    field, source = f"{SPEC}.output_dataset", spec.dataset_version.partition("/versions/")[0]
+    name = spec.output_dataset
+    if not name:
+        short = f"{source.split('/')[3]}-{spec.model_version.split('/')[3]}"
+        name = f"projects/{project}/datasets/{short}"
+        if not matches("projects/{project}/datasets/{dataset}", name):
+            raise InvalidArgument(f"{short} cannot be the dataset's name, which is {ID_RULE}; set {field}", field=field)
+    parse("projects/{project}/datasets/{dataset}", name, field)
+    if project_of(name) != project:
+        raise InvalidArgument(f"{field} must be in projects/{project}, like the job; got {name}", field=field)
+    if name == source:
+        raise InvalidArgument(f"{field} is {name}, which the job reads; name another dataset", field=field)
+    return name
 
 
 def _model(project: str, program: Program, spec: JobSpec) -> str:

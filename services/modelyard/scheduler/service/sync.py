@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,6 +71,7 @@ class Completion:
     outcome: AttemptState
     model_version: str = ""
     evaluation: str = ""
+    output_dataset_version: str = ""
     failure: Failure | None = None
 
 
@@ -122,6 +123,7 @@ class WorkerSync:
                 outcome=completion.outcome,
                 model_version=completion.model_version,
                 evaluation=completion.evaluation,
+                output_dataset_version=completion.output_dataset_version,
                 failure=completion.failure,
             )
 
@@ -250,24 +252,28 @@ def _grace(reason: StopReason, rules: Rules) -> timedelta:
 
 def _check(completion: Completion, job: Job) -> None:
     succeeded = completion.outcome is AttemptState.SUCCEEDED
-    for field, value, due in (
-        ("model_version", completion.model_version, succeeded and not job.evaluates),
-        ("evaluation", completion.evaluation, succeeded and bool(job.evaluates)),
-    ):
-        if value and not due:
+    said = {
+        "model_version": completion.model_version,
+        "evaluation": completion.evaluation,
+        "output_dataset_version": completion.output_dataset_version,
+    }
+    makes, problem = _made(job, said) if succeeded else ("", "")
+    for field, value in said.items():
+        if value and field != makes:
             raise InvalidArgument(f"{field} is for SUCCEEDED only, and for jobs that make one", field=field)
-    if succeeded and job.evaluates:
-        expected = f"{job.evaluates}/evaluations/{job.name.rpartition('/')[2]}"
-        if completion.evaluation != expected:
-            raise InvalidArgument(
-                f"evaluation must be {expected}; got {completion.evaluation[:120]!a}", field="evaluation"
-            )
-    elif succeeded:
-        of, _, number = completion.model_version.rpartition("/versions/")
-        if of != job.model or not number.isdecimal():
-            raise InvalidArgument(
-                f"model_version must be a version of {job.model}; got {completion.model_version[:120]!a}",
-                field="model_version",
-            )
+    if problem:
+        raise InvalidArgument(f"{makes} must be {problem}; got {said[makes][:120]!a}", field=makes)
     if (completion.outcome is AttemptState.FAILED) != (completion.failure is not None):
         raise InvalidArgument("failure_class and message are for FAILED, and FAILED needs them", field="failure_class")
+
+
+def _made(job: Job, said: Mapping[str, str]) -> tuple[str, str]:
+    """The field that says what the job has made, "" for a profile; and what must be there, "" if it is there."""
+    if job.evaluates:
+        expected = f"{job.evaluates}/evaluations/{job.name.rpartition('/')[2]}"
+        return "evaluation", "" if said["evaluation"] == expected else expected
+    for field, parent in (("model_version", job.model), ("output_dataset_version", job.output_dataset)):
+        if parent:
+            of, _, number = said[field].rpartition("/versions/")
+            return field, "" if of == parent and number.isdecimal() else f"a version of {parent}"
+    return "", ""

@@ -48,9 +48,16 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> job_service_pb2.ListJobsResponse:
         project = parse("projects/{project}", request.parent, "parent")["project"]
         states = [_state(state) for state in request.states]
-        scope = {"method": "ListJobs", "parent": request.parent, "states": ",".join(sorted(states))}
+        scope = {
+            "method": "ListJobs",
+            "parent": request.parent,
+            "states": ",".join(sorted(states)),
+            "profiles": str(request.show_profiles),
+        }
         before = _position(self._pages, request.page_token, scope)
-        views, more = await self._jobs.page(project, states, before, clamp_page_size(request.page_size))
+        views, more = await self._jobs.page(
+            project, states, before, clamp_page_size(request.page_size), profiles=request.show_profiles
+        )
         token = self._pages.encode([more], **scope) if more is not None else ""
         return job_service_pb2.ListJobsResponse(
             jobs=[messages.job(view, whole=False) for view in views], next_page_token=token
@@ -97,6 +104,10 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         shown = [messages.attempt(attempt, start_step) for attempt, start_step in attempts]
         return job_service_pb2.ListAttemptsResponse(attempts=shown, next_page_token=token)
 
+    async def GetTemplate(self, request: job_service_pb2.GetTemplateRequest, context: Context) -> template_pb2.Template:
+        check_viewer(current_identity())
+        return _template(self._jobs.template(parse("templates/{template}", request.name)["template"]))
+
     async def ListTemplates(
         self, request: job_service_pb2.ListTemplatesRequest, context: Context
     ) -> job_service_pb2.ListTemplatesResponse:
@@ -128,10 +139,22 @@ def _template(template: Template) -> template_pb2.Template:
     return template_pb2.Template(
         name=f"templates/{template.name}",
         description=template.summary,
-        modality=template.modality,
+        modality=template.data.modalities[0] if len(template.data.modalities) == 1 else "",
         parameters=[_parameter(parameter) for parameter in template.parameters],
         metric=template.metric,
         kind=template_pb2.Template.Kind.Value(f"KIND_{template.kind.name}"),
+        title=template.title,
+        task=template.task,
+        maximize=template.maximize and bool(template.metric),
+        data=template_pb2.DataNeeds(
+            required=template.data.required,
+            modalities=template.data.modalities,
+            layouts=template.data.layouts,
+            splits=template.data.splits,
+            inputs=template.data.inputs,
+            targets=template.data.targets,
+            roles=template.data.roles,
+        ),
     )
 
 

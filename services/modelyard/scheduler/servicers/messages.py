@@ -8,7 +8,7 @@ from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from modelyard.api.scheduler.v1 import device_pb2, job_pb2, worker_pb2
+from modelyard.api.scheduler.v1 import device_pb2, job_pb2, template_pb2, worker_pb2
 from modelyard.foundation.errors import InvalidArgument, Kind, ModelyardError
 from modelyard.foundation.rpc.status import to_status
 from modelyard.scheduler.domain.devices import Ask, Device, DeviceKind
@@ -38,6 +38,8 @@ def job(view: JobView, *, whole: bool = True) -> job_pb2.Job:
         attempt=record.attempt_number,
         model_version=record.model_version,
         evaluation=record.evaluation,
+        output_dataset_version=record.output_dataset_version,
+        kind=template_pb2.Template.Kind.Value(f"KIND_{record.spec.kind.name}"),
         creator=record.creator,
         create_time=timestamp(record.create_time),
         start_time=timestamp(record.start_time),
@@ -70,6 +72,7 @@ def spec(value: JobSpec) -> job_pb2.JobSpec:
         source_version=value.source_version,
         source_digest=value.source_digest,
         model=value.model,
+        output_dataset=value.output_dataset,
         devices=device_pb2.DeviceRequest(
             kind=device_pb2.DeviceKind.Value(f"DEVICE_KIND_{value.ask.kind or 'UNSPECIFIED'}"), count=value.ask.count
         ),
@@ -96,6 +99,7 @@ def read_spec(message: job_pb2.JobSpec) -> JobSpec:
         source_version=message.source_version,
         parameters={key: _parameter(key, value) for key, value in message.parameters.fields.items()},
         model=message.model,
+        output_dataset=message.output_dataset,
         ask=Ask(None if name == "UNSPECIFIED" else DeviceKind(name), message.devices.count or 1),
         priority=message.priority,
         max_attempts=message.max_attempts or DEFAULT_ATTEMPTS,

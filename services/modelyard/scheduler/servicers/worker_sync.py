@@ -72,6 +72,7 @@ class WorkerSyncServicer(worker_sync_service_pb2_grpc.WorkerSyncServiceServicer)
             _OUTCOMES[request.outcome],
             request.model_version,
             request.evaluation,
+            request.output_dataset_version,
             _failure(request),
         )
         await self._sync.complete(current_identity(), completion)

@@ -10,6 +10,8 @@
     seconds        how long it took
     model, dataset  resource names of the versions; "" where the job was not told
     date           when it was done: UTC, ISO 8601, to the second
+    random         the operations with which the model draws random numbers, if it answers the same examples differently
+                   each time: another evaluation finds other numbers
     metrics        {name: number}: accuracy, accuracy_low and accuracy_high (Wilson, 95 %), macro_precision,
                    macro_recall, macro_f1, log_loss, top5_accuracy (from 10 classes on), ece, mce; of a regression
                    mae, rmse, bias, r2
@@ -51,6 +53,7 @@ class About:
     model: str = ""
     dataset: str = ""
     date: str = ""
+    random: tuple[str, ...] = ()
 
 
 def of_regression(about: About, regression: Regression) -> dict[str, Any]:

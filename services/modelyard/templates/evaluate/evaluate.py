@@ -48,6 +48,7 @@ def main() -> None:
         context.model_version,
         context.dataset_version,
         datetime.now(UTC).isoformat(timespec="seconds"),
+        model.drawn_with if judge.draws else (),
     )
     found = judge.document(about)
     folder = context.output("report")
@@ -64,6 +65,8 @@ class _Judge:
         self.model = model
         self.done = 0
         self.reading = Reading.PROBABILITIES
+        self.draws = False
+        """Whether it has answered the first batch differently when it was asked again."""
         self._classification: Classification | None = None
         self._regression: Regression | None = None
         self._mistakes = Mistakes(context.params.mistakes)
@@ -73,6 +76,8 @@ class _Judge:
         answers = self.model.ask(images, context.params.scale)
         if not self.done:
             self._begin(answers)
+            if self.model.drawn_with:
+                self.draws = not np.array_equal(answers, self.model.ask(images, context.params.scale), equal_nan=True)
         if self._regression is not None:
             self._regression.add(self._values[labels], task.finite(answers, self.done)[:, 0])
         elif self._classification is not None:

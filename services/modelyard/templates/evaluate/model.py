@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
+from tensorflow.core.protobuf import saved_model_pb2
 
+from modelyard.job import devices
 from modelyard.job.errors import ModelUnsuitable
+from modelyard.savedmodel import drawing
+from modelyard.savedmodel.names import GRAPH_FILE, loadable
 
+TAG = "serve"
 SIGNATURE = "serving_default"
 PROBABILITIES = "probabilities"
 DESCRIPTION_FILE = "modelyard.model.json"
@@ -67,8 +73,14 @@ class Model:
 
     def __init__(self, folder: Path, output: str = "") -> None:
         """`output` names the output to judge, where there are several."""
+        saved, graph = _read(folder)
+        self.drawn_with = drawing.drawn_with(graph)
+        """Its operations that draw random numbers."""
+        if drawing.unseeded(graph):
+            devices.allow_unseeded()
         try:
-            self._loaded = tf.saved_model.load(str(folder))
+            with loadable(folder, saved, graph) as self._place:
+                self._loaded = tf.saved_model.load(str(self._place.folder), tags=[*graph.meta_info_def.tags])
         except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
             raise ModelUnsuitable(f"TensorFlow cannot load the model: {_line(error)}") from error
         signatures = self._loaded.signatures
@@ -77,7 +89,7 @@ class Model:
                 f"the model has no signature {SIGNATURE!r}; it has {_named(signatures) or 'none'}. {_WANTED}"
             )
         self._ask = signatures[SIGNATURE]
-        self.takes = _takes(self._ask.structured_input_signature[1])
+        self.takes = _takes(self._place.own(SIGNATURE, self._ask.structured_input_signature[1]))
         self.output = _output(self._ask.structured_outputs, output)
         self.classes = _classes(folder)
 
@@ -85,7 +97,7 @@ class Model:
         """Values [n, k]; raises ModelUnsuitable where the model fails or answers anything else."""
         batch = self.takes.batch(images, scale)
         try:
-            answers = self._ask(**{self.takes.name: batch})[self.output].numpy()
+            answers = self._ask(**self._place.arguments(SIGNATURE, {self.takes.name: batch}))[self.output].numpy()
         except (ValueError, TypeError, tf.errors.OpError) as error:
             raise ModelUnsuitable(f"the model fails on {len(images)} images: {_line(error)}") from error
         if answers.ndim == 1:
@@ -95,6 +107,18 @@ class Model:
                 f"the model's output {self.output!r} is {_sizes(answers.shape)} for {len(images)} images. {_WANTED}"
             )
         return np.asarray(answers, np.float64)
+
+
+def _read(folder: Path) -> tuple[Any, Any]:
+    """The SavedModel message and the graph in it that is served, or the only one. Raises ModelUnsuitable."""
+    try:
+        saved = saved_model_pb2.SavedModel.FromString((folder / GRAPH_FILE).read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ModelUnsuitable(f"{GRAPH_FILE} cannot be read: {error}") from error
+    tagged = [graph for graph in saved.meta_graphs if [*graph.meta_info_def.tags] == [TAG]]
+    if not saved.meta_graphs:
+        raise ModelUnsuitable(f"{GRAPH_FILE} has no graph")
+    return saved, (tagged or saved.meta_graphs)[0]
 
 
 def _takes(inputs: Mapping[str, Any]) -> Takes:

@@ -41,8 +41,9 @@ def render(found: Found) -> str:
     """`found`: evaluation.json's content."""
     parts = [_head(found)]
     parts.append(_tiles(found["metrics"]))
+    parts.append(_notes(found))
     if found["kind"] == "classification":
-        parts += [_notes(found), _confusion(found), _reliability(found), _classes(found), _mistakes(found)]
+        parts += [_confusion(found), _reliability(found), _classes(found), _mistakes(found)]
     body = "\n".join(filter(None, parts))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -96,6 +97,11 @@ def _tiles(metrics: Mapping[str, float]) -> str:
 
 def _notes(found: Found) -> str:
     notes = []
+    if found["random"]:
+        drawn = ", ".join(map(escape, found["random"]))
+        notes.append(f"The model draws random numbers ({drawn}): another evaluation of it finds other numbers.")
+    if found["kind"] == "regression":
+        return _listed_notes(notes)
     if found["matched_by"] == "position":
         notes.append("The model has no class names: its answers were taken to be in the dataset's order.")
     if found["read_as"] in ("logits", "second class's logit"):
@@ -107,6 +113,10 @@ def _notes(found: Found) -> str:
     ):
         if found[key]:
             notes.append(says.format(_listed(found[key])))
+    return _listed_notes(notes)
+
+
+def _listed_notes(notes: Sequence[str]) -> str:
     return "<ul class=notes>" + "".join(f"<li>{note}</li>" for note in notes) + "</ul>" if notes else ""
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from modelyard.job import pixels
-from modelyard.job.errors import ExportInvalid
+from modelyard.job.errors import DatasetUnsuitable, ExportInvalid
 from modelyard.job.export import DESCRIPTION_FILE, GOLDEN_FILE
 from modelyard.job.session import Context
+from modelyard.job.values import Form, some_rows
 from modelyard.templates.importing.inputs import Arrays, Spec
 
 Signatures = Mapping[str, tuple[dict[str, Spec], dict[str, Spec]]]
@@ -105,15 +105,16 @@ def _size(context: Context, spec: Spec) -> int | None:
     size = height if height == width and height > 0 else 0
     try:
         shape = context.image_shape(size)
-    except ValueError:
+    except (ValueError, DatasetUnsuitable):
         return None
     return size if spec.takes((1, *shape)) and channels in (-1, shape[2]) else None
 
 
 def _pictures(context: Context, spec: Spec) -> Any:
-    split = context.data.index.split(context.held_out or "train")
-    size = _size(context, spec) or 0
-    shown, _ = pixels.load_some(split, context.image_shape(size), int(context.params.examples))
+    split, image = context.held_out or "train", context.data.image
+    assert image is not None
+    rows = some_rows(context.splits[split], int(context.params.examples))
+    shown = context.data.some(split, [image.name], rows, Form(_size(context, spec) or 0))[image.name]
     if spec.dtype == tf.string:
         return np.array([tf.io.encode_png(picture).numpy() for picture in shown])
     if spec.dtype == tf.uint8:
@@ -128,6 +129,14 @@ def _unfit(context: Context, signatures: Signatures) -> str:
         for name, (inputs, _) in signatures.items()
     )
     return (
-        f"the dataset's images {context.image_shape()} fit no input of the model ({takes}); say which with "
+        f"the dataset's images ({pictures_of(context)}) fit no input of the model ({takes}); say which with "
         "--set input=NAME, or leave the dataset out"
     )
+
+
+def pictures_of(context: Context) -> str:
+    """What form the dataset's images have, in words."""
+    try:
+        return ", ".join(map(str, context.image_shape()))
+    except (ValueError, DatasetUnsuitable):
+        return "of different sizes"

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 _SIZES = (8, 32, 64, 224, 1)
 """Tried for dimensions that may be of any size: of a sequence, of a picture."""
+CARRIED = frozenset(
+    {
+        *("float16", "float32", "float64", "bfloat16", "float8_e5m2", "float8_e4m3fn", "complex64", "complex128"),
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"),
+    }
+)
+"""The types that requests and answers can carry."""
 _PICTURE_NAMES = ("image", "img", "bytes", "jpeg", "jpg", "png", "b64", "picture")
 _EXAMPLE_NAMES = ("example", "serialized")
 
@@ -23,6 +30,18 @@ class Spec:
     """A tf.DType."""
     shape: tuple[int, ...] | None
     """-1 where any size will do, None for any rank."""
+    composite: str = ""
+    """What it is that is no tensor: `RaggedTensor`."""
+
+    @property
+    def what(self) -> str:
+        """Its type in TensorFlow's words."""
+        return self.composite or str(self.dtype.name)
+
+    @property
+    def carried(self) -> bool:
+        """Whether a request or an answer can carry it."""
+        return not self.composite and self.what in CARRIED
 
     @property
     def rows(self) -> bool:
@@ -70,6 +89,8 @@ def _values(generator: np.random.Generator, name: str, spec: Spec, rows: int, si
         # Small: they may be numbers of words or of classes.
         return generator.integers(0, 2, shape).astype(dtype.as_numpy_dtype)
     values = generator.random(shape) if spec.picture else generator.standard_normal(shape)
+    if dtype.is_complex:
+        values = values + 1j * generator.standard_normal(shape)
     return values.astype(dtype.as_numpy_dtype)
 
 

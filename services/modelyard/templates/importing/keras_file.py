@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import h5py
 import keras
 import tensorflow as tf
 
-from modelyard.job.errors import ExportInvalid
+from modelyard.job.errors import DatasetUnsuitable, ExportInvalid
 from modelyard.job.session import Context
+from modelyard.templates.importing import examples
 
 MAX_CONFIG_BYTES = 64 << 20
 _WEIGHTS = ".weights.h5"
@@ -35,14 +36,32 @@ def bring_in(path: Path, context: Context) -> None:
     def prepare(pictures: Any) -> Any:
         return tf.cast(pictures, tf.float32) * scale
 
-    inputs = getattr(model, "inputs", None) or []
-    if not context.has_dataset or len(inputs) != 1 or len(inputs[0].shape) != 4:
+    if not context.has_dataset:
         context.export(model, metrics={})
         return
+    inputs = getattr(model, "inputs", None) or []
+    size = _image_size(inputs, context)
+    if size is None:
+        takes = ", ".join(f"{each.name}: {each.dtype} {list(each.shape)}" for each in inputs)
+        raise ExportInvalid(
+            f"the dataset's images ({examples.pictures_of(context)}) fit no input of the model in {path.name}, which "
+            f"takes {takes or 'what it does not say'}; leave the dataset out, or bring one of such images"
+        )
     integers = "int" in str(inputs[0].dtype)
-    height, width = inputs[0].shape[1:3]
-    size = height if height == width and height is not None else 0
     context.export(model, prepare=_unchanged if integers else prepare, image_size=size, metrics={})
+
+
+def _image_size(inputs: Sequence[Any], context: Context) -> int | None:
+    """The image_size to ask the dataset for; None unless pictures of it are all that the model takes."""
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        return None
+    wanted = inputs[0].shape[1:]
+    size = wanted[0] if wanted[0] == wanted[1] and wanted[0] is not None else 0
+    try:
+        shape = context.image_shape(size)
+    except (ValueError, DatasetUnsuitable):
+        return None
+    return size if all(want in (None, have) for want, have in zip(wanted, shape, strict=True)) else None
 
 
 def _unchanged(pictures: Any) -> Any:

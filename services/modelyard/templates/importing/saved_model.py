@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from modelyard.job import warmup
+from modelyard.job import devices, warmup
 from modelyard.job.errors import ExportInvalid
-from modelyard.job.export import DESCRIPTION_FILE, FORMAT, GOLDEN_FILE
+from modelyard.job.export import DESCRIPTION_FILE, FORMAT, GOLDEN_FILE, storable
 from modelyard.job.session import Context
+from modelyard.savedmodel import drawing
+from modelyard.savedmodel.names import loadable
 from modelyard.templates.importing import examples
 from modelyard.templates.importing.asking import Asked, Model, Unanswered, ask
 from modelyard.templates.importing.inputs import Arrays, Spec
@@ -47,16 +49,19 @@ def bring_in(source: Path, context: Context) -> None:
     target = Path("model").absolute()
     shutil.rmtree(target, ignore_errors=True)
     _copy(source, target)
-    graph = read(target)
+    saved = read(target)
+    graph = served(saved)
+    if drawing.unseeded(graph):
+        devices.allow_unseeded()
     earlier = examples.kept(target)
     for name in (DESCRIPTION_FILE, GOLDEN_FILE):
         (target / name).unlink(missing_ok=True)
     chosen = examples.choose(context, signatures(graph), earlier)
-    answers = answer(target, graph, chosen, context)
+    answers = answer(target, saved, chosen, context)
     golden: Arrays = {}
     for name, asked in answers.asked.items():
-        golden |= {f"{name}/inputs/{key}": value for key, value in asked.inputs.items()}
-        golden |= {f"{name}/outputs/{key}": value for key, value in asked.outputs.items()}
+        golden |= {f"{name}/inputs/{key}": storable(value) for key, value in asked.inputs.items()}
+        golden |= {f"{name}/outputs/{key}": storable(value) for key, value in asked.outputs.items()}
     if golden:
         with (target / GOLDEN_FILE).open("wb") as out:
             np.savez(out, allow_pickle=False, **golden)
@@ -65,6 +70,9 @@ def bring_in(source: Path, context: Context) -> None:
     _describe(target, graph, answers, chosen, earlier)
     for name, why in answers.unanswered.items():
         print(f"signature {name!r}: {why}")
+    for name, asked in answers.asked.items():
+        for output, why in asked.left_out.items():
+            print(f"signature {name!r}: output {output!r} is not compared: {why}")
     context.export_folder(target)
 
 
@@ -78,11 +86,15 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def read(folder: Path) -> Any:
-    """The MetaGraphDef that is served. Raises ExportInvalid."""
+    """The SavedModel message. Raises ExportInvalid."""
     try:
-        saved = saved_model_pb2.SavedModel.FromString((folder / GRAPH_FILE).read_bytes())
+        return saved_model_pb2.SavedModel.FromString((folder / GRAPH_FILE).read_bytes())
     except Exception as error:
         raise ExportInvalid(f"{GRAPH_FILE} is no SavedModel: it can't be decoded; export the model again") from error
+
+
+def served(saved: Any) -> Any:
+    """The MetaGraphDef that is served. Raises ExportInvalid."""
     for graph in saved.meta_graphs:
         if list(graph.meta_info_def.tags) == [TAG]:
             return graph
@@ -108,18 +120,29 @@ def signatures(graph: Any) -> dict[str, tuple[dict[str, Spec], dict[str, Spec]]]
 def _specs(tensors: Mapping[str, Any]) -> dict[str, Spec]:
     return {
         name: Spec(
-            tf.as_dtype(info.dtype),
+            tf.variant if info.WhichOneof("encoding") != "name" else tf.as_dtype(info.dtype),
             None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim),
+            _composite(info),
         )
         for name, info in tensors.items()
     }
 
 
-def answer(folder: Path, graph: Any, chosen: "examples.Chosen", context: Context) -> Answers:
+def _composite(info: Any) -> str:
+    match info.WhichOneof("encoding"):
+        case "composite_tensor":
+            return str(info.composite_tensor.type_spec.type_spec_class_name).removesuffix("Spec")
+        case "coo_sparse":
+            return "SparseTensor"
+    return ""
+
+
+def answer(folder: Path, saved: Any, chosen: "examples.Chosen", context: Context) -> Answers:
     """Load the model and ask it by every signature."""
-    answers = Answers()
+    answers, graph = Answers(), served(saved)
     try:
-        model = Model(tf.saved_model.load(str(folder), tags=[TAG]))
+        with loadable(folder, saved, graph) as place:
+            model = Model(tf.saved_model.load(str(place.folder), tags=[TAG]), place, drawing.drawn_with(graph))
     except _FAILURES as error:
         answers.trouble = f"it can't be loaded: {_first_line(error)}"
         return answers
@@ -153,6 +176,7 @@ def _describe(folder: Path, graph: Any, answers: Answers, chosen: "examples.Chos
         "examples": chosen.origin,
         **({"synthetic_examples": True} if chosen.synthetic else {}),
         **({"unanswered": answers.unanswered} if answers.unanswered else {}),
+        **_left_out(answers),
         **({"trouble": answers.trouble} if answers.trouble else {}),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
@@ -161,9 +185,15 @@ def _describe(folder: Path, graph: Any, answers: Answers, chosen: "examples.Chos
     (folder / DESCRIPTION_FILE).write_text(json.dumps(described, indent=1, ensure_ascii=False))
 
 
+def _left_out(answers: Answers) -> dict[str, Any]:
+    """Signature -> output -> why no answer of it is kept."""
+    found = {name: dict(asked.left_out) for name, asked in answers.asked.items() if asked.left_out}
+    return {"not_compared": found} if found else {}
+
+
 def _forms(specs: Mapping[str, Spec]) -> dict[str, Any]:
     return {
-        name: {"dtype": spec.dtype.name, "shape": None if spec.shape is None else list(spec.shape)}
+        name: {"dtype": spec.what, "shape": None if spec.shape is None else list(spec.shape)}
         for name, spec in specs.items()
     }
 

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import shutil
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,24 +16,29 @@ from modelyard.api.catalog.v1 import (
     model_service_pb2_grpc,
 )
 from modelyard.foundation.errors import ResourceExhausted
+from modelyard.foundation.sandbox.policy import Tier
 from modelyard.foundation.sync.cache import FolderCache
-from modelyard.job.description import DESCRIPTION_FILE, parse_description
-from modelyard.job.examples import PACKS_FOLDER, build_index, pack_path
+from modelyard.job.packs import PACKS_FOLDER
+from modelyard.job.preparing import NotIndexed, index_apart
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.download import fetch_files, fetch_packs, signed_reads
+from modelyard.sdk.errors import DataLoss, NotFound
 from modelyard.sdk.folder import scan
 from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.upload import push
+from modelyard.trainer.adapters.datasets import DatasetResults
 from modelyard.trainer.adapters.model_info import model_info
 from modelyard.trainer.adapters.patience import PATIENCE_S, patiently, translated
+from modelyard.trainer.adapters.showing import bytes_to, emptied, show_stage
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.errand import Errand
 from modelyard.trainer.gates import GateFailed, GateResult, check_model
 from modelyard.trainer.installing import Installer
 from modelyard.trainer.reporter import Reporter
+from modelyard.trainer.run_output import NAME as RUN
 from modelyard.trainer.work import Distribution, Evaluation, Installed, Resume, Work
+from modelyard.tree import Entry
 
-_SHOW_EVERY_S = 0.2
 _GATES_FILE = "gates.json"
 
 
@@ -59,6 +62,7 @@ class CatalogAttempt:
         self._patience_s = patience_s
         self._lineage = lineage_service_pb2_grpc.LineageServiceStub(connection.channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(connection.channel)
+        self._datasets = DatasetResults(connection, work, patience_s)
 
     async def begin(self, reporter: Reporter) -> Resume | None:
         """Fence off older attempts; answers the newest checkpoint."""
@@ -77,12 +81,21 @@ class CatalogAttempt:
     def dataset(self, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
         """A verified copy with its example index; every job on this worker shares it."""
         work = self._work
-        return self._tree(work.dataset_version, work.dataset_digest, self._fetch_dataset, reporter)
+        entries: list[Entry] = []
+
+        def fetch(folder: Path, progress: Progress) -> None:
+            entries[:] = fetch_packs(self._connection, work.dataset_version, folder / PACKS_FOLDER, progress=progress)
+
+        async def index(folder: Path) -> None:
+            await self._index(folder, entries, reporter)
+
+        # Copies that earlier releases have made, with other indexes, are of no use.
+        key = _key("index 2", work.dataset_digest)
+        return self._tree(work.dataset_version, key, fetch, reporter, index)
 
     def files(self, version: str, digest: str, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Path]:
         """A verified copy of a version's files; every job on this worker shares it."""
-        # A dataset of the same files lies here in another form.
-        key = f"sha256:{hashlib.sha256(f'files {digest}'.encode()).hexdigest()}"
+        key = _key("files", digest)
 
         def fetch(folder: Path, progress: Progress) -> None:
             fetch_files(self._connection, version, folder, progress=progress)
@@ -95,13 +108,36 @@ class CatalogAttempt:
 
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         """Put a checkpoint's files into a new folder, verified."""
-        shown = _bytes_to(reporter)
+        shown = bytes_to(reporter)
 
         def fetch(progress: Progress) -> None:
-            _empty(folder)
+            emptied(folder)
             fetch_files(self._connection, resume.name, folder, progress=progress)
 
         await patiently(self._patience_s, reporter, lambda errand: errand.run(fetch, errand.watched(shown)))
+
+    async def run_so_far(self, folder: Path, reporter: Reporter) -> None:
+        """Put what earlier attempts have stored as the output `run` into a folder; none may have stored any."""
+        shown = bytes_to(reporter)
+
+        def fetch(progress: Progress) -> str:
+            emptied(folder)
+            try:
+                fetch_files(self._connection, f"{self._work.job}/outputs/{RUN}", folder, progress=progress)
+            except NotFound:
+                return ""
+            except DataLoss as error:
+                emptied(folder)
+                return error.message
+            return ""
+
+        problem = await patiently(self._patience_s, reporter, lambda errand: errand.run(fetch, errand.watched(shown)))
+        if problem:
+            reporter.line(f"the output {RUN} begins here, what earlier attempts have reported is lost: {problem}")
+
+    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+        """Put the profile of an earlier version of the dataset into a new folder; answers that version's name."""
+        return await self._datasets.earlier_profile(folder, reporter)
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         """Publish a checkpoint; refused once a newer attempt has begun."""
@@ -115,7 +151,7 @@ class CatalogAttempt:
         self, folder: Path, metrics: Mapping[str, float], installed: Sequence[Distribution], reporter: Reporter
     ) -> str:
         """Check the exported model and make it a version; answers the version's name."""
-        _stage(reporter, "checking")
+        show_stage(reporter, "checking")
 
         def told(gate: GateResult) -> None:
             reporter.text(f"gate {gate.kind}", f"{'passed' if gate.passed else 'failed'}: {gate.detail}")
@@ -125,9 +161,9 @@ class CatalogAttempt:
         except GateFailed as failed:
             await self._keep_rejected(folder, failed.gates, reporter)
             raise
-        _stage(reporter, "registering")
+        show_stage(reporter, "registering")
         info = model_info(metrics, checked, self._frameworks, installed, foreign=self._work.foreign)
-        shown = _bytes_to(reporter)
+        shown = bytes_to(reporter)
 
         def register(progress: Progress) -> str:
             return push(self._connection, self._work.model, scan(folder), model_info=info, progress=progress).version
@@ -142,7 +178,7 @@ class CatalogAttempt:
 
     async def record(self, report: Path, evaluation: Evaluation, reporter: Reporter) -> str:
         """Store an evaluation's report, then what it found; answers the evaluation's name."""
-        _stage(reporter, "registering")
+        show_stage(reporter, "registering")
         await patiently(self._patience_s, reporter, lambda _: self.store_output("report", report))
         request = model_service_pb2.RecordEvaluationRequest(
             parent=self._work.model_version,
@@ -162,9 +198,17 @@ class CatalogAttempt:
         )
         return recorded.name
 
+    async def record_statistics(self, folder: Path, file: str, reporter: Reporter) -> None:
+        """Store a profile, then the statistics in its file `file`."""
+        await self._datasets.record_statistics(folder, file, self.store_output, reporter)
+
+    async def register_dataset(self, folder: Path, reporter: Reporter) -> str:
+        """Make a model's answers a version of the job's dataset; answers the version's name."""
+        return await self._datasets.register(folder, reporter)
+
     async def _keep_rejected(self, folder: Path, gates: Sequence[GateResult], reporter: Reporter) -> None:
         """As evidence, beside the job; whether that works or not, the gate's reason is what counts."""
-        _stage(reporter, "registering")
+        show_stage(reporter, "registering")
         listed = json.dumps([asdict(gate) for gate in gates], indent=1)
         await asyncio.to_thread((folder / _GATES_FILE).write_text, listed)
         try:
@@ -183,16 +227,23 @@ class CatalogAttempt:
 
     @contextlib.asynccontextmanager
     async def _tree(
-        self, version: str, key: str, fetch: Callable[[Path, Progress], None], reporter: Reporter
+        self,
+        version: str,
+        key: str,
+        fetch: Callable[[Path, Progress], None],
+        reporter: Reporter,
+        finish: Callable[[Path], Awaitable[None]] | None = None,
     ) -> AsyncIterator[Path]:
         async def build(folder: Path) -> None:
-            shown = _bytes_to(reporter)
+            shown = bytes_to(reporter)
 
             def filled(progress: Progress) -> None:
-                _empty(folder)
+                emptied(folder)
                 fetch(folder, progress)
 
             await patiently(self._patience_s, reporter, lambda errand: errand.run(filled, errand.watched(shown)))
+            if finish is not None:
+                await finish(folder)
 
         def size() -> int:
             return sum(pack.size_bytes for pack in signed_reads(self._connection, version).packs)
@@ -205,46 +256,22 @@ class CatalogAttempt:
                 raise AttemptFailed(FailureClass.STORAGE, error.message) from error
             yield folder
 
-    def _fetch_dataset(self, folder: Path, progress: Progress) -> None:
-        entries = fetch_packs(self._connection, self._work.dataset_version, folder / PACKS_FOLDER, progress=progress)
-        described = next((entry for entry in entries if entry.path == DESCRIPTION_FILE), None)
-        if described is None:
-            raise AttemptFailed(
-                FailureClass.INVALID_DATA, f"the dataset does not describe itself: it has no {DESCRIPTION_FILE}"
+    async def _index(self, folder: Path, entries: Sequence[Entry], reporter: Reporter) -> None:
+        """In the strong sandbox whatever the code is: the data is a stranger's, and it is decoded here."""
+        show_stage(reporter, "preparing")
+
+        def show(done: int, total: int) -> None:
+            reporter.progress.done_bytes, reporter.progress.total_bytes = done, total
+            reporter.changed()
+
+        try:
+            await index_apart(
+                folder, entries, Tier.FOREIGN, limits=self._work.limits, progress=show, said=reporter.line
             )
-        with pack_path(folder, described.pack).open("rb") as pack:
-            pack.seek(described.offset)
-            description = parse_description(pack.read(described.size))
-        build_index(description, entries, folder)
+        except NotIndexed as error:
+            raise AttemptFailed(FailureClass(error.failure), error.message, error.detail) from error
 
 
-def _stage(reporter: Reporter, stage: str) -> None:
-    reporter.progress.stage = stage
-    reporter.progress.done_bytes = reporter.progress.total_bytes = 0
-    reporter.changed()
-
-
-def _bytes_to(reporter: Reporter) -> Progress:
-    """A progress callback for worker threads that shows up in the job's progress."""
-    loop = asyncio.get_running_loop()
-    shown_at = 0.0
-
-    def show(stage: str, done: int, total: int) -> None:
-        nonlocal shown_at
-        now = time.monotonic()
-        if stage not in ("fetching", "verifying", "sending") or (now - shown_at < _SHOW_EVERY_S and done < total):
-            return
-        shown_at = now
-        reporter.progress.done_bytes, reporter.progress.total_bytes = done, total
-        if stage == "fetching":
-            reporter.progress.stage = stage
-        loop.call_soon_threadsafe(reporter.changed)
-
-    return show
-
-
-def _empty(folder: Path) -> None:
-    """What an earlier try left is no part of the next one."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+def _key(form: str, digest: str) -> str:
+    """A tree's name in the cache: the same files lie there in different forms."""
+    return f"sha256:{hashlib.sha256(f'{form} {digest}'.encode()).hexdigest()}"

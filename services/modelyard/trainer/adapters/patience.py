@@ -55,6 +55,9 @@ def translated() -> Iterator[None]:
         raise kind(FailureClass.STORAGE, error.message) from error
     except _WEATHER as error:
         raise _Weather(FailureClass.STORAGE, f"the catalog or its store can't be used: {error.message}") from error
+    except sdk_errors.NotFound as error:
+        # Another try does not bring back what somebody has deleted.
+        raise AttemptFailed(FailureClass.INVALID_DATA, error.message) from error
     except sdk_errors.DataLoss as error:
         raise AttemptFailed(FailureClass.STORAGE, error.message) from error
     except sdk_errors.ModelyardError as error:

@@ -118,6 +118,7 @@ class Scheduler:
             case Succeeded():
                 request.outcome = job_pb2.Attempt.STATE_SUCCEEDED
                 request.model_version, request.evaluation = outcome.model_version, outcome.evaluation
+                request.output_dataset_version = outcome.output_dataset_version
             case Failed():
                 request.outcome = job_pb2.Attempt.STATE_FAILED
                 request.failure_class = failure_class(outcome.failure_class)
@@ -162,6 +163,7 @@ def _assignment(each: worker_sync_service_pb2.Assignment) -> Assignment:
         model_digest=spec.model_digest,
         source_version=spec.source_version,
         source_digest=spec.source_digest,
+        output_dataset=spec.output_dataset,
         max_runtime_s=spec.max_runtime.ToTimedelta().total_seconds(),
     )
 

@@ -1,20 +1,16 @@
 """All gates of one model, in their order."""
 
 import asyncio
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from modelyard.foundation.sandbox.policy import Tier
-from modelyard.trainer.gates import files, golden, operations, warmup
-from modelyard.trainer.gates.golden import Answers, Differs, Example
+from modelyard.trainer.gates import answers, files, golden, operations, warmup
+from modelyard.trainer.gates.golden import Example
 from modelyard.trainer.gates.scanned import Scanned, scan
-from modelyard.trainer.gates.server import GateServer, Refused, gate_server, request_of
+from modelyard.trainer.gates.server import Refused, gate_server, request_of
 from modelyard.trainer.gates.verdict import Checked, GateResult, Gates, Signature
 
-DEFAULT_SIGNATURE = "serving_default"
 MAX_SIGNATURES, MAX_TENSORS = 64, 1000
 
 
@@ -33,6 +29,7 @@ async def check_model(
     gates = Gates(told)
     scanned = await _whole(folder, tier, gates)
     signatures = _askable(scanned, gates)
+    by_name = {each.name: each for each in signatures}
     if problem := operations.judge(scanned.operations):
         raise gates.failed("ops", problem)
     kinds = len({operation.op for operation in scanned.operations})
@@ -42,7 +39,7 @@ async def check_model(
     except golden.Unreadable as unreadable:
         # Whoever made the model may have said why.
         raise gates.failed("parity", scanned.problems.get("parity") or str(unreadable)) from unreadable
-    await _warmup(folder, scanned, examples, gates)
+    await _warmup(folder, scanned, examples, by_name, gates)
     async with gate_server(folder, devices, tier) as server:
         empty = await asyncio.to_thread(server.memory_bytes)
         try:
@@ -50,7 +47,9 @@ async def check_model(
         except Refused as refused:
             raise gates.failed("load", str(refused), refused.said) from refused
         gates.passed("load", "it loads in a model server in the sandbox and answers its warm-up requests")
-        row_wise, latency_s = await _answers(server, examples, {each.name: each for each in signatures}, gates)
+        row_wise, latency_s = await answers.compare(
+            server, examples, by_name, scanned.drawn_with, scanned.unanswered, gates
+        )
         resident = await asyncio.to_thread(server.memory_bytes) - empty
     return Checked(tuple(gates.results), row_wise, signatures, max(resident, 0), latency_s)
 
@@ -92,67 +91,25 @@ def _askable(scanned: Scanned, gates: Gates) -> tuple[Signature, ...]:
     return usable
 
 
-async def _warmup(folder: Path, scanned: Scanned, examples: Mapping[str, Example], gates: Gates) -> None:
+async def _warmup(
+    folder: Path,
+    scanned: Scanned,
+    examples: Mapping[str, Example],
+    signatures: Mapping[str, Signature],
+    gates: Gates,
+) -> None:
     if problem := scanned.problems.get("warmup"):
         raise gates.failed("warmup", problem)
     if scanned.warmup_requests >= 0:
         gates.passed("warmup", f"its warm-up file has {_count(scanned.warmup_requests, 'request')}")
         return
-    firsts = {name: example.row(0) if example.rows else example.inputs for name, example in examples.items()}
-    await asyncio.to_thread(warmup.write, folder, {name: request_of(name, row) for name, row in firsts.items()})
-    gates.passed("warmup", f"a warm-up file was made with {_count(len(firsts), 'request')}")
-
-
-async def _answers(
-    server: GateServer, examples: Mapping[str, Example], signatures: Mapping[str, Signature], gates: Gates
-) -> tuple[bool, float]:
-    """Whether rows are independent in every signature, and the latency of one example."""
-    independent = True
-    latencies: dict[str, float] = {}
-    for name, example in examples.items():
-        if name not in signatures:
-            raise gates.failed("parity", f"it has golden answers of {name!r}, which is no signature that can be asked")
-        try:
-            whole, took = await server.answer(name, example.inputs)
-            worst = golden.difference(whole, example.outputs)
-        except Refused as refused:
-            raise gates.failed("parity", str(refused), refused.said) from refused
-        except Differs as differs:
-            raise gates.failed("parity", f"signature {name!r}: {differs}") from differs
-        asked = _count(example.rows, "example") if example.rows else "one request"
-        gates.passed("parity", f"{name}: {asked}, largest difference {worst:.2g}")
-        try:
-            same, times = await _row_by_row(server, name, example, whole, rows=signatures[name].takes_rows)
-        except Refused as refused:
-            gates.passed("row_wise", f"{name}: one example alone is refused ({refused})", passed=False)
-            same, times = False, []
-        else:
-            gates.passed("row_wise", f"{name}: {_WORDS[same]}", passed=same is True)
-        independent = independent and same is True
-        latencies[name] = statistics.median(times or [took])
-    fallback = next(iter(latencies.values()), 0.0)
-    return independent and bool(latencies), latencies.get(DEFAULT_SIGNATURE, fallback)
-
-
-_WORDS = {
-    True: "the same row by row as in a batch",
-    False: "not the same row by row as in a batch, so requests are never batched",
-    None: "it does not take rows of examples, so requests are never batched",
-}
-
-
-async def _row_by_row(
-    server: GateServer, name: str, example: Example, whole: Answers, *, rows: bool
-) -> tuple[bool | None, list[float]]:
-    """Whether the answers are the same one by one (None: there are no rows), and how long each took."""
-    if not rows or not example.rows:
-        return None, []
-    singles = [await server.answer(name, example.row(number)) for number in range(example.rows)]
-    answers = {key: np.concatenate([answer[key] for answer, _ in singles]) for key in example.outputs}
-    same = all(
-        answers[key].shape == whole[key].shape and golden.close(answers[key], whole[key]) for key in example.outputs
-    )
-    return same, [took for _, took in singles]
+    requests = {
+        name: request_of(signatures[name], example.row(0) if example.rows else example.inputs)
+        for name, example in examples.items()
+        if name in signatures
+    }
+    await asyncio.to_thread(warmup.write, folder, requests)
+    gates.passed("warmup", f"a warm-up file was made with {_count(len(requests), 'request')}")
 
 
 def _count(number: int, noun: str) -> str:

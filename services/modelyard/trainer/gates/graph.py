@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from modelyard.api.serving.v1 import saved_model_pb2, tensor_pb2
+from modelyard.api.serving.v1 import metadata_pb2, saved_model_pb2, tensor_pb2
 from modelyard.trainer.gates.files import GRAPH_FILE, NotWhole
 
 TAG = "serve"
@@ -52,8 +52,9 @@ def read(folder: Path) -> saved_model_pb2.MetaGraph:
     raise NotWhole(f"{GRAPH_FILE} has no graph with the tag {TAG!r}; it has {have or 'none'}; save it for serving")
 
 
-def signatures(graph: saved_model_pb2.MetaGraph) -> Iterator[tuple[str, str, str, str, list[int] | None]]:
-    """(signature, side, tensor, dtype, shape); dtype "" = cannot travel, shape None = of any rank."""
+def signatures(graph: saved_model_pb2.MetaGraph) -> Iterator[tuple[str, str, str, str, list[int] | None, str]]:
+    """(signature, side, tensor, dtype, shape, what); dtype "" = cannot travel, which `what` it is then says; shape None
+    = of any rank."""
     for name, signature in sorted(graph.signature_def.items()):
         if name.startswith("__"):
             continue
@@ -61,7 +62,15 @@ def signatures(graph: saved_model_pb2.MetaGraph) -> Iterator[tuple[str, str, str
             for key, info in sorted(tensors.items()):
                 shape = info.tensor_shape
                 sizes = None if shape.unknown_rank else [max(dim.size, -1) for dim in shape.dim][:MAX_DIMENSIONS]
-                yield name, side, key, DTYPES.get(info.dtype, "") if info.name else "", sizes
+                yield name, side, key, DTYPES.get(info.dtype, "") if info.name else "", sizes, _kind(info)
+
+
+def _kind(info: metadata_pb2.TensorInfo) -> str:
+    """As TensorFlow calls it."""
+    if not info.name:
+        return info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec")[:100] or "SparseTensor"
+    named = info.dtype in tensor_pb2.DataType.values()
+    return tensor_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower() if named else f"type {info.dtype}"
 
 
 def oversized(graph: saved_model_pb2.MetaGraph) -> str:

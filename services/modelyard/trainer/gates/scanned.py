@@ -8,6 +8,7 @@ from typing import Any
 
 from modelyard.foundation.sandbox.confined import Confined
 from modelyard.foundation.sandbox.policy import Limits, Sandbox, Tier
+from modelyard.savedmodel.drawing import DRAWING
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.gates.files import GRAPH_FILE, MAX_INDEX_BYTES
 from modelyard.trainer.gates.graph import DTYPES, Operation
@@ -30,12 +31,19 @@ class Scanned:
     functions: int = 0
     warmup_requests: int = -1
     """-1: there is no file."""
+    unanswered: dict[str, str] = field(default_factory=dict)
+    """Signature -> why no examples of it came with the model, as whoever made it says."""
     complete: bool = False
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
         """As they are written in the graph."""
         return tuple(Signature(name, tuple(inputs), tuple(outputs)) for name, (inputs, outputs) in self.tensors.items())
+
+    @property
+    def drawn_with(self) -> tuple[str, ...]:
+        """The operations that draw random numbers where a prediction can reach them."""
+        return tuple(sorted({each.op for each in self.operations if not each.saving} & DRAWING))
 
     def take(self, line: str) -> None:
         """A line of the scanner. Raises ValueError, KeyError or TypeError for one that is none."""
@@ -55,6 +63,8 @@ class Scanned:
                 )
             case "problem":
                 self.problems.setdefault(str(values["gate"]), str(values["text"]))
+            case "unanswered":
+                self.unanswered[str(values["signature"])] = str(values["why"])
             case "counts":
                 self.variables, self.functions = int(values["variables"]), int(values["functions"])
                 self.warmup_requests = int(values["warmup_requests"])
@@ -68,6 +78,7 @@ class Scanned:
             dtype if dtype in DTYPES.values() else "",
             () if shape is None else tuple(int(size) for size in shape),
             unknown_rank=shape is None,
+            what=str(values["what"]),
         )
         sides = self.tensors.setdefault(str(values["name"]), ([], []))
         sides[values["side"] == "outputs"].append(spec)

@@ -1,7 +1,7 @@
 """The process that reads a model's files: `python -m modelyard.trainer.gates.scanner <folder>`.
 
-It runs in the sandbox and writes JSON lines: `signature`, `operation`, `counts`, at most one `problem`, and `done` as
-the last one. It imports no TensorFlow: nothing of the model runs here.
+It runs in the sandbox and writes JSON lines: `signature`, `operation`, `unanswered`, `counts`, at most one `problem`,
+and `done` as the last one. It imports no TensorFlow: nothing of the model runs here.
 """
 
 import json
@@ -15,6 +15,7 @@ from modelyard.trainer.gates.files import DESCRIPTION_FILE, VARIABLES, WARMUP_FI
 
 MAX_PLACES = 3
 """So often each operation is told, in other functions."""
+MAX_TOLD = 100
 
 
 def main(folder: Path) -> None:
@@ -32,13 +33,13 @@ def _describe(folder: Path) -> None:
     if large := graph.oversized(served):
         raise NotWhole(f"{large}, which is more than {graph.MAX_CONSTANT_BYTES >> 30} GiB; build it in the graph")
     _check_description(folder / DESCRIPTION_FILE)
-    for signature, side, tensor, dtype, shape in graph.signatures(served):
-        _say("signature", name=signature, side=side, tensor=tensor, dtype=dtype, shape=shape)
+    for signature, side, tensor, dtype, shape, what in graph.signatures(served):
+        _say("signature", name=signature, side=side, tensor=tensor, dtype=dtype, shape=shape, what=what)
     told = Counter[tuple[str, bool, str]]()
     for operation in graph.operations(served):
-        what = (operation.op, operation.saving, operation.harm)
-        told[what] += 1
-        if told[what] <= MAX_PLACES:
+        seen = (operation.op, operation.saving, operation.harm)
+        told[seen] += 1
+        if told[seen] <= MAX_PLACES:
             _say("operation", **asdict(operation))
     requests = -1
     if (folder / WARMUP_FILE).is_file():
@@ -61,6 +62,9 @@ def _check_description(path: Path) -> None:
         raise NotWhole(f'{path.name} is no description of format 1; it begins with {{"format": 1, …}}')
     if isinstance(described.get("trouble"), str):
         _say("problem", gate="parity", text=described["trouble"])
+    unanswered = described.get("unanswered")
+    for signature, why in list(unanswered.items())[:MAX_TOLD] if isinstance(unanswered, dict) else ():
+        _say("unanswered", signature=signature, why=str(why))
 
 
 def _say(kind: str, **values: object) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import ml_dtypes
 import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from modelyard.foundation.sandbox.policy import End, EndKind, Limits, Sandbox, T
 from modelyard.sdk.tensors import encode, shape, values
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.gates.golden import Answers
+from modelyard.trainer.gates.verdict import Signature
 
 FOLDER_PREFIX = "modelyard-gate-"
 MODEL_NAME = "gate"
@@ -35,6 +37,7 @@ _CALL_TIMEOUT_S = 120.0
 _MAX_PIDS = 4096
 _SCRATCH_BYTES, _SCRATCH_FILES = 256 << 20, 1000
 _MAX_MESSAGE_BYTES = 64 << 20
+_NARROW = {name: np.dtype(getattr(ml_dtypes, name)) for name in ("bfloat16", "float8_e5m2", "float8_e4m3fn")}
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
@@ -74,14 +77,15 @@ class GateServer:
         except grpc.aio.AioRpcError as error:
             raise await self._refused("it does not load in a model server", error) from error
 
-    async def answer(self, signature: str, inputs: Answers) -> tuple[dict[str, NDArray[Any]], float]:
+    async def answer(self, signature: Signature, inputs: Answers) -> tuple[dict[str, NDArray[Any]], float]:
         """The outputs, and how long they took. Raises Refused."""
         request = request_of(signature, inputs)
         began = time.perf_counter()
         try:
             response = await self._predict(request, timeout=_CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            raise await self._refused(f"the loaded model can't be asked by signature {signature!r}", error) from error
+            problem = f"the loaded model can't be asked by signature {signature.name!r}"
+            raise await self._refused(problem, error) from error
         took = time.perf_counter() - began
         return {
             name: np.array(values(tensor)).reshape(shape(tensor)) for name, tensor in response.outputs.items()
@@ -97,13 +101,17 @@ class GateServer:
         return Refused(f"{what}: {error.details()}", said)
 
 
-def request_of(signature: str, inputs: Answers) -> predict_pb2.PredictRequest:
-    """For the model that a gate's server has."""
+def request_of(signature: Signature, inputs: Answers) -> predict_pb2.PredictRequest:
+    """For the model that a gate's server has. Floats that NumPy does not have are wider in golden answers."""
     request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = MODEL_NAME, signature
+    request.model_spec.name, request.model_spec.signature_name = MODEL_NAME, signature.name
     for name, array in inputs.items():
         tensor = request.inputs[name]
-        tensor.CopyFrom(encode(array.ravel().tolist() if array.dtype.kind == "S" else np.asarray(array, order="C")))
+        narrow = (
+            _NARROW.get(signature.input_types.get(name, ""), array.dtype) if array.dtype.kind == "f" else array.dtype
+        )
+        given = np.asarray(array, narrow, order="C")
+        tensor.CopyFrom(encode(array.ravel().tolist() if array.dtype.kind == "S" else given))
         if array.dtype.kind == "S":
             tensor.tensor_shape.ClearField("dim")
             for size in array.shape:

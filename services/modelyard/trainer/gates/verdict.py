@@ -25,11 +25,18 @@ class TensorSpec:
     shape: tuple[int, ...]
     """-1 where any size will do; empty if the rank is unknown."""
     unknown_rank: bool = False
+    what: str = ""
+    """What it is, also where `dtype` does not say it: `RaggedTensor`, `qint8`."""
 
     @property
     def rows(self) -> bool:
         """Whether its first dimension is free."""
         return self.shape[:1] == (-1,)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one value, that holds for all rows of a request."""
+        return not self.shape and not self.unknown_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +50,32 @@ class Signature:
     @property
     def problem(self) -> str:
         """Why no request can use it; "" if one can."""
-        for side, specs in (("input", self.inputs), ("output", self.outputs)):
+        for side, carrier, specs in (("input", "request", self.inputs), ("output", "answer", self.outputs)):
             for spec in specs:
                 if not spec.dtype:
-                    return f"its {side} {spec.name!r} is of a type that no request or answer can carry"
+                    return f"its {side} {spec.name!r} is of type {spec.what or 'unknown'}, which no {carrier} can carry"
         return "" if self.outputs else "it answers nothing"
+
+    @property
+    def input_types(self) -> dict[str, str]:
+        """By name."""
+        return {spec.name: spec.dtype for spec in self.inputs}
+
+    @property
+    def output_types(self) -> dict[str, str]:
+        """By name."""
+        return {spec.name: spec.dtype for spec in self.outputs}
 
     @property
     def takes_rows(self) -> bool:
         """Whether several examples can be put into one request."""
-        return bool(self.inputs) and all(spec.rows for spec in (*self.inputs, *self.outputs))
+        rows = [spec for spec in self.inputs if not spec.single]
+        return bool(rows) and all(spec.rows for spec in (*rows, *self.outputs))
+
+    @property
+    def joins_requests(self) -> bool:
+        """Whether the rows of several requests can: one value for all rows may differ from request to request."""
+        return self.takes_rows and not any(spec.single for spec in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,16 +46,24 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_a_subtree_that_has_both_controllers_is_used(machine: Machine) -> None:
-    own = machine.v2("/system.slice/worker.service", on="memory pids")
-    assert machine.find() == cgroups.Place(2, own, own)
+    own = machine.v2("/system.slice/worker.service", on="cpu memory pids")
+    assert machine.find() == cgroups.Place(2, own, own, own)
 
 
 def test_controllers_are_switched_on_where_nothing_runs(machine: Machine) -> None:
-    own = machine.v2("/delegated")
+    own = machine.v2("/delegated", controllers="memory pids")
     assert machine.find(prepare=False) == cgroups.Place(2, own, own)
     assert (own / "cgroup.subtree_control").read_text() == "\n"
     assert machine.find() == cgroups.Place(2, own, own)
     assert (own / "cgroup.subtree_control").read_text() == "+memory +pids"
+
+
+def test_the_cpu_is_shared_out_where_that_can_be_switched_on(machine: Machine) -> None:
+    own = machine.v2("/delegated", on="memory pids")
+    assert machine.find(prepare=False) == cgroups.Place(2, own, own, own)
+    assert (own / "cgroup.subtree_control").read_text() == "memory pids\n"
+    assert machine.find() == cgroups.Place(2, own, own, own)
+    assert (own / "cgroup.subtree_control").read_text() == "+cpu"
 
 
 def test_processes_of_another_s_group_stay_where_they_are(machine: Machine) -> None:
@@ -78,6 +86,8 @@ def test_version_1_is_used_where_version_2_has_no_controllers(machine: Machine) 
     machine.v2("/", controllers="")
     memory, pids = machine.v1("memory", "/api/one"), machine.v1("pids", "/")
     assert machine.find() == cgroups.Place(1, memory, pids)
+    cpu = machine.v1("cpu,cpuacct", "/")
+    assert machine.find() == cgroups.Place(1, memory, pids, cpu)
 
 
 def test_without_one_of_the_controllers_there_is_none(machine: Machine) -> None:
@@ -86,7 +96,7 @@ def test_without_one_of_the_controllers_there_is_none(machine: Machine) -> None:
 
 
 def test_a_container_sees_its_own_group_as_the_top(machine: Machine) -> None:
-    own = machine.v2("/docker/abc", root="/docker/abc", on="memory pids")
+    own = machine.v2("/docker/abc", root="/docker/abc", controllers="memory pids", on="memory pids")
     assert machine.find() == cgroups.Place(2, own, own)
 
 
@@ -100,3 +110,14 @@ def test_a_group_of_version_2_has_its_limits_and_counts(tmp_path: Path) -> None:
     (folder / "pids.events").write_text("max 5\n")
     assert (group.oom_kills, group.refused_processes) == (2, 5)
     assert group.doors == [folder / "cgroup.procs"]
+
+
+def test_a_group_of_version_1_is_in_each_of_its_controllers(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("memory", "pids", "cpu")]
+    for place in places:
+        place.mkdir()
+    memory, pids, cpu = places
+    group = cgroups.Group(cgroups.Place(1, memory, pids, cpu), memory_bytes=0, pids=0)
+    assert [door.parent.parent for door in group.doors] == places
+    assert group.remove()
+    assert [*memory.iterdir(), *pids.iterdir(), *cpu.iterdir()] == []

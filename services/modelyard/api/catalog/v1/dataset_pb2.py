@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/api/catalog/v1/dataset.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x03\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12=\n\x06labels\x18\x06 \x03(\x0b\x32-.modelyard.api.catalog.v1.Dataset.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x12?\n\x07\x61liases\x18\n \x03(\x0b\x32..modelyard.api.catalog.v1.Dataset.AliasesEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9a\x02\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x44\n\x06labels\x18\x07 \x03(\x0b\x32\x34.modelyard.api.catalog.v1.DatasetVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\tInputSpec\x12\x0e\n\x06layout\x18\x01 \x01(\t\x12\x10\n\x08modality\x18\x02 \x01(\t\x12\x33\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32!.modelyard.api.catalog.v1.Feature\x12/\n\x06splits\x18\x04 \x03(\x0b\x32\x1f.modelyard.api.catalog.v1.Split\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\"X\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x10\n\x08\x65ncoding\x18\x04 \x01(\t\x12\x0f\n\x07\x63lasses\x18\x05 \x03(\t\",\n\x05Split\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rexample_count\x18\x02 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/api/catalog/v1/dataset.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x03\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12=\n\x06labels\x18\x06 \x03(\x0b\x32-.modelyard.api.catalog.v1.Dataset.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x12?\n\x07\x61liases\x18\n \x03(\x0b\x32..modelyard.api.catalog.v1.Dataset.AliasesEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9a\x02\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x44\n\x06labels\x18\x07 \x03(\x0b\x32\x34.modelyard.api.catalog.v1.DatasetVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb5\x02\n\tInputSpec\x12\x0e\n\x06layout\x18\x01 \x01(\t\x12\x10\n\x08modality\x18\x02 \x01(\t\x12\x33\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32!.modelyard.api.catalog.v1.Feature\x12/\n\x06splits\x18\x04 \x03(\x0b\x32\x1f.modelyard.api.catalog.v1.Split\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\x12\x37\n\nsplit_rule\x18\x06 \x01(\x0b\x32#.modelyard.api.catalog.v1.SplitRule\x12\x38\n\ritem_features\x18\x07 \x03(\x0b\x32!.modelyard.api.catalog.v1.Feature\x12\x14\n\x0cgenerated_by\x18\x08 \x01(\t\"\x9b\x01\n\tSplitRule\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x42\n\x08held_out\x18\x03 \x03(\x0b\x32\x30.modelyard.api.catalog.v1.SplitRule.HeldOutEntry\x1a.\n\x0cHeldOutEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xa1\x04\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x10\n\x08\x65ncoding\x18\x04 \x01(\t\x12\x0f\n\x07\x63lasses\x18\x05 \x03(\t\x12\x34\n\x04kind\x18\x06 \x01(\x0e\x32&.modelyard.api.catalog.v1.Feature.Kind\x12\x34\n\x04role\x18\x07 \x01(\x0e\x32&.modelyard.api.catalog.v1.Feature.Role\x12\x0e\n\x06\x63olumn\x18\x08 \x01(\t\"\xab\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_IMAGE\x10\x01\x12\x0e\n\nKIND_AUDIO\x10\x02\x12\x0e\n\nKIND_VIDEO\x10\x03\x12\r\n\tKIND_TEXT\x10\x04\x12\x11\n\rKIND_CATEGORY\x10\x05\x12\x0f\n\x0bKIND_NUMBER\x10\x06\x12\x0e\n\nKIND_BOXES\x10\x07\x12\x0b\n\x07KIND_ID\x10\x08\x12\r\n\tKIND_TIME\x10\t\"\x9c\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_INPUT\x10\x01\x12\x0f\n\x0bROLE_TARGET\x10\x02\x12\x0e\n\nROLE_GROUP\x10\x03\x12\r\n\tROLE_USER\x10\x04\x12\r\n\tROLE_ITEM\x10\x05\x12\x0f\n\x0bROLE_RATING\x10\x06\x12\r\n\tROLE_TIME\x10\x07\x12\x0f\n\x0bROLE_IGNORE\x10\x08\",\n\x05Split\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rexample_count\x18\x02 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET_ALIASESENTRY']._serialized_options = b'8\001'
   _globals['_DATASETVERSION_LABELSENTRY']._loaded_options = None
   _globals['_DATASETVERSION_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_SPLITRULE_HELDOUTENTRY']._loaded_options = None
+  _globals['_SPLITRULE_HELDOUTENTRY']._serialized_options = b'8\001'
   _globals['_DATASET']._serialized_start=102
   _globals['_DATASET']._serialized_end=540
   _globals['_DATASET_LABELSENTRY']._serialized_start=447
@@ -49,9 +51,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASETVERSION_LABELSENTRY']._serialized_start=447
   _globals['_DATASETVERSION_LABELSENTRY']._serialized_end=492
   _globals['_INPUTSPEC']._serialized_start=828
-  _globals['_INPUTSPEC']._serialized_end=1000
-  _globals['_FEATURE']._serialized_start=1002
-  _globals['_FEATURE']._serialized_end=1090
-  _globals['_SPLIT']._serialized_start=1092
-  _globals['_SPLIT']._serialized_end=1136
+  _globals['_INPUTSPEC']._serialized_end=1137
+  _globals['_SPLITRULE']._serialized_start=1140
+  _globals['_SPLITRULE']._serialized_end=1295
+  _globals['_SPLITRULE_HELDOUTENTRY']._serialized_start=1249
+  _globals['_SPLITRULE_HELDOUTENTRY']._serialized_end=1295
+  _globals['_FEATURE']._serialized_start=1298
+  _globals['_FEATURE']._serialized_end=1843
+  _globals['_FEATURE_KIND']._serialized_start=1513
+  _globals['_FEATURE_KIND']._serialized_end=1684
+  _globals['_FEATURE_ROLE']._serialized_start=1687
+  _globals['_FEATURE_ROLE']._serialized_end=1843
+  _globals['_SPLIT']._serialized_start=1845
+  _globals['_SPLIT']._serialized_end=1889
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -127,7 +128,9 @@ Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
 
 @_typing.final
 class DatasetVersion(_message.Message):
-    """An immutable version of a dataset: a tree of files."""
+    """An immutable version of a dataset: a tree of files. Numbers are never used again, not even by a later dataset of the
+    same name.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -212,12 +215,17 @@ class InputSpec(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     SPLITS_FIELD_NUMBER: _builtins.int
     DATASET_VERSION_FIELD_NUMBER: _builtins.int
+    SPLIT_RULE_FIELD_NUMBER: _builtins.int
+    ITEM_FEATURES_FIELD_NUMBER: _builtins.int
+    GENERATED_BY_FIELD_NUMBER: _builtins.int
     layout: _builtins.str
-    """How its files are laid out: `class_folders` or `idx`."""
+    """How its files are laid out: `class_folders`, `idx`, `table`, `lines`, `parallel`, `coco` or `tfrecord`."""
     modality: _builtins.str
-    """`image`."""
+    """`image`, `text`, `audio`, `video`, `table` or `interactions`."""
     dataset_version: _builtins.str
     """The dataset version that this was read from."""
+    generated_by: _builtins.str
+    """If the data was made by a program, which one; empty if it was not."""
     @_builtins.property
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]:
         """What one example is made of."""
@@ -225,6 +233,14 @@ class InputSpec(_message.Message):
     @_builtins.property
     def splits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Split]:
         """Its parts: `train`, `test`, perhaps `validation`."""
+
+    @_builtins.property
+    def split_rule(self) -> Global___SplitRule:
+        """How examples came into their splits; unset in a description of format 1."""
+
+    @_builtins.property
+    def item_features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]:
+        """What is known of an item, in a dataset of interactions."""
 
     def __init__(
         self,
@@ -234,14 +250,69 @@ class InputSpec(_message.Message):
         features: _abc.Iterable[Global___Feature] | None = ...,
         splits: _abc.Iterable[Global___Split] | None = ...,
         dataset_version: _builtins.str = ...,
+        split_rule: Global___SplitRule | None = ...,
+        item_features: _abc.Iterable[Global___Feature] | None = ...,
+        generated_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["split_rule", b"split_rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_version", b"dataset_version", "features", b"features", "layout", b"layout", "modality", b"modality", "splits", b"splits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_version", b"dataset_version", "features", b"features", "generated_by", b"generated_by", "item_features", b"item_features", "layout", b"layout", "modality", b"modality", "split_rule", b"split_rule", "splits", b"splits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InputSpec: _TypeAlias = InputSpec  # noqa: Y015
+
+@_typing.final
+class SplitRule(_message.Message):
+    """How examples came into their splits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HeldOutEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    BY_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    HELD_OUT_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    """`folder`, `file` or `split_column`, as the data came, or `hash` of a path or row, or `column`: the hash of its value."""
+    column: _builtins.str
+    """What the column is called that says the split or is hashed; empty if there is none."""
+    @_builtins.property
+    def held_out(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Of a hash: which part of the examples goes into a split, in percent."""
+
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        column: _builtins.str = ...,
+        held_out: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "column", b"column", "held_out", b"held_out"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitRule: _TypeAlias = SplitRule  # noqa: Y015
 
 @_typing.final
 class Feature(_message.Message):
@@ -249,24 +320,131 @@ class Feature(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Feature._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Feature._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_IMAGE: Feature._Kind.ValueType  # 1
+        """A picture."""
+        KIND_AUDIO: Feature._Kind.ValueType  # 2
+        """A sound."""
+        KIND_VIDEO: Feature._Kind.ValueType  # 3
+        """A moving picture."""
+        KIND_TEXT: Feature._Kind.ValueType  # 4
+        """A text."""
+        KIND_CATEGORY: Feature._Kind.ValueType  # 5
+        """One of a list of classes."""
+        KIND_NUMBER: Feature._Kind.ValueType  # 6
+        """A number."""
+        KIND_BOXES: Feature._Kind.ValueType  # 7
+        """Rectangles on a picture."""
+        KIND_ID: Feature._Kind.ValueType  # 8
+        """Something that is told apart, and nothing more."""
+        KIND_TIME: Feature._Kind.ValueType  # 9
+        """A moment."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What a value is."""
+
+    KIND_UNSPECIFIED: Feature.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_IMAGE: Feature.Kind.ValueType  # 1
+    """A picture."""
+    KIND_AUDIO: Feature.Kind.ValueType  # 2
+    """A sound."""
+    KIND_VIDEO: Feature.Kind.ValueType  # 3
+    """A moving picture."""
+    KIND_TEXT: Feature.Kind.ValueType  # 4
+    """A text."""
+    KIND_CATEGORY: Feature.Kind.ValueType  # 5
+    """One of a list of classes."""
+    KIND_NUMBER: Feature.Kind.ValueType  # 6
+    """A number."""
+    KIND_BOXES: Feature.Kind.ValueType  # 7
+    """Rectangles on a picture."""
+    KIND_ID: Feature.Kind.ValueType  # 8
+    """Something that is told apart, and nothing more."""
+    KIND_TIME: Feature.Kind.ValueType  # 9
+    """A moment."""
+
+    class _Role:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Feature._Role.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ROLE_UNSPECIFIED: Feature._Role.ValueType  # 0
+        """Never sent."""
+        ROLE_INPUT: Feature._Role.ValueType  # 1
+        """A model takes it."""
+        ROLE_TARGET: Feature._Role.ValueType  # 2
+        """A model answers it."""
+        ROLE_GROUP: Feature._Role.ValueType  # 3
+        """Examples with the same value are kept together in a split."""
+        ROLE_USER: Feature._Role.ValueType  # 4
+        """Who."""
+        ROLE_ITEM: Feature._Role.ValueType  # 5
+        """What."""
+        ROLE_RATING: Feature._Role.ValueType  # 6
+        """How much who liked what."""
+        ROLE_TIME: Feature._Role.ValueType  # 7
+        """When."""
+        ROLE_IGNORE: Feature._Role.ValueType  # 8
+        """Nothing."""
+
+    class Role(_Role, metaclass=_RoleEnumTypeWrapper):
+        """What a value is for."""
+
+    ROLE_UNSPECIFIED: Feature.Role.ValueType  # 0
+    """Never sent."""
+    ROLE_INPUT: Feature.Role.ValueType  # 1
+    """A model takes it."""
+    ROLE_TARGET: Feature.Role.ValueType  # 2
+    """A model answers it."""
+    ROLE_GROUP: Feature.Role.ValueType  # 3
+    """Examples with the same value are kept together in a split."""
+    ROLE_USER: Feature.Role.ValueType  # 4
+    """Who."""
+    ROLE_ITEM: Feature.Role.ValueType  # 5
+    """What."""
+    ROLE_RATING: Feature.Role.ValueType  # 6
+    """How much who liked what."""
+    ROLE_TIME: Feature.Role.ValueType  # 7
+    """When."""
+    ROLE_IGNORE: Feature.Role.ValueType  # 8
+    """Nothing."""
+
     NAME_FIELD_NUMBER: _builtins.int
     DTYPE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
     CLASSES_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`image`, `label`."""
+    """`image`, `text`, `label`, a column; by it jobs and models know the feature."""
     dtype: _builtins.str
-    """TensorFlow's name of the stored type: `uint8`, `int64`."""
+    """TensorFlow's name of the type: `uint8`, `int64`, `float32`, `string`."""
     encoding: _builtins.str
-    """`raw`, `png`, `jpeg`; empty for a label."""
+    """How it is stored: `raw`, `png`, `jpeg`, `wav`; empty for what is no file."""
+    kind: Global___Feature.Kind.ValueType
+    """What a value is."""
+    role: Global___Feature.Role.ValueType
+    """What a value is for."""
+    column: _builtins.str
+    """What its column is called in the files; empty if it is no column."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """-1 where examples differ."""
 
     @_builtins.property
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The names of the classes, by label; only on a label."""
+        """The names of the classes, by label; only of a category."""
 
     def __init__(
         self,
@@ -276,10 +454,13 @@ class Feature(_message.Message):
         shape: _abc.Iterable[_builtins.int] | None = ...,
         encoding: _builtins.str = ...,
         classes: _abc.Iterable[_builtins.str] | None = ...,
+        kind: Global___Feature.Kind.ValueType = ...,
+        role: Global___Feature.Role.ValueType = ...,
+        column: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "dtype", b"dtype", "encoding", b"encoding", "name", b"name", "shape", b"shape"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "column", b"column", "dtype", b"dtype", "encoding", b"encoding", "kind", b"kind", "name", b"name", "role", b"role", "shape", b"shape"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

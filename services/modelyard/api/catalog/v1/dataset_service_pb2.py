@@ -25,41 +25,52 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from modelyard.api.catalog.v1 import dataset_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__pb2
+from modelyard.api.catalog.v1 import statistics_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.modelyard/api/catalog/v1/dataset_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a&modelyard/api/catalog/v1/dataset.proto\"\x82\x01\n\x14\x43reateDatasetRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x32\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"d\n\x14ListDatasetsResponse\x12\x33\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"{\n\x14UpdateDatasetRequest\x12\x32\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"2\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"(\n\x18GetDatasetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"S\n\x1aListDatasetVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"z\n\x1bListDatasetVersionsResponse\x12\x42\n\x10\x64\x61taset_versions\x18\x01 \x03(\x0b\x32(.modelyard.api.catalog.v1.DatasetVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x1b\x44\x65leteDatasetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"z\n\x16SetDatasetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"l\n\x19\x44\x65leteDatasetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"#\n\x13GetInputSpecRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x97\t\n\x0e\x44\x61tasetService\x12\x62\n\rCreateDataset\x12..modelyard.api.catalog.v1.CreateDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12\\\n\nGetDataset\x12+.modelyard.api.catalog.v1.GetDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12m\n\x0cListDatasets\x12-.modelyard.api.catalog.v1.ListDatasetsRequest\x1a..modelyard.api.catalog.v1.ListDatasetsResponse\x12\x62\n\rUpdateDataset\x12..modelyard.api.catalog.v1.UpdateDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12W\n\rDeleteDataset\x12..modelyard.api.catalog.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Empty\x12q\n\x11GetDatasetVersion\x12\x32.modelyard.api.catalog.v1.GetDatasetVersionRequest\x1a(.modelyard.api.catalog.v1.DatasetVersion\x12\x82\x01\n\x13ListDatasetVersions\x12\x34.modelyard.api.catalog.v1.ListDatasetVersionsRequest\x1a\x35.modelyard.api.catalog.v1.ListDatasetVersionsResponse\x12\x65\n\x14\x44\x65leteDatasetVersion\x12\x35.modelyard.api.catalog.v1.DeleteDatasetVersionRequest\x1a\x16.google.protobuf.Empty\x12\x66\n\x0fSetDatasetAlias\x12\x30.modelyard.api.catalog.v1.SetDatasetAliasRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12l\n\x12\x44\x65leteDatasetAlias\x12\x33.modelyard.api.catalog.v1.DeleteDatasetAliasRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12\x62\n\x0cGetInputSpec\x12-.modelyard.api.catalog.v1.GetInputSpecRequest\x1a#.modelyard.api.catalog.v1.InputSpecb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.modelyard/api/catalog/v1/dataset_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a&modelyard/api/catalog/v1/dataset.proto\x1a)modelyard/api/catalog/v1/statistics.proto\"\x82\x01\n\x14\x43reateDatasetRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x32\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"d\n\x14ListDatasetsResponse\x12\x33\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"{\n\x14UpdateDatasetRequest\x12\x32\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32!.modelyard.api.catalog.v1.Dataset\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"2\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"(\n\x18GetDatasetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"S\n\x1aListDatasetVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"z\n\x1bListDatasetVersionsResponse\x12\x42\n\x10\x64\x61taset_versions\x18\x01 \x03(\x0b\x32(.modelyard.api.catalog.v1.DatasetVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x1b\x44\x65leteDatasetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"z\n\x16SetDatasetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x1d\n\x10\x65xpected_version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"l\n\x19\x44\x65leteDatasetAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"#\n\x13GetInputSpecRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"$\n\x14GetStatisticsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"S\n\x17RecordStatisticsRequest\x12\x38\n\nstatistics\x18\x01 \x01(\x0b\x32$.modelyard.api.catalog.v1.Statistics\"F\n\x1dListUnprofiledVersionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"}\n\x1eListUnprofiledVersionsResponse\x12\x42\n\x10\x64\x61taset_versions\x18\x01 \x03(\x0b\x32(.modelyard.api.catalog.v1.DatasetVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"1\n\x14SetProfileJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t2\xd2\x0c\n\x0e\x44\x61tasetService\x12\x62\n\rCreateDataset\x12..modelyard.api.catalog.v1.CreateDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12\\\n\nGetDataset\x12+.modelyard.api.catalog.v1.GetDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12m\n\x0cListDatasets\x12-.modelyard.api.catalog.v1.ListDatasetsRequest\x1a..modelyard.api.catalog.v1.ListDatasetsResponse\x12\x62\n\rUpdateDataset\x12..modelyard.api.catalog.v1.UpdateDatasetRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12W\n\rDeleteDataset\x12..modelyard.api.catalog.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Empty\x12q\n\x11GetDatasetVersion\x12\x32.modelyard.api.catalog.v1.GetDatasetVersionRequest\x1a(.modelyard.api.catalog.v1.DatasetVersion\x12\x82\x01\n\x13ListDatasetVersions\x12\x34.modelyard.api.catalog.v1.ListDatasetVersionsRequest\x1a\x35.modelyard.api.catalog.v1.ListDatasetVersionsResponse\x12\x65\n\x14\x44\x65leteDatasetVersion\x12\x35.modelyard.api.catalog.v1.DeleteDatasetVersionRequest\x1a\x16.google.protobuf.Empty\x12\x66\n\x0fSetDatasetAlias\x12\x30.modelyard.api.catalog.v1.SetDatasetAliasRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12l\n\x12\x44\x65leteDatasetAlias\x12\x33.modelyard.api.catalog.v1.DeleteDatasetAliasRequest\x1a!.modelyard.api.catalog.v1.Dataset\x12\x62\n\x0cGetInputSpec\x12-.modelyard.api.catalog.v1.GetInputSpecRequest\x1a#.modelyard.api.catalog.v1.InputSpec\x12\x65\n\rGetStatistics\x12..modelyard.api.catalog.v1.GetStatisticsRequest\x1a$.modelyard.api.catalog.v1.Statistics\x12k\n\x10RecordStatistics\x12\x31.modelyard.api.catalog.v1.RecordStatisticsRequest\x1a$.modelyard.api.catalog.v1.Statistics\x12\x8b\x01\n\x16ListUnprofiledVersions\x12\x37.modelyard.api.catalog.v1.ListUnprofiledVersionsRequest\x1a\x38.modelyard.api.catalog.v1.ListUnprofiledVersionsResponse\x12W\n\rSetProfileJob\x12..modelyard.api.catalog.v1.SetProfileJobRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelyard.api.catalog.v1.dataset_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEDATASETREQUEST']._serialized_start=180
-  _globals['_CREATEDATASETREQUEST']._serialized_end=310
-  _globals['_GETDATASETREQUEST']._serialized_start=312
-  _globals['_GETDATASETREQUEST']._serialized_end=345
-  _globals['_LISTDATASETSREQUEST']._serialized_start=347
-  _globals['_LISTDATASETSREQUEST']._serialized_end=423
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=425
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=525
-  _globals['_UPDATEDATASETREQUEST']._serialized_start=527
-  _globals['_UPDATEDATASETREQUEST']._serialized_end=650
-  _globals['_DELETEDATASETREQUEST']._serialized_start=652
-  _globals['_DELETEDATASETREQUEST']._serialized_end=702
-  _globals['_GETDATASETVERSIONREQUEST']._serialized_start=704
-  _globals['_GETDATASETVERSIONREQUEST']._serialized_end=744
-  _globals['_LISTDATASETVERSIONSREQUEST']._serialized_start=746
-  _globals['_LISTDATASETVERSIONSREQUEST']._serialized_end=829
-  _globals['_LISTDATASETVERSIONSRESPONSE']._serialized_start=831
-  _globals['_LISTDATASETVERSIONSRESPONSE']._serialized_end=953
-  _globals['_DELETEDATASETVERSIONREQUEST']._serialized_start=955
-  _globals['_DELETEDATASETVERSIONREQUEST']._serialized_end=998
-  _globals['_SETDATASETALIASREQUEST']._serialized_start=1000
-  _globals['_SETDATASETALIASREQUEST']._serialized_end=1122
-  _globals['_DELETEDATASETALIASREQUEST']._serialized_start=1124
-  _globals['_DELETEDATASETALIASREQUEST']._serialized_end=1232
-  _globals['_GETINPUTSPECREQUEST']._serialized_start=1234
-  _globals['_GETINPUTSPECREQUEST']._serialized_end=1269
-  _globals['_DATASETSERVICE']._serialized_start=1272
-  _globals['_DATASETSERVICE']._serialized_end=2447
+  _globals['_CREATEDATASETREQUEST']._serialized_start=223
+  _globals['_CREATEDATASETREQUEST']._serialized_end=353
+  _globals['_GETDATASETREQUEST']._serialized_start=355
+  _globals['_GETDATASETREQUEST']._serialized_end=388
+  _globals['_LISTDATASETSREQUEST']._serialized_start=390
+  _globals['_LISTDATASETSREQUEST']._serialized_end=466
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=468
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=568
+  _globals['_UPDATEDATASETREQUEST']._serialized_start=570
+  _globals['_UPDATEDATASETREQUEST']._serialized_end=693
+  _globals['_DELETEDATASETREQUEST']._serialized_start=695
+  _globals['_DELETEDATASETREQUEST']._serialized_end=745
+  _globals['_GETDATASETVERSIONREQUEST']._serialized_start=747
+  _globals['_GETDATASETVERSIONREQUEST']._serialized_end=787
+  _globals['_LISTDATASETVERSIONSREQUEST']._serialized_start=789
+  _globals['_LISTDATASETVERSIONSREQUEST']._serialized_end=872
+  _globals['_LISTDATASETVERSIONSRESPONSE']._serialized_start=874
+  _globals['_LISTDATASETVERSIONSRESPONSE']._serialized_end=996
+  _globals['_DELETEDATASETVERSIONREQUEST']._serialized_start=998
+  _globals['_DELETEDATASETVERSIONREQUEST']._serialized_end=1041
+  _globals['_SETDATASETALIASREQUEST']._serialized_start=1043
+  _globals['_SETDATASETALIASREQUEST']._serialized_end=1165
+  _globals['_DELETEDATASETALIASREQUEST']._serialized_start=1167
+  _globals['_DELETEDATASETALIASREQUEST']._serialized_end=1275
+  _globals['_GETINPUTSPECREQUEST']._serialized_start=1277
+  _globals['_GETINPUTSPECREQUEST']._serialized_end=1312
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1314
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=1350
+  _globals['_RECORDSTATISTICSREQUEST']._serialized_start=1352
+  _globals['_RECORDSTATISTICSREQUEST']._serialized_end=1435
+  _globals['_LISTUNPROFILEDVERSIONSREQUEST']._serialized_start=1437
+  _globals['_LISTUNPROFILEDVERSIONSREQUEST']._serialized_end=1507
+  _globals['_LISTUNPROFILEDVERSIONSRESPONSE']._serialized_start=1509
+  _globals['_LISTUNPROFILEDVERSIONSRESPONSE']._serialized_end=1634
+  _globals['_SETPROFILEJOBREQUEST']._serialized_start=1636
+  _globals['_SETPROFILEJOBREQUEST']._serialized_end=1685
+  _globals['_DATASETSERVICE']._serialized_start=1688
+  _globals['_DATASETSERVICE']._serialized_end=3306
 # @@protoc_insertion_point(module_scope)

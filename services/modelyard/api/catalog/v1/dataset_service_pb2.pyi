@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from modelyard.api.catalog.v1 import dataset_pb2 as _dataset_pb2
+from modelyard.api.catalog.v1 import statistics_pb2 as _statistics_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -383,3 +384,129 @@ class GetInputSpecRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetInputSpecRequest: _TypeAlias = GetInputSpecRequest  # noqa: Y015
+
+@_typing.final
+class GetStatisticsRequest(_message.Message):
+    """Request of GetStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. `projects/{project}/datasets/{dataset}/versions/{version}`; version is a number, an alias or `latest`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class RecordStatisticsRequest(_message.Message):
+    """Request of RecordStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _statistics_pb2.Statistics:
+        """Required. dataset_version (an input of the caller's job) and splits; at most 1 MiB."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _statistics_pb2.Statistics | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordStatisticsRequest: _TypeAlias = RecordStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class ListUnprofiledVersionsRequest(_message.Message):
+    """Request of ListUnprofiledVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Optional. At most this many; 0 means 50, more than 1000 means 1000."""
+    page_token: _builtins.str
+    """Optional. From the last answer's next_page_token."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnprofiledVersionsRequest: _TypeAlias = ListUnprofiledVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListUnprofiledVersionsResponse(_message.Message):
+    """Answer of ListUnprofiledVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def dataset_versions(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.DatasetVersion]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        dataset_versions: _abc.Iterable[_dataset_pb2.DatasetVersion] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_versions", b"dataset_versions", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnprofiledVersionsResponse: _TypeAlias = ListUnprofiledVersionsResponse  # noqa: Y015
+
+@_typing.final
+class SetProfileJobRequest(_message.Message):
+    """Request of SetProfileJob."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. `projects/{project}/datasets/{dataset}/versions/{version}`, a number."""
+    job: _builtins.str
+    """Required. `projects/{project}/jobs/{job}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        job: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetProfileJobRequest: _TypeAlias = SetProfileJobRequest  # noqa: Y015

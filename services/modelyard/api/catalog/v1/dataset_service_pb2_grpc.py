@@ -6,6 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.api.catalog.v1 import dataset_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__pb2
 from modelyard.api.catalog.v1 import dataset_service_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2
+from modelyard.api.catalog.v1 import statistics_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2
 
 GRPC_GENERATED_VERSION = '1.66.2'
 GRPC_VERSION = grpc.__version__
@@ -92,6 +93,26 @@ class DatasetServiceStub(object):
                 request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetInputSpecRequest.SerializeToString,
                 response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__pb2.InputSpec.FromString,
                 _registered_method=True)
+        self.GetStatistics = channel.unary_unary(
+                '/modelyard.api.catalog.v1.DatasetService/GetStatistics',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetStatisticsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.FromString,
+                _registered_method=True)
+        self.RecordStatistics = channel.unary_unary(
+                '/modelyard.api.catalog.v1.DatasetService/RecordStatistics',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.RecordStatisticsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.FromString,
+                _registered_method=True)
+        self.ListUnprofiledVersions = channel.unary_unary(
+                '/modelyard.api.catalog.v1.DatasetService/ListUnprofiledVersions',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsResponse.FromString,
+                _registered_method=True)
+        self.SetProfileJob = channel.unary_unary(
+                '/modelyard.api.catalog.v1.DatasetService/SetProfileJob',
+                request_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.SetProfileJobRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class DatasetServiceServicer(object):
@@ -175,6 +196,35 @@ class DatasetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatistics(self, request, context):
+        """Gets what a profile job found in a version. NOT_FOUND with the reason STATISTICS_PENDING while that job has not
+        ended, STATISTICS_NOT_AVAILABLE when it has failed; `job` among the facts names it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordStatistics(self, request, context):
+        """Stores what a profile job found in a version. The same call again gets the same answer; a later job replaces it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnprofiledVersions(self, request, context):
+        """Lists versions, of all projects, that no job has been made for to profile them, oldest first. For the scheduler.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetProfileJob(self, request, context):
+        """Says which job profiles a version. For the scheduler.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DatasetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -232,6 +282,26 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.GetInputSpec,
                     request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetInputSpecRequest.FromString,
                     response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__pb2.InputSpec.SerializeToString,
+            ),
+            'GetStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatistics,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetStatisticsRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.SerializeToString,
+            ),
+            'RecordStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordStatistics,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.RecordStatisticsRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.SerializeToString,
+            ),
+            'ListUnprofiledVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnprofiledVersions,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsResponse.SerializeToString,
+            ),
+            'SetProfileJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetProfileJob,
+                    request_deserializer=modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.SetProfileJobRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -532,6 +602,114 @@ class DatasetService(object):
             '/modelyard.api.catalog.v1.DatasetService/GetInputSpec',
             modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetInputSpecRequest.SerializeToString,
             modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__pb2.InputSpec.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.DatasetService/GetStatistics',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.GetStatisticsRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.DatasetService/RecordStatistics',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.RecordStatisticsRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_statistics__pb2.Statistics.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnprofiledVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.DatasetService/ListUnprofiledVersions',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsRequest.SerializeToString,
+            modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.ListUnprofiledVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetProfileJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.catalog.v1.DatasetService/SetProfileJob',
+            modelyard_dot_api_dot_catalog_dot_v1_dot_dataset__service__pb2.SetProfileJobRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from modelyard.api.catalog.v1 import dataset_pb2 as _dataset_pb2
 from modelyard.api.catalog.v1 import dataset_service_pb2 as _dataset_service_pb2
+from modelyard.api.catalog.v1 import statistics_pb2 as _statistics_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -57,6 +58,16 @@ class DatasetServiceStub:
     """Removes an alias."""
     GetInputSpec: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetInputSpecRequest, _dataset_pb2.InputSpec]
     """What an example of a version looks like, from its own description."""
+    GetStatistics: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]
+    """Gets what a profile job found in a version. NOT_FOUND with the reason STATISTICS_PENDING while that job has not
+    ended, STATISTICS_NOT_AVAILABLE when it has failed; `job` among the facts names it.
+    """
+    RecordStatistics: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RecordStatisticsRequest, _statistics_pb2.Statistics]
+    """Stores what a profile job found in a version. The same call again gets the same answer; a later job replaces it."""
+    ListUnprofiledVersions: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListUnprofiledVersionsRequest, _dataset_service_pb2.ListUnprofiledVersionsResponse]
+    """Lists versions, of all projects, that no job has been made for to profile them, oldest first. For the scheduler."""
+    SetProfileJob: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SetProfileJobRequest, _empty_pb2.Empty]
+    """Says which job profiles a version. For the scheduler."""
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -85,6 +96,16 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Removes an alias."""
     GetInputSpec: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetInputSpecRequest, _dataset_pb2.InputSpec]  # type: ignore[assignment]
     """What an example of a version looks like, from its own description."""
+    GetStatistics: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]  # type: ignore[assignment]
+    """Gets what a profile job found in a version. NOT_FOUND with the reason STATISTICS_PENDING while that job has not
+    ended, STATISTICS_NOT_AVAILABLE when it has failed; `job` among the facts names it.
+    """
+    RecordStatistics: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RecordStatisticsRequest, _statistics_pb2.Statistics]  # type: ignore[assignment]
+    """Stores what a profile job found in a version. The same call again gets the same answer; a later job replaces it."""
+    ListUnprofiledVersions: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListUnprofiledVersionsRequest, _dataset_service_pb2.ListUnprofiledVersionsResponse]  # type: ignore[assignment]
+    """Lists versions, of all projects, that no job has been made for to profile them, oldest first. For the scheduler."""
+    SetProfileJob: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SetProfileJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Says which job profiles a version. For the scheduler."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Datasets and their immutable versions. Versions are made by UploadService."""
@@ -176,5 +197,39 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_pb2.InputSpec, _abc.Awaitable[_dataset_pb2.InputSpec]]:
         """What an example of a version looks like, from its own description."""
+
+    @_abc_1.abstractmethod
+    def GetStatistics(
+        self,
+        request: _dataset_service_pb2.GetStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_statistics_pb2.Statistics, _abc.Awaitable[_statistics_pb2.Statistics]]:
+        """Gets what a profile job found in a version. NOT_FOUND with the reason STATISTICS_PENDING while that job has not
+        ended, STATISTICS_NOT_AVAILABLE when it has failed; `job` among the facts names it.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordStatistics(
+        self,
+        request: _dataset_service_pb2.RecordStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_statistics_pb2.Statistics, _abc.Awaitable[_statistics_pb2.Statistics]]:
+        """Stores what a profile job found in a version. The same call again gets the same answer; a later job replaces it."""
+
+    @_abc_1.abstractmethod
+    def ListUnprofiledVersions(
+        self,
+        request: _dataset_service_pb2.ListUnprofiledVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.ListUnprofiledVersionsResponse, _abc.Awaitable[_dataset_service_pb2.ListUnprofiledVersionsResponse]]:
+        """Lists versions, of all projects, that no job has been made for to profile them, oldest first. For the scheduler."""
+
+    @_abc_1.abstractmethod
+    def SetProfileJob(
+        self,
+        request: _dataset_service_pb2.SetProfileJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Says which job profiles a version. For the scheduler."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

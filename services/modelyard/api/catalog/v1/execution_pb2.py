@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(modelyard/api/catalog/v1/execution.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x03\n\tExecution\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x34\n\x06inputs\x18\x04 \x03(\x0b\x32$.modelyard.api.catalog.v1.VersionRef\x12\x35\n\x07outputs\x18\x05 \x03(\x0b\x32$.modelyard.api.catalog.v1.VersionRef\x12\x38\n\x05state\x18\x06 \x01(\x0e\x32).modelyard.api.catalog.v1.Execution.State\x12=\n\x0flast_checkpoint\x18\x07 \x01(\x0b\x32$.modelyard.api.catalog.v1.Checkpoint\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"*\n\nVersionRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\x8e\x01\n\nCheckpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nfile_count\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(modelyard/api/catalog/v1/execution.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x04\n\tExecution\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x34\n\x06inputs\x18\x04 \x03(\x0b\x32$.modelyard.api.catalog.v1.VersionRef\x12\x35\n\x07outputs\x18\x05 \x03(\x0b\x32$.modelyard.api.catalog.v1.VersionRef\x12\x38\n\x05state\x18\x06 \x01(\x0e\x32).modelyard.api.catalog.v1.Execution.State\x12=\n\x0flast_checkpoint\x18\x07 \x01(\x0b\x32$.modelyard.api.catalog.v1.Checkpoint\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eoutput_dataset\x18\n \x01(\t\x12\x0f\n\x07message\x18\x0b \x01(\t\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\"*\n\nVersionRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\x8e\x01\n\nCheckpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nfile_count\x18\x04 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelyard.api.catalog.v1.ex
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTION']._serialized_start=104
-  _globals['_EXECUTION']._serialized_end=597
-  _globals['_EXECUTION_STATE']._serialized_start=491
-  _globals['_EXECUTION_STATE']._serialized_end=597
-  _globals['_VERSIONREF']._serialized_start=599
-  _globals['_VERSIONREF']._serialized_end=641
-  _globals['_CHECKPOINT']._serialized_start=644
-  _globals['_CHECKPOINT']._serialized_end=786
-  _globals['_OUTPUT']._serialized_start=789
-  _globals['_OUTPUT']._serialized_end=933
+  _globals['_EXECUTION']._serialized_end=638
+  _globals['_EXECUTION_STATE']._serialized_start=532
+  _globals['_EXECUTION_STATE']._serialized_end=638
+  _globals['_VERSIONREF']._serialized_start=640
+  _globals['_VERSIONREF']._serialized_end=682
+  _globals['_CHECKPOINT']._serialized_start=685
+  _globals['_CHECKPOINT']._serialized_end=827
+  _globals['_OUTPUT']._serialized_start=830
+  _globals['_OUTPUT']._serialized_end=974
 # @@protoc_insertion_point(module_scope)

@@ -68,6 +68,8 @@ class Execution(_message.Message):
     LAST_CHECKPOINT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    OUTPUT_DATASET_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. `projects/{project}/executions/{execution}`."""
     consumer: _builtins.str
@@ -76,6 +78,10 @@ class Execution(_message.Message):
     """The newest attempt that has begun. Whatever is stored for an older one is refused."""
     state: Global___Execution.State.ValueType
     """Output only. Where it stands."""
+    output_dataset: _builtins.str
+    """The dataset that a job makes a version of; empty if it makes none."""
+    message: _builtins.str
+    """Output only. Why it ended badly, in a sentence."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___VersionRef]:
         """The versions it uses, resolved."""
@@ -108,10 +114,12 @@ class Execution(_message.Message):
         last_checkpoint: Global___Checkpoint | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        output_dataset: _builtins.str = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "last_checkpoint", b"last_checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "create_time", b"create_time", "end_time", b"end_time", "inputs", b"inputs", "last_checkpoint", b"last_checkpoint", "name", b"name", "outputs", b"outputs", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "create_time", b"create_time", "end_time", b"end_time", "inputs", b"inputs", "last_checkpoint", b"last_checkpoint", "message", b"message", "name", b"name", "output_dataset", b"output_dataset", "outputs", b"outputs", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

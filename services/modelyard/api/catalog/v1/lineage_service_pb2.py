@@ -26,31 +26,31 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.api.catalog.v1 import execution_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_execution__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.modelyard/api/catalog/v1/lineage_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a(modelyard/api/catalog/v1/execution.proto\"Z\n\x15\x42\x65ginExecutionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06inputs\x18\x04 \x03(\t\"\x84\x01\n\x13\x45ndExecutionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12:\n\x07outcome\x18\x04 \x01(\x0e\x32).modelyard.api.catalog.v1.Execution.State\"2\n\x13QueryLineageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\"O\n\x14QueryLineageResponse\x12\x37\n\nexecutions\x18\x01 \x03(\x0b\x32#.modelyard.api.catalog.v1.Execution\"O\n\x16ListCheckpointsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x17ListCheckpointsResponse\x12\x39\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32$.modelyard.api.catalog.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x12ListOutputsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x13ListOutputsResponse\x12\x31\n\x07outputs\x18\x01 \x03(\x0b\x32 .modelyard.api.catalog.v1.Output\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x15\x44\x65leteJobFilesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t2\x8a\x05\n\x0eLineageService\x12\x66\n\x0e\x42\x65ginExecution\x12/.modelyard.api.catalog.v1.BeginExecutionRequest\x1a#.modelyard.api.catalog.v1.Execution\x12\x62\n\x0c\x45ndExecution\x12-.modelyard.api.catalog.v1.EndExecutionRequest\x1a#.modelyard.api.catalog.v1.Execution\x12m\n\x0cQueryLineage\x12-.modelyard.api.catalog.v1.QueryLineageRequest\x1a..modelyard.api.catalog.v1.QueryLineageResponse\x12v\n\x0fListCheckpoints\x12\x30.modelyard.api.catalog.v1.ListCheckpointsRequest\x1a\x31.modelyard.api.catalog.v1.ListCheckpointsResponse\x12j\n\x0bListOutputs\x12,.modelyard.api.catalog.v1.ListOutputsRequest\x1a-.modelyard.api.catalog.v1.ListOutputsResponse\x12Y\n\x0e\x44\x65leteJobFiles\x12/.modelyard.api.catalog.v1.DeleteJobFilesRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.modelyard/api/catalog/v1/lineage_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a(modelyard/api/catalog/v1/execution.proto\"\x80\x01\n\x15\x42\x65ginExecutionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06inputs\x18\x04 \x03(\t\x12\x16\n\x0eoutput_dataset\x18\x05 \x01(\t\x12\x0c\n\x04weak\x18\x06 \x01(\x08\"\x95\x01\n\x13\x45ndExecutionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12:\n\x07outcome\x18\x04 \x01(\x0e\x32).modelyard.api.catalog.v1.Execution.State\x12\x0f\n\x07message\x18\x05 \x01(\t\"2\n\x13QueryLineageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\"O\n\x14QueryLineageResponse\x12\x37\n\nexecutions\x18\x01 \x03(\x0b\x32#.modelyard.api.catalog.v1.Execution\"O\n\x16ListCheckpointsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x17ListCheckpointsResponse\x12\x39\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32$.modelyard.api.catalog.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x12ListOutputsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x13ListOutputsResponse\x12\x31\n\x07outputs\x18\x01 \x03(\x0b\x32 .modelyard.api.catalog.v1.Output\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x15\x44\x65leteJobFilesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t2\x8a\x05\n\x0eLineageService\x12\x66\n\x0e\x42\x65ginExecution\x12/.modelyard.api.catalog.v1.BeginExecutionRequest\x1a#.modelyard.api.catalog.v1.Execution\x12\x62\n\x0c\x45ndExecution\x12-.modelyard.api.catalog.v1.EndExecutionRequest\x1a#.modelyard.api.catalog.v1.Execution\x12m\n\x0cQueryLineage\x12-.modelyard.api.catalog.v1.QueryLineageRequest\x1a..modelyard.api.catalog.v1.QueryLineageResponse\x12v\n\x0fListCheckpoints\x12\x30.modelyard.api.catalog.v1.ListCheckpointsRequest\x1a\x31.modelyard.api.catalog.v1.ListCheckpointsResponse\x12j\n\x0bListOutputs\x12,.modelyard.api.catalog.v1.ListOutputsRequest\x1a-.modelyard.api.catalog.v1.ListOutputsResponse\x12Y\n\x0e\x44\x65leteJobFiles\x12/.modelyard.api.catalog.v1.DeleteJobFilesRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelyard.api.catalog.v1.lineage_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BEGINEXECUTIONREQUEST']._serialized_start=147
-  _globals['_BEGINEXECUTIONREQUEST']._serialized_end=237
-  _globals['_ENDEXECUTIONREQUEST']._serialized_start=240
-  _globals['_ENDEXECUTIONREQUEST']._serialized_end=372
-  _globals['_QUERYLINEAGEREQUEST']._serialized_start=374
-  _globals['_QUERYLINEAGEREQUEST']._serialized_end=424
-  _globals['_QUERYLINEAGERESPONSE']._serialized_start=426
-  _globals['_QUERYLINEAGERESPONSE']._serialized_end=505
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=507
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=586
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=588
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=697
-  _globals['_LISTOUTPUTSREQUEST']._serialized_start=699
-  _globals['_LISTOUTPUTSREQUEST']._serialized_end=774
-  _globals['_LISTOUTPUTSRESPONSE']._serialized_start=776
-  _globals['_LISTOUTPUTSRESPONSE']._serialized_end=873
-  _globals['_DELETEJOBFILESREQUEST']._serialized_start=875
-  _globals['_DELETEJOBFILESREQUEST']._serialized_end=914
-  _globals['_LINEAGESERVICE']._serialized_start=917
-  _globals['_LINEAGESERVICE']._serialized_end=1567
+  _globals['_BEGINEXECUTIONREQUEST']._serialized_start=148
+  _globals['_BEGINEXECUTIONREQUEST']._serialized_end=276
+  _globals['_ENDEXECUTIONREQUEST']._serialized_start=279
+  _globals['_ENDEXECUTIONREQUEST']._serialized_end=428
+  _globals['_QUERYLINEAGEREQUEST']._serialized_start=430
+  _globals['_QUERYLINEAGEREQUEST']._serialized_end=480
+  _globals['_QUERYLINEAGERESPONSE']._serialized_start=482
+  _globals['_QUERYLINEAGERESPONSE']._serialized_end=561
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=563
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=642
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=644
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=753
+  _globals['_LISTOUTPUTSREQUEST']._serialized_start=755
+  _globals['_LISTOUTPUTSREQUEST']._serialized_end=830
+  _globals['_LISTOUTPUTSRESPONSE']._serialized_start=832
+  _globals['_LISTOUTPUTSRESPONSE']._serialized_end=929
+  _globals['_DELETEJOBFILESREQUEST']._serialized_start=931
+  _globals['_DELETEJOBFILESREQUEST']._serialized_end=970
+  _globals['_LINEAGESERVICE']._serialized_start=973
+  _globals['_LINEAGESERVICE']._serialized_end=1623
 # @@protoc_insertion_point(module_scope)

@@ -29,12 +29,18 @@ class BeginExecutionRequest(_message.Message):
     CONSUMER_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUT_DATASET_FIELD_NUMBER: _builtins.int
+    WEAK_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `projects/{project}`."""
     consumer: _builtins.str
     """Required. `projects/{p}/jobs/{j}` or `projects/{p}/deployments/{d}`."""
     attempt: _builtins.int
     """Required. 0 the first time; ABORTED if a newer one has begun."""
+    output_dataset: _builtins.str
+    """Optional. `projects/{p}/datasets/{d}`: the dataset that the job may add one version to. Only with attempt 0."""
+    weak: _builtins.bool
+    """Optional. True for whoever does without its inputs rather than keep them: they may be deleted while it is open."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The versions to use: numbers, aliases or `latest`. Only with attempt 0, or, for a deployment, to change them."""
@@ -46,10 +52,12 @@ class BeginExecutionRequest(_message.Message):
         consumer: _builtins.str = ...,
         attempt: _builtins.int = ...,
         inputs: _abc.Iterable[_builtins.str] | None = ...,
+        output_dataset: _builtins.str = ...,
+        weak: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "inputs", b"inputs", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "inputs", b"inputs", "output_dataset", b"output_dataset", "parent", b"parent", "weak", b"weak"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -65,6 +73,7 @@ class EndExecutionRequest(_message.Message):
     CONSUMER_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. The project of the execution."""
     consumer: _builtins.str
@@ -73,6 +82,8 @@ class EndExecutionRequest(_message.Message):
     """Required. The attempt that ended it; ABORTED if a newer one has begun."""
     outcome: _execution_pb2.Execution.State.ValueType
     """Required. SUCCEEDED, FAILED or CANCELLED."""
+    message: _builtins.str
+    """Optional. Why it FAILED, in a sentence; kept for those who look for what it should have made."""
     def __init__(
         self,
         *,
@@ -80,10 +91,11 @@ class EndExecutionRequest(_message.Message):
         consumer: _builtins.str = ...,
         attempt: _builtins.int = ...,
         outcome: _execution_pb2.Execution.State.ValueType = ...,
+        message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "outcome", b"outcome", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "consumer", b"consumer", "message", b"message", "outcome", b"outcome", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

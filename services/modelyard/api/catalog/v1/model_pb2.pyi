@@ -129,7 +129,9 @@ Global___Model: _TypeAlias = Model  # noqa: Y015
 
 @_typing.final
 class ModelVersion(_message.Message):
-    """An immutable version of a model: a tree with a SavedModel at its root."""
+    """An immutable version of a model: a tree with a SavedModel at its root. Numbers are never used again, not even by a
+    later model of the same name.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/api/catalog/v1/package.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x02\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12=\n\x06labels\x18\x06 \x03(\x0b\x32-.modelyard.api.catalog.v1.Package.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9a\x02\n\x0ePackageVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x44\n\x06labels\x18\x07 \x03(\x0b\x32\x34.modelyard.api.catalog.v1.PackageVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/api/catalog/v1/package.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x03\n\x07Package\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12=\n\x06labels\x18\x06 \x03(\x0b\x32-.modelyard.api.catalog.v1.Package.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x12\x34\n\x04kind\x18\n \x01(\x0e\x32&.modelyard.api.catalog.v1.Package.Kind\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\";\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_CODE\x10\x01\x12\x0e\n\nKIND_MODEL\x10\x02\"\x9a\x02\n\x0ePackageVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x44\n\x06labels\x18\x07 \x03(\x0b\x32\x34.modelyard.api.catalog.v1.PackageVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PACKAGEVERSION_LABELSENTRY']._loaded_options = None
   _globals['_PACKAGEVERSION_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_PACKAGE']._serialized_start=102
-  _globals['_PACKAGE']._serialized_end=427
-  _globals['_PACKAGE_LABELSENTRY']._serialized_start=382
-  _globals['_PACKAGE_LABELSENTRY']._serialized_end=427
-  _globals['_PACKAGEVERSION']._serialized_start=430
-  _globals['_PACKAGEVERSION']._serialized_end=712
-  _globals['_PACKAGEVERSION_LABELSENTRY']._serialized_start=382
-  _globals['_PACKAGEVERSION_LABELSENTRY']._serialized_end=427
+  _globals['_PACKAGE']._serialized_end=542
+  _globals['_PACKAGE_LABELSENTRY']._serialized_start=436
+  _globals['_PACKAGE_LABELSENTRY']._serialized_end=481
+  _globals['_PACKAGE_KIND']._serialized_start=483
+  _globals['_PACKAGE_KIND']._serialized_end=542
+  _globals['_PACKAGEVERSION']._serialized_start=545
+  _globals['_PACKAGEVERSION']._serialized_end=827
+  _globals['_PACKAGEVERSION_LABELSENTRY']._serialized_start=436
+  _globals['_PACKAGEVERSION_LABELSENTRY']._serialized_end=481
 # @@protoc_insertion_point(module_scope)

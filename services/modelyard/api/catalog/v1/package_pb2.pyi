@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -24,6 +25,33 @@ class Package(_message.Message):
     """Files that a job works on and that are no dataset: training code of one's own, or a model that comes from elsewhere."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Package._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Package._Kind.ValueType  # 0
+        """Not said: pushed by a client that does not say it, or before there were kinds. The next push that says one fixes
+        it.
+        """
+        KIND_CODE: Package._Kind.ValueType  # 1
+        """Code that jobs run."""
+        KIND_MODEL: Package._Kind.ValueType  # 2
+        """The files of a model from elsewhere, of which an import makes a model version."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What a package holds. The first version decides it: code and the files of models are never versions of one package."""
+
+    KIND_UNSPECIFIED: Package.Kind.ValueType  # 0
+    """Not said: pushed by a client that does not say it, or before there were kinds. The next push that says one fixes
+    it.
+    """
+    KIND_CODE: Package.Kind.ValueType  # 1
+    """Code that jobs run."""
+    KIND_MODEL: Package.Kind.ValueType  # 2
+    """The files of a model from elsewhere, of which an import makes a model version."""
 
     @_typing.final
     class LabelsEntry(_message.Message):
@@ -54,6 +82,7 @@ class Package(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     LATEST_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. `projects/{project}/packages/{package}`."""
     uid: _builtins.str
@@ -66,6 +95,8 @@ class Package(_message.Message):
     """Optional. What it is, in the owner's words."""
     latest_version: _builtins.int
     """Output only. The newest version; 0 while there is none."""
+    kind: Global___Package.Kind.ValueType
+    """Output only. What it holds."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional. The caller's own key-value pairs."""
@@ -90,10 +121,11 @@ class Package(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         latest_version: _builtins.int = ...,
+        kind: Global___Package.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "latest_version", b"latest_version", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "kind", b"kind", "labels", b"labels", "latest_version", b"latest_version", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,7 +133,9 @@ Global___Package: _TypeAlias = Package  # noqa: Y015
 
 @_typing.final
 class PackageVersion(_message.Message):
-    """An immutable version of a package. The same files pushed again are the same version."""
+    """An immutable version of a package. The same files pushed again are the same version. Numbers are never used again,
+    not even by a later package of the same name.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from modelyard.api.catalog.v1 import package_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_package__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelyard/api/catalog/v1/upload.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xf9\x04\n\x06Upload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x03 \x01(\t\x12\x35\n\x05state\x18\x04 \x01(\x0e\x32&.modelyard.api.catalog.v1.Upload.State\x12-\n\x05packs\x18\x05 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Pack\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0everified_bytes\x18\x08 \x01(\x03\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\x12\x0f\n\x07version\x18\n \x01(\t\x12!\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12<\n\x06labels\x18\x0c \x03(\x0b\x32,.modelyard.api.catalog.v1.Upload.LabelsEntry\x12\x11\n\tunchanged\x18\r \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x91\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x14\n\x10STATE_COMMITTING\x10\x02\x12\x13\n\x0fSTATE_COMMITTED\x10\x03\x12\x11\n\rSTATE_ABORTED\x10\x04\x12\x11\n\rSTATE_EXPIRED\x10\x05\x12\x10\n\x0cSTATE_FAILED\x10\x06\"\x8d\x01\n\x04Pack\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08manifest\x18\x03 \x01(\x08\x12\x17\n\x0fpart_size_bytes\x18\x04 \x01(\x03\x12\x36\n\x0ereceived_parts\x18\x05 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Part\"8\n\x04Part\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelyard/api/catalog/v1/upload.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a&modelyard/api/catalog/v1/package.proto\"\xb7\x05\n\x06Upload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x03 \x01(\t\x12\x35\n\x05state\x18\x04 \x01(\x0e\x32&.modelyard.api.catalog.v1.Upload.State\x12-\n\x05packs\x18\x05 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Pack\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0everified_bytes\x18\x08 \x01(\x03\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\x12\x0f\n\x07version\x18\n \x01(\t\x12!\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12<\n\x06labels\x18\x0c \x03(\x0b\x32,.modelyard.api.catalog.v1.Upload.LabelsEntry\x12\x11\n\tunchanged\x18\r \x01(\x08\x12<\n\x0cpackage_kind\x18\x0e \x01(\x0e\x32&.modelyard.api.catalog.v1.Package.Kind\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x91\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x14\n\x10STATE_COMMITTING\x10\x02\x12\x13\n\x0fSTATE_COMMITTED\x10\x03\x12\x11\n\rSTATE_ABORTED\x10\x04\x12\x11\n\rSTATE_EXPIRED\x10\x05\x12\x10\n\x0cSTATE_FAILED\x10\x06\"\x8d\x01\n\x04Pack\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08manifest\x18\x03 \x01(\x08\x12\x17\n\x0fpart_size_bytes\x18\x04 \x01(\x03\x12\x36\n\x0ereceived_parts\x18\x05 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Part\"8\n\x04Part\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,14 +36,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPLOAD_LABELSENTRY']._loaded_options = None
   _globals['_UPLOAD_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_UPLOAD']._serialized_start=126
-  _globals['_UPLOAD']._serialized_end=759
-  _globals['_UPLOAD_LABELSENTRY']._serialized_start=566
-  _globals['_UPLOAD_LABELSENTRY']._serialized_end=611
-  _globals['_UPLOAD_STATE']._serialized_start=614
-  _globals['_UPLOAD_STATE']._serialized_end=759
-  _globals['_PACK']._serialized_start=762
-  _globals['_PACK']._serialized_end=903
-  _globals['_PART']._serialized_start=905
-  _globals['_PART']._serialized_end=961
+  _globals['_UPLOAD']._serialized_start=166
+  _globals['_UPLOAD']._serialized_end=861
+  _globals['_UPLOAD_LABELSENTRY']._serialized_start=668
+  _globals['_UPLOAD_LABELSENTRY']._serialized_end=713
+  _globals['_UPLOAD_STATE']._serialized_start=716
+  _globals['_UPLOAD_STATE']._serialized_end=861
+  _globals['_PACK']._serialized_start=864
+  _globals['_PACK']._serialized_end=1005
+  _globals['_PART']._serialized_start=1007
+  _globals['_PART']._serialized_end=1063
 # @@protoc_insertion_point(module_scope)

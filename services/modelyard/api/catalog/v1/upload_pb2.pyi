@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
+from modelyard.api.catalog.v1 import package_pb2 as _package_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -101,6 +102,7 @@ class Upload(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
+    PACKAGE_KIND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. `projects/{project}/uploads/{upload}`."""
     target: _builtins.str
@@ -122,6 +124,10 @@ class Upload(_message.Message):
     """Output only. The new version (or checkpoint, or output) once COMMITTED; the existing one if nothing changed."""
     unchanged: _builtins.bool
     """Output only. True if the content equals that of the target's latest version, which `version` then names."""
+    package_kind: _package_pb2.Package.Kind.ValueType
+    """Optional. Only for a package: what its files are. FAILED_PRECONDITION with the reason PACKAGE_KIND_DIFFERS if the
+    package holds the other kind.
+    """
     @_builtins.property
     def packs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pack]:
         """The packs that this upload brings."""
@@ -158,10 +164,11 @@ class Upload(_message.Message):
         error: _status_pb2.Status | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         unchanged: _builtins.bool = ...,
+        package_kind: _package_pb2.Package.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_version", b"base_version", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "labels", b"labels", "name", b"name", "packs", b"packs", "state", b"state", "target", b"target", "total_bytes", b"total_bytes", "unchanged", b"unchanged", "verified_bytes", b"verified_bytes", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_version", b"base_version", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "labels", b"labels", "name", b"name", "package_kind", b"package_kind", "packs", b"packs", "state", b"state", "target", b"target", "total_bytes", b"total_bytes", "unchanged", b"unchanged", "verified_bytes", b"verified_bytes", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from modelyard.api.catalog.v1 import model_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_model__pb2
+from modelyard.api.catalog.v1 import package_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_package__pb2
 from modelyard.api.catalog.v1 import upload_pb2 as modelyard_dot_api_dot_catalog_dot_v1_dot_upload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-modelyard/api/catalog/v1/upload_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$modelyard/api/catalog/v1/model.proto\x1a%modelyard/api/catalog/v1/upload.proto\"j\n\x12\x42\x65ginUploadRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06upload\x18\x02 \x01(\x0b\x32 .modelyard.api.catalog.v1.Upload\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"X\n\x16SignUploadPartsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05parts\x18\x02 \x03(\x0b\x32!.modelyard.api.catalog.v1.PartRef\"%\n\x07PartRef\x12\x0c\n\x04pack\x18\x01 \x01(\x05\x12\x0c\n\x04part\x18\x02 \x01(\x05\"\x7f\n\x17SignUploadPartsResponse\x12\x33\n\x05parts\x18\x01 \x03(\x0b\x32$.modelyard.api.catalog.v1.SignedPart\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\nSignedPart\x12\x0c\n\x04pack\x18\x01 \x01(\x05\x12\x0c\n\x04part\x18\x02 \x01(\x05\x12\x0b\n\x03url\x18\x03 \x01(\t\" \n\x10GetUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\\\n\x13\x43ommitUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\nmodel_info\x18\x02 \x01(\x0b\x32#.modelyard.api.catalog.v1.ModelInfo\"\"\n\x12\x41\x62ortUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xf8\x01\n\x13UploadInlineRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x33\n\x05\x66iles\x18\x03 \x03(\x0b\x32$.modelyard.api.catalog.v1.InlineFile\x12I\n\x06labels\x18\x04 \x03(\x0b\x32\x39.modelyard.api.catalog.v1.UploadInlineRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\nInlineFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x32\xe2\x04\n\rUploadService\x12]\n\x0b\x42\x65ginUpload\x12,.modelyard.api.catalog.v1.BeginUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12v\n\x0fSignUploadParts\x12\x30.modelyard.api.catalog.v1.SignUploadPartsRequest\x1a\x31.modelyard.api.catalog.v1.SignUploadPartsResponse\x12Y\n\tGetUpload\x12*.modelyard.api.catalog.v1.GetUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12_\n\x0c\x43ommitUpload\x12-.modelyard.api.catalog.v1.CommitUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12]\n\x0b\x41\x62ortUpload\x12,.modelyard.api.catalog.v1.AbortUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12_\n\x0cUploadInline\x12-.modelyard.api.catalog.v1.UploadInlineRequest\x1a .modelyard.api.catalog.v1.Uploadb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-modelyard/api/catalog/v1/upload_service.proto\x12\x18modelyard.api.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$modelyard/api/catalog/v1/model.proto\x1a&modelyard/api/catalog/v1/package.proto\x1a%modelyard/api/catalog/v1/upload.proto\"j\n\x12\x42\x65ginUploadRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06upload\x18\x02 \x01(\x0b\x32 .modelyard.api.catalog.v1.Upload\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"X\n\x16SignUploadPartsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05parts\x18\x02 \x03(\x0b\x32!.modelyard.api.catalog.v1.PartRef\"%\n\x07PartRef\x12\x0c\n\x04pack\x18\x01 \x01(\x05\x12\x0c\n\x04part\x18\x02 \x01(\x05\"\x7f\n\x17SignUploadPartsResponse\x12\x33\n\x05parts\x18\x01 \x03(\x0b\x32$.modelyard.api.catalog.v1.SignedPart\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\nSignedPart\x12\x0c\n\x04pack\x18\x01 \x01(\x05\x12\x0c\n\x04part\x18\x02 \x01(\x05\x12\x0b\n\x03url\x18\x03 \x01(\t\" \n\x10GetUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\\\n\x13\x43ommitUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\nmodel_info\x18\x02 \x01(\x0b\x32#.modelyard.api.catalog.v1.ModelInfo\"\"\n\x12\x41\x62ortUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xb6\x02\n\x13UploadInlineRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x33\n\x05\x66iles\x18\x03 \x03(\x0b\x32$.modelyard.api.catalog.v1.InlineFile\x12I\n\x06labels\x18\x04 \x03(\x0b\x32\x39.modelyard.api.catalog.v1.UploadInlineRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12<\n\x0cpackage_kind\x18\x06 \x01(\x0e\x32&.modelyard.api.catalog.v1.Package.Kind\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\nInlineFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x32\xe2\x04\n\rUploadService\x12]\n\x0b\x42\x65ginUpload\x12,.modelyard.api.catalog.v1.BeginUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12v\n\x0fSignUploadParts\x12\x30.modelyard.api.catalog.v1.SignUploadPartsRequest\x1a\x31.modelyard.api.catalog.v1.SignUploadPartsResponse\x12Y\n\tGetUpload\x12*.modelyard.api.catalog.v1.GetUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12_\n\x0c\x43ommitUpload\x12-.modelyard.api.catalog.v1.CommitUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12]\n\x0b\x41\x62ortUpload\x12,.modelyard.api.catalog.v1.AbortUploadRequest\x1a .modelyard.api.catalog.v1.Upload\x12_\n\x0cUploadInline\x12-.modelyard.api.catalog.v1.UploadInlineRequest\x1a .modelyard.api.catalog.v1.Uploadb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,28 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_BEGINUPLOADREQUEST']._serialized_start=185
-  _globals['_BEGINUPLOADREQUEST']._serialized_end=291
-  _globals['_SIGNUPLOADPARTSREQUEST']._serialized_start=293
-  _globals['_SIGNUPLOADPARTSREQUEST']._serialized_end=381
-  _globals['_PARTREF']._serialized_start=383
-  _globals['_PARTREF']._serialized_end=420
-  _globals['_SIGNUPLOADPARTSRESPONSE']._serialized_start=422
-  _globals['_SIGNUPLOADPARTSRESPONSE']._serialized_end=549
-  _globals['_SIGNEDPART']._serialized_start=551
-  _globals['_SIGNEDPART']._serialized_end=604
-  _globals['_GETUPLOADREQUEST']._serialized_start=606
-  _globals['_GETUPLOADREQUEST']._serialized_end=638
-  _globals['_COMMITUPLOADREQUEST']._serialized_start=640
-  _globals['_COMMITUPLOADREQUEST']._serialized_end=732
-  _globals['_ABORTUPLOADREQUEST']._serialized_start=734
-  _globals['_ABORTUPLOADREQUEST']._serialized_end=768
-  _globals['_UPLOADINLINEREQUEST']._serialized_start=771
-  _globals['_UPLOADINLINEREQUEST']._serialized_end=1019
-  _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._serialized_start=974
-  _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._serialized_end=1019
-  _globals['_INLINEFILE']._serialized_start=1021
-  _globals['_INLINEFILE']._serialized_end=1064
-  _globals['_UPLOADSERVICE']._serialized_start=1067
-  _globals['_UPLOADSERVICE']._serialized_end=1677
+  _globals['_BEGINUPLOADREQUEST']._serialized_start=225
+  _globals['_BEGINUPLOADREQUEST']._serialized_end=331
+  _globals['_SIGNUPLOADPARTSREQUEST']._serialized_start=333
+  _globals['_SIGNUPLOADPARTSREQUEST']._serialized_end=421
+  _globals['_PARTREF']._serialized_start=423
+  _globals['_PARTREF']._serialized_end=460
+  _globals['_SIGNUPLOADPARTSRESPONSE']._serialized_start=462
+  _globals['_SIGNUPLOADPARTSRESPONSE']._serialized_end=589
+  _globals['_SIGNEDPART']._serialized_start=591
+  _globals['_SIGNEDPART']._serialized_end=644
+  _globals['_GETUPLOADREQUEST']._serialized_start=646
+  _globals['_GETUPLOADREQUEST']._serialized_end=678
+  _globals['_COMMITUPLOADREQUEST']._serialized_start=680
+  _globals['_COMMITUPLOADREQUEST']._serialized_end=772
+  _globals['_ABORTUPLOADREQUEST']._serialized_start=774
+  _globals['_ABORTUPLOADREQUEST']._serialized_end=808
+  _globals['_UPLOADINLINEREQUEST']._serialized_start=811
+  _globals['_UPLOADINLINEREQUEST']._serialized_end=1121
+  _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._serialized_start=1076
+  _globals['_UPLOADINLINEREQUEST_LABELSENTRY']._serialized_end=1121
+  _globals['_INLINEFILE']._serialized_start=1123
+  _globals['_INLINEFILE']._serialized_end=1166
+  _globals['_UPLOADSERVICE']._serialized_start=1169
+  _globals['_UPLOADSERVICE']._serialized_end=1779
 # @@protoc_insertion_point(module_scope)

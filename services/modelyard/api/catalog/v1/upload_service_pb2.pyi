@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from modelyard.api.catalog.v1 import model_pb2 as _model_pb2
+from modelyard.api.catalog.v1 import package_pb2 as _package_pb2
 from modelyard.api.catalog.v1 import upload_pb2 as _upload_pb2
 import builtins as _builtins
 import sys
@@ -270,12 +271,15 @@ class UploadInlineRequest(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PACKAGE_KIND_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `projects/{project}`."""
     target: _builtins.str
     """Required. `projects/{project}/datasets/{dataset}` or `projects/{project}/packages/{package}`."""
     request_id: _builtins.str
     """Optional. A UUID; a retry with the same one gets the first answer."""
+    package_kind: _package_pb2.Package.Kind.ValueType
+    """Optional. Only for a package: what its files are, as in Upload."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___InlineFile]:
         """Required. All files of the new version, at most 1 MiB together."""
@@ -292,10 +296,11 @@ class UploadInlineRequest(_message.Message):
         files: _abc.Iterable[Global___InlineFile] | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         request_id: _builtins.str = ...,
+        package_kind: _package_pb2.Package.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "labels", b"labels", "parent", b"parent", "request_id", b"request_id", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "labels", b"labels", "package_kind", b"package_kind", "parent", b"parent", "request_id", b"request_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

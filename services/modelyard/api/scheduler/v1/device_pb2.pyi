@@ -94,7 +94,7 @@ class DeviceRequest(_message.Message):
     kind: Global___DeviceKind.ValueType
     """Which kind; unspecified means a GPU or TPU where one is free, else the CPU."""
     count: _builtins.int
-    """How many; 0 means 1."""
+    """How many; 0 means 1, except for a profile, which takes none."""
     def __init__(
         self,
         *,

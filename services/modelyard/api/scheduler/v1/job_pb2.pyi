@@ -13,6 +13,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from modelyard.api.scheduler.v1 import device_pb2 as _device_pb2
+from modelyard.api.scheduler.v1 import template_pb2 as _template_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -26,7 +27,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Job(_message.Message):
-    """A job: data and code in, a model version or an evaluation out."""
+    """A job: data and code in, a model version, an evaluation, statistics or a dataset version out."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -232,6 +233,8 @@ class Job(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     EVALUATION_FIELD_NUMBER: _builtins.int
+    OUTPUT_DATASET_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. `projects/{project}/jobs/{job}`."""
     uid: _builtins.str
@@ -258,6 +261,10 @@ class Job(_message.Message):
     """Output only. The subject of the token that created it."""
     evaluation: _builtins.str
     """Output only. `projects/{p}/models/{m}/versions/{v}/evaluations/{job}` once an evaluation has SUCCEEDED."""
+    output_dataset_version: _builtins.str
+    """Output only. `projects/{p}/datasets/{d}/versions/{v}` once a prediction has SUCCEEDED."""
+    kind: _template_pb2.Template.Kind.ValueType
+    """Output only. What it needs and makes, as its template says; a package is of kind TRAINING."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional. The caller's own key-value pairs."""
@@ -314,10 +321,12 @@ class Job(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         evaluation: _builtins.str = ...,
+        output_dataset_version: _builtins.str = ...,
+        kind: _template_pb2.Template.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "display_name", b"display_name", "end_time", b"end_time", "error", b"error", "etag", b"etag", "evaluation", b"evaluation", "failure_class", b"failure_class", "jobs_ahead", b"jobs_ahead", "labels", b"labels", "model_version", b"model_version", "name", b"name", "pending_message", b"pending_message", "pending_reason", b"pending_reason", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "display_name", b"display_name", "end_time", b"end_time", "error", b"error", "etag", b"etag", "evaluation", b"evaluation", "failure_class", b"failure_class", "jobs_ahead", b"jobs_ahead", "kind", b"kind", "labels", b"labels", "model_version", b"model_version", "name", b"name", "output_dataset_version", b"output_dataset_version", "pending_message", b"pending_message", "pending_reason", b"pending_reason", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -346,6 +355,7 @@ class JobSpec(_message.Message):
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
     SOURCE_VERSION_FIELD_NUMBER: _builtins.int
     SOURCE_DIGEST_FIELD_NUMBER: _builtins.int
+    OUTPUT_DATASET_FIELD_NUMBER: _builtins.int
     template: _builtins.str
     """What to run, if it comes with modelyard: `image-classification`. Either this or package_version."""
     dataset_version: _builtins.str
@@ -378,13 +388,17 @@ class JobSpec(_message.Message):
     """
     source_digest: _builtins.str
     """Output only. The digest of that version."""
+    output_dataset: _builtins.str
+    """For templates that predict: the dataset that gets the new version, `projects/{p}/datasets/{d}`; the default is
+    `projects/{p}/datasets/{dataset}-{model}`.
+    """
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Optional. The template's parameters; what is left out has its default. Stored complete."""
 
     @_builtins.property
     def devices(self) -> _device_pb2.DeviceRequest:
-        """Optional. What it runs on."""
+        """Optional. What it runs on. A profile takes no device: it runs beside other jobs."""
 
     @_builtins.property
     def max_runtime(self) -> _duration_pb2.Duration:
@@ -414,10 +428,11 @@ class JobSpec(_message.Message):
         model_digest: _builtins.str = ...,
         source_version: _builtins.str = ...,
         source_digest: _builtins.str = ...,
+        output_dataset: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_digest", b"dataset_digest", "dataset_version", b"dataset_version", "devices", b"devices", "entry", b"entry", "max_attempts", b"max_attempts", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "model", b"model", "model_digest", b"model_digest", "model_version", b"model_version", "package_digest", b"package_digest", "package_version", b"package_version", "parameters", b"parameters", "priority", b"priority", "source_digest", b"source_digest", "source_version", b"source_version", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_digest", b"dataset_digest", "dataset_version", b"dataset_version", "devices", b"devices", "entry", b"entry", "max_attempts", b"max_attempts", "max_queue_duration", b"max_queue_duration", "max_runtime", b"max_runtime", "model", b"model", "model_digest", b"model_digest", "model_version", b"model_version", "output_dataset", b"output_dataset", "package_digest", b"package_digest", "package_version", b"package_version", "parameters", b"parameters", "priority", b"priority", "source_digest", b"source_digest", "source_version", b"source_version", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from modelyard.api.scheduler.v1 import job_pb2 as modelyard_dot_api_dot_schedule
 from modelyard.api.scheduler.v1 import template_pb2 as modelyard_dot_api_dot_scheduler_dot_v1_dot_template__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,modelyard/api/scheduler/v1/job_service.proto\x12\x1amodelyard.api.scheduler.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a$modelyard/api/scheduler/v1/job.proto\x1a)modelyard/api/scheduler/v1/template.proto\"\x8b\x01\n\x10\x43reateJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12,\n\x03job\x18\x03 \x01(\x0b\x32\x1f.modelyard.api.scheduler.v1.Job\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x7f\n\x0fListJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x35\n\x06states\x18\x04 \x03(\x0e\x32%.modelyard.api.scheduler.v1.Job.State\"Z\n\x10ListJobsResponse\x12-\n\x04jobs\x18\x01 \x03(\x0b\x32\x1f.modelyard.api.scheduler.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\" \n\x10\x44\x65leteJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1f\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x11StreamLogsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"D\n\x14StreamMetricsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"L\n\x13ListAttemptsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x14ListAttemptsResponse\x12\x35\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32#.modelyard.api.scheduler.v1.Attempt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x14ListTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x15ListTemplatesResponse\x12\x37\n\ttemplates\x18\x01 \x03(\x0b\x32$.modelyard.api.scheduler.v1.Template\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xec\x07\n\nJobService\x12Z\n\tCreateJob\x12,.modelyard.api.scheduler.v1.CreateJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12T\n\x06GetJob\x12).modelyard.api.scheduler.v1.GetJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12\x65\n\x08ListJobs\x12+.modelyard.api.scheduler.v1.ListJobsRequest\x1a,.modelyard.api.scheduler.v1.ListJobsResponse\x12Z\n\tCancelJob\x12,.modelyard.api.scheduler.v1.CancelJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12Q\n\tDeleteJob\x12,.modelyard.api.scheduler.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\x12Z\n\x08WatchJob\x12+.modelyard.api.scheduler.v1.WatchJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job0\x01\x12\x63\n\nStreamLogs\x12-.modelyard.api.scheduler.v1.StreamLogsRequest\x1a$.modelyard.api.scheduler.v1.LogEntry0\x01\x12l\n\rStreamMetrics\x12\x30.modelyard.api.scheduler.v1.StreamMetricsRequest\x1a\'.modelyard.api.scheduler.v1.MetricPoint0\x01\x12q\n\x0cListAttempts\x12/.modelyard.api.scheduler.v1.ListAttemptsRequest\x1a\x30.modelyard.api.scheduler.v1.ListAttemptsResponse\x12t\n\rListTemplates\x12\x30.modelyard.api.scheduler.v1.ListTemplatesRequest\x1a\x31.modelyard.api.scheduler.v1.ListTemplatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,modelyard/api/scheduler/v1/job_service.proto\x12\x1amodelyard.api.scheduler.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a$modelyard/api/scheduler/v1/job.proto\x1a)modelyard/api/scheduler/v1/template.proto\"\x8b\x01\n\x10\x43reateJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12,\n\x03job\x18\x03 \x01(\x0b\x32\x1f.modelyard.api.scheduler.v1.Job\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x96\x01\n\x0fListJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x35\n\x06states\x18\x04 \x03(\x0e\x32%.modelyard.api.scheduler.v1.Job.State\x12\x15\n\rshow_profiles\x18\x05 \x01(\x08\"Z\n\x10ListJobsResponse\x12-\n\x04jobs\x18\x01 \x03(\x0b\x32\x1f.modelyard.api.scheduler.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\" \n\x10\x44\x65leteJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1f\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x11StreamLogsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"D\n\x14StreamMetricsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"L\n\x13ListAttemptsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x14ListAttemptsResponse\x12\x35\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32#.modelyard.api.scheduler.v1.Attempt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetTemplateRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x14ListTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x15ListTemplatesResponse\x12\x37\n\ttemplates\x18\x01 \x03(\x0b\x32$.modelyard.api.scheduler.v1.Template\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd1\x08\n\nJobService\x12Z\n\tCreateJob\x12,.modelyard.api.scheduler.v1.CreateJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12T\n\x06GetJob\x12).modelyard.api.scheduler.v1.GetJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12\x65\n\x08ListJobs\x12+.modelyard.api.scheduler.v1.ListJobsRequest\x1a,.modelyard.api.scheduler.v1.ListJobsResponse\x12Z\n\tCancelJob\x12,.modelyard.api.scheduler.v1.CancelJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job\x12Q\n\tDeleteJob\x12,.modelyard.api.scheduler.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\x12Z\n\x08WatchJob\x12+.modelyard.api.scheduler.v1.WatchJobRequest\x1a\x1f.modelyard.api.scheduler.v1.Job0\x01\x12\x63\n\nStreamLogs\x12-.modelyard.api.scheduler.v1.StreamLogsRequest\x1a$.modelyard.api.scheduler.v1.LogEntry0\x01\x12l\n\rStreamMetrics\x12\x30.modelyard.api.scheduler.v1.StreamMetricsRequest\x1a\'.modelyard.api.scheduler.v1.MetricPoint0\x01\x12q\n\x0cListAttempts\x12/.modelyard.api.scheduler.v1.ListAttemptsRequest\x1a\x30.modelyard.api.scheduler.v1.ListAttemptsResponse\x12\x63\n\x0bGetTemplate\x12..modelyard.api.scheduler.v1.GetTemplateRequest\x1a$.modelyard.api.scheduler.v1.Template\x12t\n\rListTemplates\x12\x30.modelyard.api.scheduler.v1.ListTemplatesRequest\x1a\x31.modelyard.api.scheduler.v1.ListTemplatesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,28 +38,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEJOBREQUEST']._serialized_end=326
   _globals['_GETJOBREQUEST']._serialized_start=328
   _globals['_GETJOBREQUEST']._serialized_end=357
-  _globals['_LISTJOBSREQUEST']._serialized_start=359
-  _globals['_LISTJOBSREQUEST']._serialized_end=486
-  _globals['_LISTJOBSRESPONSE']._serialized_start=488
-  _globals['_LISTJOBSRESPONSE']._serialized_end=578
-  _globals['_CANCELJOBREQUEST']._serialized_start=580
-  _globals['_CANCELJOBREQUEST']._serialized_end=612
-  _globals['_DELETEJOBREQUEST']._serialized_start=614
-  _globals['_DELETEJOBREQUEST']._serialized_end=646
-  _globals['_WATCHJOBREQUEST']._serialized_start=648
-  _globals['_WATCHJOBREQUEST']._serialized_end=679
-  _globals['_STREAMLOGSREQUEST']._serialized_start=681
-  _globals['_STREAMLOGSREQUEST']._serialized_end=746
-  _globals['_STREAMMETRICSREQUEST']._serialized_start=748
-  _globals['_STREAMMETRICSREQUEST']._serialized_end=816
-  _globals['_LISTATTEMPTSREQUEST']._serialized_start=818
-  _globals['_LISTATTEMPTSREQUEST']._serialized_end=894
-  _globals['_LISTATTEMPTSRESPONSE']._serialized_start=896
-  _globals['_LISTATTEMPTSRESPONSE']._serialized_end=998
-  _globals['_LISTTEMPLATESREQUEST']._serialized_start=1000
-  _globals['_LISTTEMPLATESREQUEST']._serialized_end=1061
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=1063
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=1168
-  _globals['_JOBSERVICE']._serialized_start=1171
-  _globals['_JOBSERVICE']._serialized_end=2175
+  _globals['_LISTJOBSREQUEST']._serialized_start=360
+  _globals['_LISTJOBSREQUEST']._serialized_end=510
+  _globals['_LISTJOBSRESPONSE']._serialized_start=512
+  _globals['_LISTJOBSRESPONSE']._serialized_end=602
+  _globals['_CANCELJOBREQUEST']._serialized_start=604
+  _globals['_CANCELJOBREQUEST']._serialized_end=636
+  _globals['_DELETEJOBREQUEST']._serialized_start=638
+  _globals['_DELETEJOBREQUEST']._serialized_end=670
+  _globals['_WATCHJOBREQUEST']._serialized_start=672
+  _globals['_WATCHJOBREQUEST']._serialized_end=703
+  _globals['_STREAMLOGSREQUEST']._serialized_start=705
+  _globals['_STREAMLOGSREQUEST']._serialized_end=770
+  _globals['_STREAMMETRICSREQUEST']._serialized_start=772
+  _globals['_STREAMMETRICSREQUEST']._serialized_end=840
+  _globals['_LISTATTEMPTSREQUEST']._serialized_start=842
+  _globals['_LISTATTEMPTSREQUEST']._serialized_end=918
+  _globals['_LISTATTEMPTSRESPONSE']._serialized_start=920
+  _globals['_LISTATTEMPTSRESPONSE']._serialized_end=1022
+  _globals['_GETTEMPLATEREQUEST']._serialized_start=1024
+  _globals['_GETTEMPLATEREQUEST']._serialized_end=1058
+  _globals['_LISTTEMPLATESREQUEST']._serialized_start=1060
+  _globals['_LISTTEMPLATESREQUEST']._serialized_end=1121
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=1123
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=1228
+  _globals['_JOBSERVICE']._serialized_start=1231
+  _globals['_JOBSERVICE']._serialized_end=2336
 # @@protoc_insertion_point(module_scope)

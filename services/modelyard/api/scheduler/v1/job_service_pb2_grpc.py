@@ -6,6 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.api.scheduler.v1 import job_pb2 as modelyard_dot_api_dot_scheduler_dot_v1_dot_job__pb2
 from modelyard.api.scheduler.v1 import job_service_pb2 as modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2
+from modelyard.api.scheduler.v1 import template_pb2 as modelyard_dot_api_dot_scheduler_dot_v1_dot_template__pb2
 
 GRPC_GENERATED_VERSION = '1.66.2'
 GRPC_VERSION = grpc.__version__
@@ -28,7 +29,7 @@ if _version_not_supported:
 
 
 class JobServiceStub(object):
-    """Training jobs.
+    """Jobs.
     """
 
     def __init__(self, channel):
@@ -82,6 +83,11 @@ class JobServiceStub(object):
                 request_serializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsResponse.FromString,
                 _registered_method=True)
+        self.GetTemplate = channel.unary_unary(
+                '/modelyard.api.scheduler.v1.JobService/GetTemplate',
+                request_serializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.GetTemplateRequest.SerializeToString,
+                response_deserializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_template__pb2.Template.FromString,
+                _registered_method=True)
         self.ListTemplates = channel.unary_unary(
                 '/modelyard.api.scheduler.v1.JobService/ListTemplates',
                 request_serializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListTemplatesRequest.SerializeToString,
@@ -90,7 +96,7 @@ class JobServiceStub(object):
 
 
 class JobServiceServicer(object):
-    """Training jobs.
+    """Jobs.
     """
 
     def CreateJob(self, request, context):
@@ -157,8 +163,15 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTemplate(self, request, context):
+        """Gets a package that comes with modelyard.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTemplates(self, request, context):
-        """Lists the training packages that come with modelyard.
+        """Lists the packages that come with modelyard.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +225,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsRequest.FromString,
                     response_serializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsResponse.SerializeToString,
             ),
+            'GetTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTemplate,
+                    request_deserializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.GetTemplateRequest.FromString,
+                    response_serializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_template__pb2.Template.SerializeToString,
+            ),
             'ListTemplates': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTemplates,
                     request_deserializer=modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListTemplatesRequest.FromString,
@@ -226,7 +244,7 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService(object):
-    """Training jobs.
+    """Jobs.
     """
 
     @staticmethod
@@ -462,6 +480,33 @@ class JobService(object):
             '/modelyard.api.scheduler.v1.JobService/ListAttempts',
             modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsRequest.SerializeToString,
             modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.ListAttemptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.api.scheduler.v1.JobService/GetTemplate',
+            modelyard_dot_api_dot_scheduler_dot_v1_dot_job__service__pb2.GetTemplateRequest.SerializeToString,
+            modelyard_dot_api_dot_scheduler_dot_v1_dot_template__pb2.Template.FromString,
             options,
             channel_credentials,
             insecure,

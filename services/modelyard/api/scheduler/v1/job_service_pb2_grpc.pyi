@@ -8,6 +8,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from modelyard.api.scheduler.v1 import job_pb2 as _job_pb2
 from modelyard.api.scheduler.v1 import job_service_pb2 as _job_service_pb2
+from modelyard.api.scheduler.v1 import template_pb2 as _template_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -29,7 +30,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JobServiceStub:
-    """Training jobs."""
+    """Jobs."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -55,12 +56,14 @@ class JobServiceStub:
     """Sends a job's metrics from a cursor on; with follow, until the job has ended."""
     ListAttempts: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListAttemptsRequest, _job_service_pb2.ListAttemptsResponse]
     """Lists a job's attempts, newest first."""
+    GetTemplate: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetTemplateRequest, _template_pb2.Template]
+    """Gets a package that comes with modelyard."""
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListTemplatesRequest, _job_service_pb2.ListTemplatesResponse]
-    """Lists the training packages that come with modelyard."""
+    """Lists the packages that come with modelyard."""
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
-    """Training jobs."""
+    """Jobs."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_pb2.Job]  # type: ignore[assignment]
@@ -83,11 +86,13 @@ class JobServiceAsyncStub(JobServiceStub):
     """Sends a job's metrics from a cursor on; with follow, until the job has ended."""
     ListAttempts: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListAttemptsRequest, _job_service_pb2.ListAttemptsResponse]  # type: ignore[assignment]
     """Lists a job's attempts, newest first."""
+    GetTemplate: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetTemplateRequest, _template_pb2.Template]  # type: ignore[assignment]
+    """Gets a package that comes with modelyard."""
     ListTemplates: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListTemplatesRequest, _job_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
-    """Lists the training packages that come with modelyard."""
+    """Lists the packages that come with modelyard."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Training jobs."""
+    """Jobs."""
 
     @_abc_1.abstractmethod
     def CreateJob(
@@ -164,11 +169,19 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists a job's attempts, newest first."""
 
     @_abc_1.abstractmethod
+    def GetTemplate(
+        self,
+        request: _job_service_pb2.GetTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_template_pb2.Template, _abc.Awaitable[_template_pb2.Template]]:
+        """Gets a package that comes with modelyard."""
+
+    @_abc_1.abstractmethod
     def ListTemplates(
         self,
         request: _job_service_pb2.ListTemplatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ListTemplatesResponse, _abc.Awaitable[_job_service_pb2.ListTemplatesResponse]]:
-        """Lists the training packages that come with modelyard."""
+        """Lists the packages that come with modelyard."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)modelyard/api/scheduler/v1/template.proto\x12\x1amodelyard.api.scheduler.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x9a\x02\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08modality\x18\x03 \x01(\t\x12\x39\n\nparameters\x18\x04 \x03(\x0b\x32%.modelyard.api.scheduler.v1.Parameter\x12\x0e\n\x06metric\x18\x05 \x01(\t\x12\x37\n\x04kind\x18\x06 \x01(\x0e\x32).modelyard.api.scheduler.v1.Template.Kind\"U\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_TRAINING\x10\x01\x12\x13\n\x0fKIND_EVALUATION\x10\x02\x12\x0f\n\x0bKIND_IMPORT\x10\x03\"\xc8\x02\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04type\x18\x02 \x01(\x0e\x32*.modelyard.api.scheduler.v1.Parameter.Type\x12-\n\rdefault_value\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x14\n\x07minimum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x63hoices\x18\x07 \x03(\t\"Z\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08TYPE_INT\x10\x01\x12\x0e\n\nTYPE_FLOAT\x10\x02\x12\x0f\n\x0bTYPE_STRING\x10\x03\x12\r\n\tTYPE_BOOL\x10\x04\x42\n\n\x08_minimumB\n\n\x08_maximumb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)modelyard/api/scheduler/v1/template.proto\x12\x1amodelyard.api.scheduler.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xa5\x03\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08modality\x18\x03 \x01(\t\x12\x39\n\nparameters\x18\x04 \x03(\x0b\x32%.modelyard.api.scheduler.v1.Parameter\x12\x0e\n\x06metric\x18\x05 \x01(\t\x12\x37\n\x04kind\x18\x06 \x01(\x0e\x32).modelyard.api.scheduler.v1.Template.Kind\x12\r\n\x05title\x18\x07 \x01(\t\x12\x0c\n\x04task\x18\x08 \x01(\t\x12\x10\n\x08maximize\x18\t \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\n \x01(\x0b\x32%.modelyard.api.scheduler.v1.DataNeeds\"|\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_TRAINING\x10\x01\x12\x13\n\x0fKIND_EVALUATION\x10\x02\x12\x0f\n\x0bKIND_IMPORT\x10\x03\x12\x10\n\x0cKIND_PROFILE\x10\x04\x12\x13\n\x0fKIND_PREDICTION\x10\x05\"\x82\x01\n\tDataNeeds\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x12\n\nmodalities\x18\x02 \x03(\t\x12\x0f\n\x07layouts\x18\x03 \x03(\t\x12\x0e\n\x06splits\x18\x04 \x03(\t\x12\x0e\n\x06inputs\x18\x05 \x03(\t\x12\x0f\n\x07targets\x18\x06 \x03(\t\x12\r\n\x05roles\x18\x07 \x03(\t\"\xc8\x02\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x38\n\x04type\x18\x02 \x01(\x0e\x32*.modelyard.api.scheduler.v1.Parameter.Type\x12-\n\rdefault_value\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x14\n\x07minimum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x63hoices\x18\x07 \x03(\t\"Z\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08TYPE_INT\x10\x01\x12\x0e\n\nTYPE_FLOAT\x10\x02\x12\x0f\n\x0bTYPE_STRING\x10\x03\x12\r\n\tTYPE_BOOL\x10\x04\x42\n\n\x08_minimumB\n\n\x08_maximumb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,11 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelyard.api.scheduler.v1.
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TEMPLATE']._serialized_start=104
-  _globals['_TEMPLATE']._serialized_end=386
-  _globals['_TEMPLATE_KIND']._serialized_start=301
-  _globals['_TEMPLATE_KIND']._serialized_end=386
-  _globals['_PARAMETER']._serialized_start=389
-  _globals['_PARAMETER']._serialized_end=717
-  _globals['_PARAMETER_TYPE']._serialized_start=603
-  _globals['_PARAMETER_TYPE']._serialized_end=693
+  _globals['_TEMPLATE']._serialized_end=525
+  _globals['_TEMPLATE_KIND']._serialized_start=401
+  _globals['_TEMPLATE_KIND']._serialized_end=525
+  _globals['_DATANEEDS']._serialized_start=528
+  _globals['_DATANEEDS']._serialized_end=658
+  _globals['_PARAMETER']._serialized_start=661
+  _globals['_PARAMETER']._serialized_end=989
+  _globals['_PARAMETER_TYPE']._serialized_start=875
+  _globals['_PARAMETER_TYPE']._serialized_end=965
 # @@protoc_insertion_point(module_scope)

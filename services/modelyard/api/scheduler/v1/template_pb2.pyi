@@ -40,6 +40,10 @@ class Template(_message.Message):
         """A model version and a dataset version in, an evaluation out."""
         KIND_IMPORT: Template._Kind.ValueType  # 3
         """Files of a model from elsewhere in, a model version out."""
+        KIND_PROFILE: Template._Kind.ValueType  # 4
+        """A dataset version in, its statistics out."""
+        KIND_PREDICTION: Template._Kind.ValueType  # 5
+        """A model version and a dataset version in, a dataset version out."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What a job needs and makes."""
@@ -52,6 +56,10 @@ class Template(_message.Message):
     """A model version and a dataset version in, an evaluation out."""
     KIND_IMPORT: Template.Kind.ValueType  # 3
     """Files of a model from elsewhere in, a model version out."""
+    KIND_PROFILE: Template.Kind.ValueType  # 4
+    """A dataset version in, its statistics out."""
+    KIND_PREDICTION: Template.Kind.ValueType  # 5
+    """A model version and a dataset version in, a dataset version out."""
 
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
@@ -59,19 +67,33 @@ class Template(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    MAXIMIZE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`templates/{template}`."""
     description: _builtins.str
     """What it does, in a sentence."""
     modality: _builtins.str
-    """The modality of the datasets it takes: `image`."""
+    """The modality of the datasets it takes, if it is one: `image`. All of them are in data."""
     metric: _builtins.str
     """The metric that its versions are compared by."""
     kind: Global___Template.Kind.ValueType
     """What a job of it needs and makes."""
+    title: _builtins.str
+    """What people call it."""
+    task: _builtins.str
+    """What its models do: `image-classification`."""
+    maximize: _builtins.bool
+    """True if more of the metric is better."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
         """What can be set."""
+
+    @_builtins.property
+    def data(self) -> Global___DataNeeds:
+        """What a dataset must have."""
 
     def __init__(
         self,
@@ -82,14 +104,76 @@ class Template(_message.Message):
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
         metric: _builtins.str = ...,
         kind: Global___Template.Kind.ValueType = ...,
+        title: _builtins.str = ...,
+        task: _builtins.str = ...,
+        maximize: _builtins.bool = ...,
+        data: Global___DataNeeds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "kind", b"kind", "metric", b"metric", "modality", b"modality", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "description", b"description", "kind", b"kind", "maximize", b"maximize", "metric", b"metric", "modality", b"modality", "name", b"name", "parameters", b"parameters", "task", b"task", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Template: _TypeAlias = Template  # noqa: Y015
+
+@_typing.final
+class DataNeeds(_message.Message):
+    """What a template wants of a dataset. An empty list means anything."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    MODALITIES_FIELD_NUMBER: _builtins.int
+    LAYOUTS_FIELD_NUMBER: _builtins.int
+    SPLITS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    required: _builtins.bool
+    """True if a job can't do without one."""
+    @_builtins.property
+    def modalities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One of these: `image`, `text`."""
+
+    @_builtins.property
+    def layouts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One of these: `class_folders`, `table`."""
+
+    @_builtins.property
+    def splits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All of these: `train`."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds of features that must be among its inputs, such as `text`."""
+
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds that its target may be of, such as `category`; it must have one then."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Roles that features must have, such as `user` and `item`."""
+
+    def __init__(
+        self,
+        *,
+        required: _builtins.bool = ...,
+        modalities: _abc.Iterable[_builtins.str] | None = ...,
+        layouts: _abc.Iterable[_builtins.str] | None = ...,
+        splits: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[_builtins.str] | None = ...,
+        targets: _abc.Iterable[_builtins.str] | None = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "layouts", b"layouts", "modalities", b"modalities", "required", b"required", "roles", b"roles", "splits", b"splits", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DataNeeds: _TypeAlias = DataNeeds  # noqa: Y015
 
 @_typing.final
 class Parameter(_message.Message):

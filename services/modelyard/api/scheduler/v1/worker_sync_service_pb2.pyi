@@ -180,7 +180,7 @@ class Assignment(_message.Message):
 
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[_device_pb2.Device]:
-        """The devices it is given."""
+        """The devices it is given; none for a job that runs beside others."""
 
     @_builtins.property
     def token_expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -348,6 +348,7 @@ class CompleteAttemptRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     EVALUATION_FIELD_NUMBER: _builtins.int
+    OUTPUT_DATASET_VERSION_FIELD_NUMBER: _builtins.int
     attempt: _builtins.str
     """Required. `projects/{p}/jobs/{j}/attempts/{n}`."""
     outcome: _job_pb2.Attempt.State.ValueType
@@ -362,6 +363,8 @@ class CompleteAttemptRequest(_message.Message):
     """With FAILED: more, such as the user's own traceback."""
     evaluation: _builtins.str
     """With SUCCEEDED: the evaluation it recorded."""
+    output_dataset_version: _builtins.str
+    """With SUCCEEDED: the dataset version it registered."""
     def __init__(
         self,
         *,
@@ -372,10 +375,11 @@ class CompleteAttemptRequest(_message.Message):
         message: _builtins.str = ...,
         detail: _builtins.str = ...,
         evaluation: _builtins.str = ...,
+        output_dataset_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "detail", b"detail", "evaluation", b"evaluation", "failure_class", b"failure_class", "message", b"message", "model_version", b"model_version", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "detail", b"detail", "evaluation", b"evaluation", "failure_class", b"failure_class", "message", b"message", "model_version", b"model_version", "outcome", b"outcome", "output_dataset_version", b"output_dataset_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from modelyard.api.serving.v1 import model_pb2 as modelyard_dot_api_dot_serving_
 from modelyard.api.serving.v1 import tensor_pb2 as modelyard_dot_api_dot_serving_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'modelyard/api/serving/v1/metadata.proto\x12\x18modelyard.api.serving.v1\x1a\x19google/protobuf/any.proto\x1a$modelyard/api/serving/v1/model.proto\x1a%modelyard/api/serving/v1/tensor.proto\"\x8a\x01\n\nTensorInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05\x64type\x18\x02 \x01(\x0e\x32\".modelyard.api.serving.v1.DataType\x12;\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32%.modelyard.api.serving.v1.TensorShape\"\xf3\x03\n\x0cSignatureDef\x12\x42\n\x06inputs\x18\x01 \x03(\x0b\x32\x32.modelyard.api.serving.v1.SignatureDef.InputsEntry\x12\x44\n\x07outputs\x18\x02 \x03(\x0b\x32\x33.modelyard.api.serving.v1.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x12\x46\n\x08\x64\x65\x66\x61ults\x18\x04 \x03(\x0b\x32\x34.modelyard.api.serving.v1.SignatureDef.DefaultsEntry\x1aS\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x33\n\x05value\x18\x02 \x01(\x0b\x32$.modelyard.api.serving.v1.TensorInfo:\x02\x38\x01\x1aT\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x33\n\x05value\x18\x02 \x01(\x0b\x32$.modelyard.api.serving.v1.TensorInfo:\x02\x38\x01\x1aQ\n\rDefaultsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12/\n\x05value\x18\x02 \x01(\x0b\x32 .modelyard.api.serving.v1.Tensor:\x02\x38\x01\"\xc2\x01\n\x0fSignatureDefMap\x12R\n\rsignature_def\x18\x01 \x03(\x0b\x32;.modelyard.api.serving.v1.SignatureDefMap.SignatureDefEntry\x1a[\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.api.serving.v1.SignatureDef:\x02\x38\x01\"j\n\x17GetModelMetadataRequest\x12\x37\n\nmodel_spec\x18\x01 \x01(\x0b\x32#.modelyard.api.serving.v1.ModelSpec\x12\x16\n\x0emetadata_field\x18\x02 \x03(\t\"\xee\x01\n\x18GetModelMetadataResponse\x12\x37\n\nmodel_spec\x18\x01 \x01(\x0b\x32#.modelyard.api.serving.v1.ModelSpec\x12R\n\x08metadata\x18\x02 \x03(\x0b\x32@.modelyard.api.serving.v1.GetModelMetadataResponse.MetadataEntry\x1a\x45\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'modelyard/api/serving/v1/metadata.proto\x12\x18modelyard.api.serving.v1\x1a\x19google/protobuf/any.proto\x1a$modelyard/api/serving/v1/model.proto\x1a%modelyard/api/serving/v1/tensor.proto\"\xcf\x02\n\nTensorInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05\x64type\x18\x02 \x01(\x0e\x32\".modelyard.api.serving.v1.DataType\x12;\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32%.modelyard.api.serving.v1.TensorShape\x12H\n\x10\x63omposite_tensor\x18\x05 \x01(\x0b\x32..modelyard.api.serving.v1.TensorInfo.Composite\x1ay\n\tComposite\x12\x46\n\ttype_spec\x18\x01 \x01(\x0b\x32\x33.modelyard.api.serving.v1.TensorInfo.Composite.Type\x1a$\n\x04Type\x12\x1c\n\x14type_spec_class_name\x18\x03 \x01(\t\"\xf3\x03\n\x0cSignatureDef\x12\x42\n\x06inputs\x18\x01 \x03(\x0b\x32\x32.modelyard.api.serving.v1.SignatureDef.InputsEntry\x12\x44\n\x07outputs\x18\x02 \x03(\x0b\x32\x33.modelyard.api.serving.v1.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x12\x46\n\x08\x64\x65\x66\x61ults\x18\x04 \x03(\x0b\x32\x34.modelyard.api.serving.v1.SignatureDef.DefaultsEntry\x1aS\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x33\n\x05value\x18\x02 \x01(\x0b\x32$.modelyard.api.serving.v1.TensorInfo:\x02\x38\x01\x1aT\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x33\n\x05value\x18\x02 \x01(\x0b\x32$.modelyard.api.serving.v1.TensorInfo:\x02\x38\x01\x1aQ\n\rDefaultsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12/\n\x05value\x18\x02 \x01(\x0b\x32 .modelyard.api.serving.v1.Tensor:\x02\x38\x01\"\xc2\x01\n\x0fSignatureDefMap\x12R\n\rsignature_def\x18\x01 \x03(\x0b\x32;.modelyard.api.serving.v1.SignatureDefMap.SignatureDefEntry\x1a[\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.api.serving.v1.SignatureDef:\x02\x38\x01\"j\n\x17GetModelMetadataRequest\x12\x37\n\nmodel_spec\x18\x01 \x01(\x0b\x32#.modelyard.api.serving.v1.ModelSpec\x12\x16\n\x0emetadata_field\x18\x02 \x03(\t\"\xee\x01\n\x18GetModelMetadataResponse\x12\x37\n\nmodel_spec\x18\x01 \x01(\x0b\x32#.modelyard.api.serving.v1.ModelSpec\x12R\n\x08metadata\x18\x02 \x03(\x0b\x32@.modelyard.api.serving.v1.GetModelMetadataResponse.MetadataEntry\x1a\x45\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,23 +45,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._loaded_options = None
   _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_TENSORINFO']._serialized_start=174
-  _globals['_TENSORINFO']._serialized_end=312
-  _globals['_SIGNATUREDEF']._serialized_start=315
-  _globals['_SIGNATUREDEF']._serialized_end=814
-  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=562
-  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=645
-  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=647
-  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=731
-  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_start=733
-  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_end=814
-  _globals['_SIGNATUREDEFMAP']._serialized_start=817
-  _globals['_SIGNATUREDEFMAP']._serialized_end=1011
-  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_start=920
-  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_end=1011
-  _globals['_GETMODELMETADATAREQUEST']._serialized_start=1013
-  _globals['_GETMODELMETADATAREQUEST']._serialized_end=1119
-  _globals['_GETMODELMETADATARESPONSE']._serialized_start=1122
-  _globals['_GETMODELMETADATARESPONSE']._serialized_end=1360
-  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_start=1291
-  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_end=1360
+  _globals['_TENSORINFO']._serialized_end=509
+  _globals['_TENSORINFO_COMPOSITE']._serialized_start=388
+  _globals['_TENSORINFO_COMPOSITE']._serialized_end=509
+  _globals['_TENSORINFO_COMPOSITE_TYPE']._serialized_start=473
+  _globals['_TENSORINFO_COMPOSITE_TYPE']._serialized_end=509
+  _globals['_SIGNATUREDEF']._serialized_start=512
+  _globals['_SIGNATUREDEF']._serialized_end=1011
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=759
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=842
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=844
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=928
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_start=930
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_end=1011
+  _globals['_SIGNATUREDEFMAP']._serialized_start=1014
+  _globals['_SIGNATUREDEFMAP']._serialized_end=1208
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_start=1117
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_end=1208
+  _globals['_GETMODELMETADATAREQUEST']._serialized_start=1210
+  _globals['_GETMODELMETADATAREQUEST']._serialized_end=1316
+  _globals['_GETMODELMETADATARESPONSE']._serialized_start=1319
+  _globals['_GETMODELMETADATARESPONSE']._serialized_end=1557
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_start=1488
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_end=1557
 # @@protoc_insertion_point(module_scope)

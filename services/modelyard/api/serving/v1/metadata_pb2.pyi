@@ -27,16 +27,65 @@ class TensorInfo(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Composite(_message.Message):
+        """A value of several tensors (tensorflow.TensorInfo.CompositeTensor). None travels in a request or an answer; it is
+        described so that it can be named.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        @_typing.final
+        class Type(_message.Message):
+            """Its type (tensorflow.TypeSpecProto)."""
+
+            DESCRIPTOR: _descriptor.Descriptor
+
+            TYPE_SPEC_CLASS_NAME_FIELD_NUMBER: _builtins.int
+            type_spec_class_name: _builtins.str
+            """`RaggedTensorSpec`, `SparseTensorSpec`, …"""
+            def __init__(
+                self,
+                *,
+                type_spec_class_name: _builtins.str = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["type_spec_class_name", b"type_spec_class_name"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+        TYPE_SPEC_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def type_spec(self) -> Global___TensorInfo.Composite.Type:
+            """Its type."""
+
+        def __init__(
+            self,
+            *,
+            type_spec: Global___TensorInfo.Composite.Type | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["type_spec", b"type_spec"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["type_spec", b"type_spec"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DTYPE_FIELD_NUMBER: _builtins.int
     TENSOR_SHAPE_FIELD_NUMBER: _builtins.int
+    COMPOSITE_TENSOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The tensor's name in the graph."""
+    """The tensor's name in the graph; empty for a composite."""
     dtype: _tensor_pb2.DataType.ValueType
     """Element type."""
     @_builtins.property
     def tensor_shape(self) -> _tensor_pb2.TensorShape:
         """-1 is any size; the first dimension is usually the batch."""
+
+    @_builtins.property
+    def composite_tensor(self) -> Global___TensorInfo.Composite:
+        """What it is instead of one tensor."""
 
     def __init__(
         self,
@@ -44,10 +93,11 @@ class TensorInfo(_message.Message):
         name: _builtins.str = ...,
         dtype: _tensor_pb2.DataType.ValueType = ...,
         tensor_shape: _tensor_pb2.TensorShape | None = ...,
+        composite_tensor: Global___TensorInfo.Composite | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["tensor_shape", b"tensor_shape"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["composite_tensor", b"composite_tensor", "tensor_shape", b"tensor_shape"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dtype", b"dtype", "name", b"name", "tensor_shape", b"tensor_shape"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["composite_tensor", b"composite_tensor", "dtype", b"dtype", "name", b"name", "tensor_shape", b"tensor_shape"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

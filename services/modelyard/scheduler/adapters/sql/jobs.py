@@ -29,6 +29,7 @@ from modelyard.scheduler.domain.errors import JobExists
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, JobState
 from modelyard.scheduler.domain.records import JobRecord, Progress
 from modelyard.scheduler.service.ports import Audit, DeletedJob, Draft, EndedExecution, Opened, RequestKey
+from modelyard.templates.specs import Kind
 
 _SEEN = jobs.c.state.not_in([OPENING, DELETED])
 REQUESTS_KEPT = timedelta(days=1)
@@ -93,12 +94,14 @@ class SqlJobs:
         return await self._database.read(lambda connection: _get(connection, name))
 
     async def page(
-        self, project: str, states: Collection[JobState], before: int | None, limit: int
+        self, project: str, states: Collection[JobState], before: int | None, limit: int, *, profiles: bool = False
     ) -> Sequence[JobRecord]:
         def work(connection: Connection) -> list[JobRecord]:
             query = select(jobs).where(jobs.c.project == project, _SEEN).order_by(jobs.c.order.desc()).limit(limit)
             if states:
                 query = query.where(jobs.c.state.in_([state.value for state in states]))
+            if not profiles:
+                query = query.where(jobs.c.kind != Kind.PROFILE.value)
             if before is not None:
                 query = query.where(jobs.c.order < before)
             return [read_record(row) for row in connection.execute(query)]
@@ -142,7 +145,13 @@ class SqlJobs:
     async def untold(self, limit: int) -> Sequence[EndedExecution | DeletedJob]:
         def work(connection: Connection) -> list[EndedExecution | DeletedJob]:
             ends_first = (outbox.c.outcome == DELETED, outbox.c.id)
-            return [_news(row) for row in connection.execute(select(outbox).order_by(*ends_first).limit(limit))]
+            query = (
+                select(outbox, jobs.c.failure_message)
+                .join(jobs, jobs.c.name == outbox.c.job)
+                .order_by(*ends_first)
+                .limit(limit)
+            )
+            return [_news(row) for row in connection.execute(query)]
 
         return await self._database.read(work)
 
@@ -173,6 +182,8 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> JobRecord:
         "checkpoint_step": 0,
         "model_version": "",
         "evaluation": "",
+        "output_dataset_version": "",
+        "kind": draft.spec.kind.value,
         "failure_class": "",
         "failure_message": "",
         "failure_detail": "",
@@ -205,7 +216,7 @@ def _insert(connection: Connection, draft: Draft, now: datetime) -> JobRecord:
 def _news(row: Row[Any]) -> EndedExecution | DeletedJob:
     if row.outcome == DELETED:
         return DeletedJob(row.id, row.job)
-    return EndedExecution(row.id, row.job, row.attempt, JobState(row.outcome))
+    return EndedExecution(row.id, row.job, row.attempt, JobState(row.outcome), row.failure_message)
 
 
 def _get(connection: Connection, name: str) -> JobRecord | None:

@@ -19,10 +19,11 @@ from modelyard.scheduler.domain.jobs import (
 )
 from modelyard.scheduler.domain.records import JobRecord, JobSpec, Progress
 from modelyard.scheduler.domain.workers import Worker
+from modelyard.templates.specs import Kind
 
 Values = dict[str, Any]
 
-_SINCE_0002 = (
+_LATER = (
     "package_version",
     "package_digest",
     "entry",
@@ -30,6 +31,7 @@ _SINCE_0002 = (
     "model_digest",
     "source_version",
     "source_digest",
+    "output_dataset",
 )
 """What older rows do not have."""
 
@@ -48,6 +50,7 @@ def spec_json(spec: JobSpec) -> Values:
         "source_digest": spec.source_digest,
         "parameters": dict(spec.parameters),
         "model": spec.model,
+        "output_dataset": spec.output_dataset,
         "device_kind": spec.ask.kind.value if spec.ask.kind else "",
         "device_count": spec.ask.count,
         "priority": spec.priority,
@@ -57,13 +60,16 @@ def spec_json(spec: JobSpec) -> Values:
     }
 
 
-def read_spec(stored: Mapping[str, Any]) -> JobSpec:
+def read_spec(row: Row[Any]) -> JobSpec:
+    """Out of a job's row: its kind has a column of its own, as it is searched by."""
+    stored: Mapping[str, Any] = row.spec
     kind = stored["device_kind"]
     return JobSpec(
         template=stored["template"],
+        kind=Kind(row.kind) if row.kind else _kind_before_0004(stored),
         dataset_version=stored["dataset_version"],
         dataset_digest=stored["dataset_digest"],
-        **{name: stored.get(name, "") for name in _SINCE_0002},
+        **{name: stored.get(name, "") for name in _LATER},
         parameters=stored["parameters"],
         model=stored["model"],
         ask=Ask(DeviceKind(kind) if kind else None, stored["device_count"]),
@@ -72,6 +78,12 @@ def read_spec(stored: Mapping[str, Any]) -> JobSpec:
         max_runtime=_duration(stored["max_runtime_us"]),
         max_queue_duration=_duration(stored["max_queue_us"]),
     )
+
+
+def _kind_before_0004(stored: Mapping[str, Any]) -> Kind:
+    if stored.get("source_version"):
+        return Kind.IMPORT
+    return Kind.EVALUATION if stored.get("model_version") else Kind.TRAINING
 
 
 def progress_json(progress: Progress) -> Values:
@@ -90,7 +102,7 @@ def read_record(row: Row[Any]) -> JobRecord:
         name=row.name,
         uid=row.uid,
         order=row.order,
-        spec=read_spec(row.spec),
+        spec=read_spec(row),
         state=JobState(row.state) if row.state in JobState.__members__ else JobState.QUEUED,
         creator=row.creator,
         create_time=row.create_time,
@@ -102,6 +114,7 @@ def read_record(row: Row[Any]) -> JobRecord:
         attempt_number=row.attempt_number,
         model_version=row.model_version,
         evaluation=row.evaluation,
+        output_dataset_version=row.output_dataset_version,
         failure=_failure(row),
         start_time=row.start_time,
         end_time=row.end_time,
@@ -109,7 +122,7 @@ def read_record(row: Row[Any]) -> JobRecord:
 
 
 def read_job(row: Row[Any], attempt: Attempt | None) -> Job:
-    spec = read_spec(row.spec)
+    spec = read_spec(row)
     return Job(
         name=row.name,
         order=row.order,
@@ -120,7 +133,8 @@ def read_job(row: Row[Any], attempt: Attempt | None) -> Job:
         max_runtime=spec.max_runtime,
         max_queue_duration=spec.max_queue_duration,
         model=spec.model,
-        evaluates=spec.model_version,
+        evaluates=spec.evaluates,
+        output_dataset=spec.output_dataset,
         state=JobState(row.state),
         attempt_number=row.attempt_number,
         attempt=attempt,
@@ -145,6 +159,7 @@ def job_values(job: Job) -> Values:
         "end_time": job.end_time,
         "model_version": job.model_version,
         "evaluation": job.evaluation,
+        "output_dataset_version": job.output_dataset_version,
         **_failure_values(job.failure),
     }
 

@@ -55,6 +55,9 @@ jobs = Table(
     Column("end_time", UtcTime),
     Column("model_version", String(256), nullable=False),
     Column("evaluation", String(320), nullable=False),
+    Column("output_dataset_version", String(256), nullable=False),
+    # Of its template; "" of a job from before there was this column.
+    Column("kind", String(16), nullable=False),
     Column("failure_class", String(32), nullable=False),
     Column("failure_message", Text, nullable=False),
     Column("failure_detail", Text, nullable=False),

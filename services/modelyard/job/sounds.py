@@ -1,0 +1,44 @@
+"""Sounds as float32 in -1 … 1: one channel, one rate, one length."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN = 64
+"""Samples behind the end that the filter of a resampler looks at."""
+
+
+def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
+    """The first `samples` at `rate` a second of a WAV, FLAC or OGG file; what is missing at the end is silence.
+
+    Only as much of the file is decoded as is needed. Raises ValueError for what is no sound.
+    """
+    import soundfile  # type: ignore[import-untyped]
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            needed = -(-samples * file.samplerate // rate) + (MARGIN if file.samplerate != rate else 0)
+            channels = file.read(min(needed, max(file.frames, 0)), "float32", always_2d=True)
+            own_rate = int(file.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(str(error.error_string)) from error
+    if not len(channels):
+        raise ValueError("it holds no sound")
+    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1, dtype=np.float32)
+    if own_rate != rate:
+        mono = resample(mono, own_rate, rate)
+    out = np.zeros(samples, np.float32)
+    out[: len(mono)] = mono[:samples]
+    return np.clip(out, -1.0, 1.0, out=out)
+
+
+def resample(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """At another rate: FFmpeg's windowed sinc, which filters out what the new rate cannot hold."""
+    import av
+
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=wanted)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono[np.newaxis]), format="fltp", layout="mono")
+    frame.sample_rate = rate
+    parts = [part.to_ndarray()[0] for given in (frame, None) for part in resampler.resample(given)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)

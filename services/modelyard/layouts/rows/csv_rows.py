@@ -1,0 +1,194 @@
+"""Rows of CSV files: separated by commas, semicolons, tabs or bars, with or without a header.
+
+Source: RFC 4180; what it leaves open is decided by what the file's beginning looks like.
+"""
+
+import csv
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TextIO
+
+from modelyard.layouts.chunks import Problems
+from modelyard.layouts.description import Table
+from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.files import File
+from modelyard.layouts.names import suffix
+from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
+from modelyard.layouts.text_files import MAX_LINE_BYTES, encoding_of, open_text
+
+DELIMITERS = (",", ";", "\t", "|")
+NAMED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar (|)"}
+_SAMPLE_CHARACTERS = 1 << 18
+_SAMPLE_ROWS = 1000
+_MAX_COLUMNS = 4096
+_MAX_ROW_LINES = 1000
+_NUMBER = re.compile(r"[-+]?[\d.,]+")
+_NO_HEADER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|.+\s.*[.!?]", re.DOTALL)
+"""A number, or a sentence."""
+_MAX_HEADER = 64
+
+
+def read_shape(path: str, file: File, header: bool | None) -> Shape:
+    """Delimiter, encoding and header, out of the file's beginning. Raises DataUnreadable."""
+    with open_text(path, file) as stream:
+        sample = stream.read(_SAMPLE_CHARACTERS)
+    if not sample.strip():
+        raise DataUnreadable(path, "is empty" if not sample else "has blank lines only", reason="EMPTY")
+    whole = len(sample) < _SAMPLE_CHARACTERS
+    if not whole and "\n" not in sample and "\r" not in sample:
+        raise DataUnreadable(path, f"has no line break in its first {len(sample):,} characters; it is no table")
+    delimiter = _delimiter(path, sample, whole)
+    quoted = _is_quoted(sample, delimiter)
+    rows = _sample_rows(sample, delimiter, quoted, whole)
+    if header is None:
+        header = _has_header(rows)
+    names = [name.strip() for name in rows[0]] if header else [f"column {at}" for at in range(1, len(rows[0]) + 1)]
+    names = [name or f"column {at}" for at, name in enumerate(names, 1)]
+    if len(names) > _MAX_COLUMNS:
+        raise DataUnreadable(path, f"has {len(names):,} columns; at most {_MAX_COLUMNS:,} are read")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataUnreadable(path, f"has two columns {twice[0]!r}; give every column a name of its own")
+    return Shape(Table("csv", delimiter, _plain(encoding_of(file)), header, quoted), tuple(names))
+
+
+def _plain(encoding: str) -> str:
+    return encoding.removesuffix("-sig")
+
+
+def _reader(stream: Iterable[str], delimiter: str, quoted: bool) -> Iterator[list[str]]:
+    csv.field_size_limit(MAX_LINE_BYTES)
+    if quoted:
+        return csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+    return csv.reader(stream, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+
+
+def _sample_rows(sample: str, delimiter: str, quoted: bool, whole: bool) -> list[list[str]]:
+    """The sample's rows; the last one is left out where it may have been cut."""
+    rows: list[list[str]] = []
+    try:
+        rows.extend(row for row in _reader(sample.splitlines(keepends=True), delimiter, quoted) if row)
+    except csv.Error:
+        return rows
+    return rows if whole or len(rows) == 1 else rows[:-1]
+
+
+def _delimiter(path: str, sample: str, whole: bool) -> str:
+    """The one by which most rows have the same number of fields, at least two; a comma where none does.
+
+    Of several, it is the one by which the first row has that number too, more rows, more fields; then the rarer one.
+    """
+    usual = "\t" if suffix(path) in (".tsv", ".tab") else ","
+    best, best_score = usual, (False, 0.0, 0)
+    for delimiter in (usual, "\t", "|", ";", ","):
+        rows = _sample_rows(sample, delimiter, _is_quoted(sample, delimiter), whole)[:_SAMPLE_ROWS]
+        widths = Counter(map(len, rows))
+        width, count = widths.most_common(1)[0] if widths else (0, 0)
+        if width < 2 or count * 2 <= len(rows):
+            continue
+        score = (len(rows[0]) == width, round(count / len(rows), 1), width)
+        if score > best_score or (score == best_score and best == ","):
+            best, best_score = delimiter, score
+    return best
+
+
+def _is_quoted(sample: str, delimiter: str) -> bool:
+    """Commas and semicolons go with quotes; of tabs and bars it is what their quotes look like."""
+    if delimiter in (",", ";"):
+        return True
+    cells = [cell for line in sample.splitlines()[:_SAMPLE_ROWS] for cell in line.split(delimiter)]
+    opened = [cell for cell in cells if cell.startswith('"')]
+    return bool(opened) and all(len(cell) > 1 and cell.endswith('"') for cell in opened)
+
+
+def _has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row reads like names: short, different, no numbers, and not to be found among the values."""
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:_SAMPLE_ROWS]
+    if any(len(cell) > _MAX_HEADER for cell in first):
+        return False
+    if len(set(first)) < len(first):
+        return any(_NUMBER.fullmatch(cell.strip()) for row in rest[:1] for cell in row)
+    if any(_NO_HEADER.fullmatch(cell) for cell in first if cell):
+        return False
+    return not any(
+        cell and any(at < len(row) and row[at].strip() == cell for row in rest) for at, cell in enumerate(first)
+    )
+
+
+def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:
+    """Raises DataUnreadable for another encoding."""
+    with open_text(path, file) as stream:
+        found = _rows(path, stream, shape, problems)
+        if shape.table.header:
+            next(found, None)
+        while some := list(islice(found, BATCH_ROWS)):
+            yield Batch(path, [number for number, _ in some], [row for _, row in some])
+
+
+class _OpenQuoteError(Exception):
+    """A row goes on for so many lines that a quote must have been left open."""
+
+
+class _Lines:
+    """The file's lines; those that a row took can be given back."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self.first = 1
+        """The number of the line that the next row begins in."""
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if len(self._taken) > _MAX_ROW_LINES:
+            raise _OpenQuoteError
+        line = self._again.popleft() if self._again else next(self._stream)
+        self._taken.append(line)
+        return line
+
+    @property
+    def taken(self) -> int:
+        """How many lines the row took so far."""
+        return len(self._taken)
+
+    def keep(self, lines: int) -> None:
+        """The row is done; what it took behind its first `lines` is for the next rows."""
+        self._again.extendleft(reversed(self._taken[lines:]))
+        self._taken.clear()
+        self.first += lines
+
+
+def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line that it begins in. Where a quote is left open, its line is a problem and no other."""
+    lines, width = _Lines(stream), len(shape.header)
+    reader = _reader(lines, shape.table.delimiter, shape.table.quoted)
+    while True:
+        problem = ""
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except _OpenQuoteError:
+            row, problem = [], f"leaves a quote open: it would go on for more than {_MAX_ROW_LINES:,} lines"
+        except csv.Error as error:
+            row, problem = [], f"is no row of CSV: {error}"
+        first = lines.first
+        if row and len(row) != width:
+            problem = _wrong_width(len(row), width, first, first + lines.taken - 1)
+        lines.keep(1 if problem else lines.taken)
+        if problem:
+            problems.add(path, first, problem)
+        elif row:
+            yield first, row
+
+
+def _wrong_width(found: int, wanted: int, first: int, last: int) -> str:
+    said = f"has {found} field{'s' if found != 1 else ''}; there are {wanted} columns"
+    if last > first:
+        return f"{said}. It goes on to line {last}: is a quote left open?"
+    return said

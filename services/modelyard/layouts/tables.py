@@ -1,0 +1,311 @@
+"""Layout table, described: CSV, JSONL and Parquet files whose rows are the examples.
+
+A column may name files of the tree (images, sounds, videos). A table with a column of users and one of items is
+interactions; another file that has the items' column describes the items.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from modelyard.layouts import media
+from modelyard.layouts.chunks import Problems
+from modelyard.layouts.columns import MAX_CATEGORIES, ColumnFacts
+from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Items, Split
+from modelyard.layouts.errors import DataUnreadable, LayoutUnknown
+from modelyard.layouts.file_columns import ENDINGS, place_of_files
+from modelyard.layouts.files import Files
+from modelyard.layouts.lines import splits_of_files
+from modelyard.layouts.names import TABLES, feature_names, identifier, suffix
+from modelyard.layouts.options import Findings, Options
+from modelyard.layouts.parsing import MAX_CLASSES
+from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
+from modelyard.layouts.rows.csv_rows import NAMED
+from modelyard.layouts.table_plan import ITEMS, RATINGS, Plan, is_interactions, make_plan
+
+_TRANSCRIPTS = frozenset({"transcript", "transcription", "text", "sentence", "summary", "answer", "response"})
+_CLASS_NAMES = frozenset({"label", "labels", "class", "category"})
+_FEW_NUMBERS = 20
+"""A target of at most so many different whole numbers is a category."""
+_SAMPLE = 50
+_NO_NAMES = ("column 1", "column 2")
+_ID_DTYPES = {"number": "float32", "time": "int64"}
+
+
+def describe(files: Files, paths: Sequence[str], options: Options, findings: Findings) -> Description:
+    """Raises LayoutUnknown (a sentence that says what was seen) and DataUnreadable."""
+    main, shape, others = _main_tables(files, sorted(paths), options)
+    by_file = splits_of_files(main)
+    plan = make_plan(shape.header, _first_rows(files, main, shape), files, by_file, options)
+    counts, facts, rows = _pass(files, main, by_file, shape, plan, findings.problems)
+    _check_usable(main, rows, findings.problems)
+    if not counts["train"]:
+        raise LayoutUnknown(
+            f"no row belongs to the split 'train' ({', '.join(main[:5])})", reason="NO_TRAINING_EXAMPLES"
+        )
+    features = _features(files, main[0], plan, facts, findings)
+    items = None
+    if "item" in plan.roles:
+        items = _items(files, others, plan.header[plan.roles.index("item")], findings)
+    unused = [path for path in others if items is None or path != items.file]
+    if unused:
+        findings.notes.append(f"not used: {', '.join(unused[:10])}")
+    for name in shape.left_out:
+        findings.notes.append(f"column {name!r} is left out: it holds lists, structures or bytes")
+    return Description(
+        modality=_modality(features, options),
+        layout="table",
+        features=features,
+        splits=tuple(Split(name, counts[name]) for name in SPLITS if counts[name]),
+        split_rule=plan.rule,
+        files=by_file if plan.rule.by == "file" else dict.fromkeys(main, ""),
+        table=shape.table,
+        items=items,
+    )
+
+
+def name_files(files: Files, paths: Sequence[str]) -> bool:
+    """Whether one of the tables names files of the tree."""
+    there = [path for path in files if suffix(path) in ENDINGS]
+    for path in paths:
+        shape = read_shape(path, files[path], TABLES[suffix(path)])
+        batch = _first_rows(files, [path], shape)
+        for column in zip(*batch.rows[:_SAMPLE], strict=True) if batch else ():
+            if place_of_files(path, column, there, files) is not None:
+                return True
+    return False
+
+
+def _main_tables(files: Files, paths: Sequence[str], options: Options) -> tuple[list[str], Shape, list[str]]:
+    """The tables of examples, which have the same columns; their shape; and the others."""
+    shapes = {path: read_shape(path, files[path], TABLES[suffix(path)], options.header) for path in paths}
+    chosen = [path for path, shape in shapes.items() if is_interactions(shape.header)]
+    if options.layout in ("auto", "interactions") and chosen and len(chosen) < len(paths):
+        rated = [path for path in chosen if {identifier(name) for name in shapes[path].header} & RATINGS]
+        chosen = rated or chosen
+    else:
+        chosen = list(paths)
+    first = shapes[chosen[0]]
+    for path in chosen[1:]:
+        _check_same(chosen[0], first, path, shapes[path])
+    return chosen, first, [path for path in paths if path not in chosen]
+
+
+def _check_same(path: str, shape: Shape, other_path: str, other: Shape) -> None:
+    """Raises DataUnreadable where two files do not have the same columns, saying which differ."""
+    if shape.table.format != other.table.format:
+        raise DataUnreadable(
+            other_path, f"is {other.table.format}, {path} is {shape.table.format}; keep one of the two"
+        )
+    one, two = shape.header, other.header
+    if shape.table.format == "jsonl" and set(two) <= set(one):
+        return
+    if one != two:
+        raise DataUnreadable(other_path, _difference(path, one, two), reason="COLUMNS_DIFFER")
+    if shape.table.delimiter != other.table.delimiter:
+        found, wanted = NAMED[other.table.delimiter], NAMED[shape.table.delimiter]
+        raise DataUnreadable(other_path, f"has {found} between its fields, {path} {wanted}", reason="COLUMNS_DIFFER")
+    if shape.table.header != other.table.header:
+        raise DataUnreadable(
+            other_path, f"and {path} differ: one begins with the columns' names", reason="COLUMNS_DIFFER"
+        )
+
+
+def _difference(path: str, one: Sequence[str], two: Sequence[str]) -> str:
+    lacking = [name for name in one if name not in two]
+    more = [name for name in two if name not in one]
+    if len(one) == len(two) and (lacking or more):
+        at = next(at for at in range(len(one)) if one[at] != two[at])
+        return f"has {two[at]!r} as column {at + 1}, {path} has {one[at]!r}; the columns must be the same"
+    if lacking or more:
+        parts = [f"lacks {', '.join(map(repr, lacking[:5]))}"] if lacking else []
+        parts += [f"has {', '.join(map(repr, more[:5]))} besides"] if more else []
+        return f"has {len(two)} columns, {path} {len(one)}: it {' and '.join(parts)}"
+    return f"has the columns of {path} in another order: {', '.join(two[:10])}"
+
+
+def _first_rows(files: Files, paths: Sequence[str], shape: Shape) -> Batch | None:
+    for path in paths:
+        for batch in read_rows(path, files[path], shape, Problems()):
+            return batch
+    return None
+
+
+def _pass(
+    files: Files, paths: Sequence[str], by_file: Mapping[str, str], shape: Shape, plan: Plan, problems: Problems
+) -> tuple[Counter[str], list[ColumnFacts], int]:
+    """The one pass over all rows: examples by split, what each column is, and how many rows there are."""
+    counts: Counter[str] = Counter()
+    facts = [ColumnFacts(_most(plan, at)) for at in range(len(shape.header))]
+    checks = plan.checks
+    for path in paths:
+        split = by_file[path] if plan.rule.by == "file" else ""
+        for batch in read_rows(path, files[path], shape, problems):
+            found = checks.usable(batch, split, files, problems)
+            counts.update(found.splits)
+            for at, column in enumerate(zip(*found.rows, strict=True)):
+                facts[at].add(path, found.numbers, column)
+    return counts, facts, counts.total() + problems.count
+
+
+def _most(plan: Plan, at: int) -> int:
+    """How many different values of a column are of interest."""
+    if plan.kinds.get(at) in ("id", *MEDIA, "text"):
+        return 0
+    return MAX_CLASSES if plan.kinds.get(at) == "category" else MAX_CATEGORIES
+
+
+def _check_usable(paths: Sequence[str], rows: int, problems: Problems) -> None:
+    if rows == 0:
+        raise DataUnreadable(paths[0], "has no rows under its header", reason="EMPTY")
+    if 2 * problems.count >= rows:
+        first = problems.kept[0]
+        raise DataUnreadable(
+            f"{first.path}:{first.row}" if first.row else first.path,
+            f"{first.reason} ({problems.count:,} of {rows:,} rows can't be used)",
+            reason="ROWS_UNUSABLE",
+        )
+
+
+def _features(
+    files: Files, path: str, plan: Plan, facts: Sequence[ColumnFacts], findings: Findings
+) -> tuple[Feature, ...]:
+    kinds = [plan.kinds.get(at) or _kind(plan, at, facts[at], findings) for at in range(len(plan.header))]
+    names = feature_names(plan.header)
+    inputs = [at for at, role in enumerate(plan.roles) if role == "input"]
+    targets = [at for at, role in enumerate(plan.roles) if role == "target"]
+    if not inputs and "user" not in plan.roles:
+        raise LayoutUnknown(
+            f"{path} has no column that a model could look at: {_shown_roles(plan)}", reason="NO_INPUTS"
+        )
+    if len(inputs) == len(targets) == 1 and kinds[inputs[0]] == kinds[targets[0]] == "text":
+        names[inputs[0]], names[targets[0]] = "source", "target"
+    elif len(names) == 2 and targets and kinds[inputs[0]] == "text" and tuple(plan.header) == _NO_NAMES:
+        names[inputs[0]], names[targets[0]] = "text", "label"
+    return tuple(_feature(files, path, plan, at, names[at], kinds[at], facts[at]) for at in range(len(names)))
+
+
+def _shown_roles(plan: Plan) -> str:
+    return ", ".join(f"{name} is {role}" for name, role in zip(plan.header[:10], plan.roles, strict=False))
+
+
+def _kind(plan: Plan, at: int, facts: ColumnFacts, findings: Findings) -> str:
+    """What the values of a column are."""
+    header, is_target = identifier(plan.header[at]), plan.roles[at] == "target"
+    if facts.present == 0:
+        findings.notes.append(f"column {plan.header[at]!r} has no values; it is ignored")
+        plan.roles[at] = "ignore"
+        return "number"
+    if not is_target and plan.roles[at] == "input" and header.endswith("_id"):
+        if not facts.too_many and len(facts.distinct) < facts.present and facts.showable:
+            return "category"
+        plan.roles[at] = "ignore"
+        findings.notes.append(
+            f"column {plan.header[at]!r} is ignored: it is an id, with another value in nearly every row"
+        )
+        return "id"
+    if facts.are_numbers:
+        few = facts.whole and not facts.too_many and (header in _CLASS_NAMES or len(facts.distinct) <= _FEW_NUMBERS)
+        if is_target and few:
+            return "category"
+        if facts.may_be_times and any(word in ("time", "timestamp", "date", "ts") for word in header.split("_")):
+            return "time"
+        return "number"
+    if facts.are_dates:
+        return "time"
+    if is_target and header not in _TRANSCRIPTS and header not in _CLASS_NAMES:
+        kind = "text" if facts.are_texts else "category"
+    elif is_target and header in _CLASS_NAMES:
+        kind = "text" if facts.too_many or not facts.showable else "category"
+    else:
+        kind = "text" if facts.are_texts or (is_target and header in _TRANSCRIPTS) else "category"
+    if facts.broke is not None:
+        broke = facts.broke
+        rows = f"{broke.before:,} row{'s' if broke.before != 1 else ''}"
+        findings.notes.append(
+            f"column {plan.header[at]!r} is a {kind}: it was a {broke.was} for {rows}, but {broke.path}:{broke.row} "
+            f"has {broke.value!r}; write NA where there is no value"
+        )
+    return kind
+
+
+def _feature(files: Files, table: str, plan: Plan, at: int, name: str, kind: str, facts: ColumnFacts) -> Feature:
+    header, role = plan.header[at], plan.roles[at]
+    column = header if header != name else ""
+    if at in plan.media:
+        place = plan.media[at]
+        dtype = "uint8" if kind == "image" else "string"
+        return Feature(
+            name,
+            kind,
+            dtype,
+            (None, None, None) if kind == "image" else (),
+            role,
+            _encoding(place.kind, files),
+            column=column,
+            folder=place.folder,
+            suffix=place.suffix,
+        )
+    if kind == "category":
+        classes = plan.classes.get(at) or facts.classes()
+        if role == "target" and len(classes) < 2:
+            raise LayoutUnknown(
+                f"column {header!r} of {table}, the target, has one class only, {classes[0]!r}; it takes two",
+                reason="ONE_CLASS",
+            )
+        if facts.too_many and at not in plan.classes:
+            raise LayoutUnknown(
+                f"column {header!r} of {table} has more than {MAX_CLASSES:,} different values; make it a text",
+                reason="TOO_MANY_CLASSES",
+            )
+        return Feature(name, kind, "int64" if role == "target" else "string", (), role, classes=classes, column=column)
+    return Feature(name, kind, _ID_DTYPES.get(kind, "string"), (), role, column=column)
+
+
+def _encoding(kind: str, files: Files) -> str:
+    """Of most files of the kind, by their endings."""
+    known = media.SUFFIXES[kind]
+    found = Counter(known[suffix(path)] for path in files if suffix(path) in known)
+    return found.most_common(1)[0][0] if found else ""
+
+
+def _modality(features: Sequence[Feature], options: Options) -> str:
+    roles = {feature.role for feature in features}
+    if "user" in roles and "item" in roles:
+        return "interactions"
+    inputs = [feature.kind for feature in features if feature.role == "input"]
+    for kind in MEDIA:
+        if kind in inputs:
+            return kind
+    if options.modality in ("text", "table"):
+        return options.modality
+    return "text" if inputs and set(inputs) == {"text"} else "table"
+
+
+def _items(files: Files, others: Sequence[str], key: str, findings: Findings) -> Items | None:
+    """The table that describes the items: it has their column, and nobody's else."""
+    for path in others:
+        shape = read_shape(path, files[path], TABLES[suffix(path)])
+        keys = [name for name in shape.header if name == key] or [
+            name for name in shape.header if identifier(name) == identifier(key)
+        ]
+        if not keys or is_interactions(shape.header) or len(shape.header) < 2 or _is_links(shape.header):
+            continue
+        plan = Plan(shape.header, ["input"] * len(shape.header))
+        at = shape.header.index(keys[0])
+        plan.roles[at], plan.kinds[at] = "item", "id"
+        for place, name in enumerate(shape.header):
+            if plan.roles[place] == "input" and identifier(name) in ITEMS:
+                plan.roles[place], plan.kinds[place] = "ignore", "id"
+        problems = Problems()
+        _, facts, rows = _pass(files, [path], {path: ""}, shape, plan, problems)
+        _check_usable([path], rows, problems)
+        for problem in problems.kept:
+            findings.problems.add(problem.path, problem.row, problem.reason)
+        features = _features(files, path, plan, facts, findings)
+        return Items(path, keys[0], features, shape.table)
+    return None
+
+
+def _is_links(header: Sequence[str]) -> bool:
+    """Whether all columns are ids, such as in MovieLens' links.csv."""
+    return all(identifier(name).endswith("id") for name in header)

@@ -1,0 +1,129 @@
+"""Files of text that are read line by line: UTF-8, with or without a byte order mark, or UTF-16 with one; also .gz."""
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TextIO
+
+from modelyard.layouts.chunks import Problems
+from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.files import File, Range, is_gzip
+
+MAX_LINE_BYTES = 16 << 20
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    number: int
+    """Counted from 1."""
+    text: bytes
+    """UTF-8, without its end."""
+    place: Range | None
+    """Where it lies in the tree, if it is there as it is."""
+
+
+def encoding_of(file: File) -> str:
+    """As the first bytes say: "utf-8", "utf-8-sig" or "utf-16"."""
+    with open_bytes("", file) as stream:
+        head = stream.read(3)
+    if head == codecs.BOM_UTF8:
+        return "utf-8-sig"
+    return _UTF16.get(head[:2], "utf-8")
+
+
+@contextmanager
+def open_bytes(path: str, file: File) -> Iterator[IO[bytes]]:
+    """The file's bytes, inflated where it is gzip. Raises DataUnreadable for damaged gzip, also while it is read."""
+    zipped = is_gzip(file)
+    with file.open() as raw:
+        stream: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="rb") if zipped else io.BufferedReader(raw, _BUFFER_BYTES)  # type: ignore[type-var, assignment]
+        try:
+            with stream:
+                yield stream
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataUnreadable(path, f"is damaged gzip: {error}", reason="DATA_DAMAGED") from error
+
+
+@contextmanager
+def open_text(path: str, file: File) -> Iterator[TextIO]:
+    """The file's text, line ends as they are. Raises DataUnreadable where it is neither UTF-8 nor UTF-16."""
+    encoding = encoding_of(file)
+    try:
+        with open_bytes(path, file) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
+            yield text
+    except UnicodeDecodeError as error:
+        raise wrong_encoding(path, file, encoding) from error
+
+
+def wrong_encoding(path: str, file: File, encoding: str) -> DataUnreadable:
+    """What to say of a file that can't be decoded: which byte, in which line."""
+    name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line, at = 1, 0
+    with open_bytes(path, file) as stream:
+        while True:
+            data = stream.readline(_BUFFER_BYTES) if encoding != "utf-16" else stream.read(_BUFFER_BYTES)
+            pending = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                byte = f"byte 0x{error.object[error.start]:02x} at {at - pending + error.start:,}, in line {line:,}"
+                return DataUnreadable(
+                    path,
+                    f"is no {name}: {byte}; convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} > utf8.txt",
+                    reason="NOT_UTF8",
+                )
+            if not data:
+                return DataUnreadable(path, f"is no {name}", reason="NOT_UTF8")
+            line += text.count("\n")
+            at += len(data)
+
+
+def lines(path: str, file: File, problems: Problems) -> Iterator[Line]:
+    """Every line; one that is too long is a problem, and empty. Raises DataUnreadable for another encoding."""
+    encoding = encoding_of(file)
+    if encoding == "utf-16":
+        yield from _decoded_lines(path, file, problems)
+        return
+    plain = not is_gzip(file)
+    number, offset = 0, 0
+    with open_bytes(path, file) as stream:
+        if encoding == "utf-8-sig":
+            offset = len(stream.read(len(codecs.BOM_UTF8)))
+        while raw := stream.readline(MAX_LINE_BYTES):
+            number += 1
+            size = len(raw)
+            if size == MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                while (more := stream.readline(MAX_LINE_BYTES)) and not more.endswith(b"\n"):
+                    offset += len(more)
+                offset += size + len(more)
+                problems.add(path, number, f"is longer than {MAX_LINE_BYTES >> 20} MiB")
+                yield Line(number, b"", None)
+                continue
+            text = raw.rstrip(b"\r\n")
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                raise wrong_encoding(path, file, encoding) from None
+            yield Line(number, text, Range(path, offset, len(text)) if plain else None)
+            offset += size
+
+
+def _decoded_lines(path: str, file: File, problems: Problems) -> Iterator[Line]:
+    with open_text(path, file) as stream:
+        number = 0
+        while text := stream.readline(MAX_LINE_BYTES):
+            number += 1
+            if len(text) == MAX_LINE_BYTES and not text.endswith("\n"):
+                while (more := stream.readline(MAX_LINE_BYTES)) and not more.endswith("\n"):
+                    pass
+                problems.add(path, number, f"is longer than {MAX_LINE_BYTES >> 20} MiB")
+                yield Line(number, b"", None)
+                continue
+            yield Line(number, text.rstrip("\r\n").encode(), None)

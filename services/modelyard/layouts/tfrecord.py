@@ -1,0 +1,358 @@
+"""Layout tfrecord: files of tf.train.Example messages, with a file that says what their features are.
+
+features.json, beside the records or given with `--features`, by the records' keys:
+
+{"image": {"kind": "image"}, "label": {"kind": "category", "role": "target", "classes": ["cat", "dog"]},
+ "size": {"kind": "number", "shape": [3]}, "words": {"kind": "number", "dtype": "int64", "shape": [null]}}
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from math import prod
+from typing import Any, BinaryIO
+
+from modelyard.layouts import media
+from modelyard.layouts.chunks import MISSING_TIME, Chunk, Column, Problems, in_portions
+from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Split, SplitRule
+from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
+from modelyard.layouts.files import Files
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.lines import splits_of_files
+from modelyard.layouts.names import feature_names, is_tfrecord
+from modelyard.layouts.options import Findings, Options
+from modelyard.layouts.parsing import MAX_CLASSES, features_of, is_showable
+from modelyard.layouts.records import records
+from modelyard.layouts.splitting import HELD_OUT, hash_split
+from modelyard.layouts.strict_json import parse_strictly
+from modelyard.layouts.table_plan import TARGETS
+
+SPEC_FILE = "features.json"
+_MAX_SPEC_BYTES = 1 << 20
+_DTYPES = {"number": "float32", "time": "int64", "image": "uint8"}
+
+
+class _BadRecordError(Exception):
+    pass
+
+
+class _Bytes:
+    """Bytes of a record as a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+    def open(self) -> BinaryIO:
+        return BytesIO(self._data)
+
+
+def describe(files: Files, options: Options, findings: Findings) -> Description:
+    """Raises LayoutUnknown (without a spec it says what the first record suggests) and DataUnreadable."""
+    paths = [path for path in sorted(files) if is_tfrecord(path) and not path.startswith(".")]
+    if not paths:
+        raise LayoutUnknown("there is no file whose name ends in .tfrecord", reason="NO_EXAMPLES")
+    spec = options.features or _spec_beside(files)
+    if spec is None:
+        raise LayoutUnknown(
+            f"TFRecord files do not say what they hold; write it to {SPEC_FILE} beside them, or give it with "
+            f"--features. The first record suggests: {json.dumps(_suggestion(paths, files), ensure_ascii=False)}",
+            reason="FEATURES_MISSING",
+        )
+    by_file = splits_of_files(paths)
+    rule = SplitRule("file") if any(by_file.values()) else SplitRule("hash", held_out=HELD_OUT)
+    features = _features(spec, options)
+    open_classes: dict[str, set[str]] = {each.name: set() for each in features if _is_open(each)}
+    counts: Counter[str] = Counter()
+    for split, _, values in _examples(by_file, rule, features, files, findings.problems):
+        counts[split] += 1
+        for name, found in open_classes.items():
+            if values[name] != b"":
+                found.add(str(values[name]) if isinstance(values[name], int) else _text(values[name]))
+            if len(found) > MAX_CLASSES:
+                raise LayoutUnknown(f"{name} has more than {MAX_CLASSES:,} different values", reason="TOO_MANY_CLASSES")
+    _check(paths, counts, findings.problems)
+    closed = tuple(_closed(each, open_classes[each.name]) if _is_open(each) else each for each in features)
+    return Description(
+        modality=_modality(closed, options),
+        layout="tfrecord",
+        features=closed,
+        splits=tuple(Split(name, counts[name]) for name in SPLITS if counts[name]),
+        split_rule=rule,
+        files=by_file,
+    )
+
+
+def _check(paths: Sequence[str], counts: Counter[str], problems: Problems) -> None:
+    if problems.count and problems.count >= counts.total():
+        first = problems.kept[0]
+        raise DataUnreadable(
+            f"{first.path}:{first.row}",
+            f"{first.reason} ({problems.count:,} of {counts.total() + problems.count:,} records can't be used)",
+            reason="ROWS_UNUSABLE",
+        )
+    if not counts.total():
+        raise DataUnreadable(paths[0], "has no records", reason="EMPTY")
+    if not counts["train"]:
+        raise LayoutUnknown("no record belongs to the split 'train'", reason="NO_TRAINING_EXAMPLES")
+
+
+def _spec_beside(files: Files) -> Mapping[str, Mapping[str, Any]] | None:
+    file = files.get(SPEC_FILE)
+    return None if file is None else read_spec(SPEC_FILE, file.read(0, _MAX_SPEC_BYTES + 1))
+
+
+def read_spec(path: str, data: bytes) -> Mapping[str, Mapping[str, Any]]:
+    """What a file of `--features` says, by key or column. Raises DataUnreadable."""
+    try:
+        spec = parse_strictly(data, _MAX_SPEC_BYTES)
+    except ValueError as error:
+        raise DataUnreadable(path, f"can't be read: {error}", reason="FEATURES_WRONG") from None
+    if not isinstance(spec, dict) or not spec or not all(isinstance(each, dict) for each in spec.values()):
+        raise DataUnreadable(
+            path, 'is no object of objects; it looks like {"image": {"kind": "image"}}', reason="FEATURES_WRONG"
+        )
+    return spec
+
+
+def _features(spec: Mapping[str, Mapping[str, Any]], options: Options) -> tuple[Feature, ...]:
+    """The spec's features with what they leave out. Raises LayoutUnknown."""
+    if options.target and options.target not in spec:
+        raise LayoutUnknown(
+            f"--target {options.target!r}: there is no such feature; there are {', '.join(list(spec)[:20])}",
+            reason="NO_SUCH_COLUMN",
+        )
+    target = options.target or next((name for name in TARGETS if name in spec), "")
+    fields: dict[str, dict[str, Any]] = {}
+    for name, (key, given) in zip(feature_names(spec), spec.items(), strict=True):
+        kind = given.get("kind", "number")
+        role = given.get("role", "target" if key == target else "input")
+        known = {"kind": kind, "role": role, "shape": [None, None, None] if kind == "image" else []}
+        known["dtype"] = "int64" if kind == "category" and role == "target" else _DTYPES.get(kind, "string")
+        fields[name] = {**known, **given, "column": key if key != name else ""}
+    try:
+        return features_of(fields)
+    except DescriptionWrong as error:
+        raise LayoutUnknown(f"--features: {error.message}", reason="FEATURES_WRONG") from None
+
+
+def _is_open(feature: Feature) -> bool:
+    """Whether its classes are still to be collected."""
+    return feature.kind == "category" and not feature.classes and feature.shape == ()
+
+
+def _closed(feature: Feature, found: set[str]) -> Feature:
+    numbers = all(name.isdecimal() for name in found)
+    classes = sorted(found, key=int) if numbers else sorted(found)
+    if numbers and found:
+        classes = [str(number) for number in range(int(classes[-1]) + 1)]
+    if feature.role == "target" and len(classes) < 2:
+        raise LayoutUnknown(f"{feature.name}, the target, has one class only: {', '.join(classes)}", reason="ONE_CLASS")
+    odd = next((name for name in classes if not name or not is_showable(name)), None)
+    if odd is not None or len(classes) > MAX_CLASSES:
+        raise LayoutUnknown(f"{feature.name} has {odd!r} or too many values for a category", reason="FEATURES_WRONG")
+    return Feature(
+        feature.name,
+        feature.kind,
+        feature.dtype,
+        feature.shape,
+        feature.role,
+        classes=tuple(classes),
+        column=feature.column,
+    )
+
+
+def _modality(features: Sequence[Feature], options: Options) -> str:
+    kinds = [feature.kind for feature in features if feature.role == "input"]
+    roles = {feature.role for feature in features}
+    if {"user", "item"} <= roles:
+        return "interactions"
+    return next(
+        (kind for kind in MEDIA if kind in kinds),
+        options.modality
+        if options.modality in ("text", "table")
+        else ("text" if kinds and set(kinds) == {"text"} else "table"),
+    )
+
+
+def _suggestion(paths: Sequence[str], files: Files) -> dict[str, Any]:
+    """What a spec may look like."""
+    from google.protobuf.message import DecodeError
+
+    for path in paths:
+        for _, record in records(path, files[path], Problems()):
+            try:
+                values = _parse(record)
+            except DecodeError:
+                raise DataUnreadable(path, "holds records that are no tf.train.Example", reason="NO_EXAMPLES") from None
+            return {key: _suggested(key, values[key]) for key in sorted(values)[:50]}
+    raise DataUnreadable(paths[0], "has no record that can be read", reason="EMPTY")
+
+
+def _suggested(key: str, found: list[Any]) -> dict[str, Any]:
+    first = found[0] if found else 0.0
+    if isinstance(first, bytes):
+        for kind in MEDIA:
+            try:
+                media.look(kind, _Bytes(first))
+            except UnusableError:
+                continue
+            return {"kind": kind}
+        return {"kind": "category", "role": "target"} if key in TARGETS else {"kind": "text"}
+    if isinstance(first, int) and key in TARGETS:
+        return {"kind": "category", "role": "target"}
+    shape = {"shape": [len(found)]} if len(found) != 1 else {}
+    return {"kind": "number", "dtype": "int64" if isinstance(first, int) else "float32", **shape}
+
+
+def _parse(record: bytes) -> dict[str, list[Any]]:
+    from modelyard.api.serving.v1.example_pb2 import Example
+
+    example = Example.FromString(record)
+    values = {}
+    for key, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        values[key] = list(getattr(feature, kind).value) if kind else []
+    return values
+
+
+def _examples(
+    by_file: Mapping[str, str], rule: SplitRule, features: Sequence[Feature], files: Files, problems: Problems
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Split, origin and values by feature of each record that can be used."""
+    from google.protobuf.message import DecodeError
+
+    for path, split in by_file.items():
+        if path not in files:
+            raise DataUnreadable(path, "is named by the description, but the tree does not have it")
+        for number, record in records(path, files[path], problems):
+            try:
+                found = _parse(record)
+                values = {each.name: _value(each, found.get(each.header)) for each in features}
+            except DecodeError:
+                problems.add(path, number, "is no tf.train.Example")
+            except _BadRecordError as problem:
+                problems.add(path, number, str(problem))
+            else:
+                yield split or hash_split(record, rule.held_out), f"{path}:{number}", values
+
+
+def _value(feature: Feature, found: list[Any] | None) -> Any:
+    """What a column holds of one record. Raises _BadRecordError."""
+    needed = feature.role in ("target", "user", "item", "rating") or feature.kind in MEDIA
+    if not found and (needed or feature.shape) and None not in feature.shape:
+        raise _BadRecordError(f"has no {feature.header!r}")
+    found = found or []
+    if feature.kind in ("number", "time", "boxes") or (feature.kind == "category" and feature.shape):
+        return _numbers(feature, found)
+    if len(found) > 1:
+        raise _BadRecordError(f"has {len(found)} values of {feature.header!r} instead of one")
+    value = found[0] if found else b""
+    if feature.kind == "category":
+        return _category(feature, value)
+    if not isinstance(value, bytes):
+        if feature.kind in ("id", "text"):
+            return str(value).encode()
+        raise _BadRecordError(f"has {value!r} as {feature.header!r}, which is no {feature.kind}")
+    if feature.kind in MEDIA:
+        _check_media(feature, value)
+    else:
+        _text(value)
+    return value
+
+
+def _numbers(feature: Feature, found: list[Any]) -> Any:
+    if any(isinstance(value, bytes) for value in found):
+        raise _BadRecordError(f"has bytes as {feature.header!r}, which is a {feature.kind}")
+    if not feature.shape:
+        if len(found) > 1:
+            raise _BadRecordError(f"has {len(found)} values of {feature.header!r} instead of one")
+        return found[0] if found else None
+    fixed = prod(size for size in feature.shape if size is not None)
+    fits = len(found) == fixed if None not in feature.shape else not fixed or len(found) % fixed == 0
+    if not fits:
+        raise _BadRecordError(f"has {len(found)} values of {feature.header!r}; its shape is {list(feature.shape)}")
+    return found
+
+
+def _category(feature: Feature, value: Any) -> Any:
+    if value == b"" and feature.role == "target":
+        raise _BadRecordError(f"has no {feature.header!r}")
+    if isinstance(value, float):
+        raise _BadRecordError(f"has {value!r} as {feature.header!r}, which is a category")
+    if isinstance(value, int):
+        if value < 0 or value >= (len(feature.classes) or MAX_CLASSES):
+            raise _BadRecordError(
+                f"has {value} as {feature.header!r}; with {len(feature.classes) or MAX_CLASSES} classes they go from 0"
+            )
+        return value
+    if feature.classes and value and _text(value) not in feature.classes:
+        raise _BadRecordError(f"has {_text(value)!r} as {feature.header!r}, which is no class")
+    _text(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        raise _BadRecordError(f"has {value[:20]!r}, which is no UTF-8") from None
+
+
+def _check_media(feature: Feature, value: bytes) -> None:
+    if feature.encoding == "raw":
+        size = prod(each or 0 for each in feature.shape)
+        if len(value) != size:
+            raise _BadRecordError(f"has {len(value):,} bytes as {feature.header!r}; its shape asks for {size:,}")
+        return
+    try:
+        _, shape = media.look(feature.kind, _Bytes(value))
+    except UnusableError as problem:
+        raise _BadRecordError(f"has a {feature.header!r} that {problem}") from None
+    if any(claimed not in (None, found) for found, claimed in zip(shape, feature.shape, strict=False)):
+        raise _BadRecordError(f"has a {feature.header!r} of {shape}; the description claims {feature.shape}")
+
+
+def read(description: Description, files: Files, problems: Problems) -> Iterator[Chunk]:
+    """Raises DataUnreadable."""
+    found = _examples(description.files, description.split_rule, description.features, files, problems)
+    placed = ((split, (origin, values)) for split, origin, values in found)
+    for split, rows in in_portions(placed, lambda row: sum(map(_weight, row[1].values()))):
+        yield Chunk(
+            split,
+            [origin for origin, _ in rows],
+            {each.name: _column(each, [values[each.name] for _, values in rows]) for each in description.features},
+        )
+
+
+def _weight(value: Any) -> int:
+    return len(value) if isinstance(value, bytes | list) else 8
+
+
+def _column(feature: Feature, found: list[Any]) -> Column:
+    import numpy as np
+
+    if feature.kind == "category" and not feature.shape:
+        if feature.dtype == "int64":
+            numbers = {name: number for number, name in enumerate(feature.classes)}
+            return np.array(
+                [value if isinstance(value, int) else numbers.get(_text(value), -1) for value in found], np.int64
+            )
+        return [str(feature.classes[value]).encode() if isinstance(value, int) else value for value in found]
+    if feature.kind in MEDIA and feature.encoding == "raw":
+        shape = [size or 0 for size in feature.shape]
+        return np.frombuffer(b"".join(found), np.uint8).reshape(len(found), *shape)
+    if feature.kind in ("number", "time", "boxes", "category"):
+        dtype = np.int64 if feature.dtype == "int64" else np.float32
+        if None in feature.shape:
+            shape = [-1 if size is None else size for size in feature.shape]
+            return [np.array(value, dtype).reshape(shape) for value in found]
+        missing = (MISSING_TIME if feature.kind == "time" else 0) if dtype is np.int64 else np.nan
+        return np.array([missing if value is None else value for value in found], dtype).reshape(
+            len(found), *(size or 0 for size in feature.shape)
+        )
+    return list(found)

@@ -1,0 +1,80 @@
+"""What a value of a table means: it is missing, a number, or a time."""
+
+import math
+from datetime import UTC, date, datetime
+
+from modelyard.layouts.chunks import MISSING_TIME
+
+MISSING = frozenset({"", "NA", "N/A", "n/a", "na", "null", "NULL", "NaN", "nan", "<NA>"})
+"""How tables write down that there is no value."""
+NAN = math.nan
+MAX_FLOAT32 = 3.4028235677973366e38
+"""What is larger is infinite as float32."""
+
+
+def is_missing(value: str) -> bool:
+    return value in MISSING or value.strip() in MISSING
+
+
+def number(value: str) -> float:
+    """NaN where the value is missing, or infinite as float32. Raises ValueError for what is no number."""
+    if "_" in value:
+        raise ValueError(value)
+    try:
+        found = float(value)
+    except ValueError:
+        if is_missing(value):
+            return NAN
+        raise
+    return found if -MAX_FLOAT32 < found < MAX_FLOAT32 else NAN
+
+
+def seconds(value: str) -> int:
+    """ISO dates and times as seconds since 1970, of UTC where no zone is given; numbers as they are.
+
+    MISSING_TIME where the value is missing. Raises ValueError for what is no time.
+    """
+    text = value.strip()
+    if text in MISSING:
+        return MISSING_TIME
+    if text[:1].isdigit() and ("-" in text or "/" in text):
+        return _iso(text)
+    found = number(text)
+    if not -1e18 < found < 1e18:
+        raise ValueError(value)
+    return math.floor(found)
+
+
+def is_date(value: str) -> bool:
+    """Whether it is an ISO date, with or without a time of day."""
+    text = value.strip()
+    if len(text) < 8 or not text[:4].isdigit() or text[4] not in "-/":
+        return False
+    try:
+        _iso(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _iso(text: str) -> int:
+    plain = text.replace("/", "-")
+    if len(plain) <= 10:
+        day = date.fromisoformat(plain)
+        return (day.toordinal() - _EPOCH) * 86400
+    moment = datetime.fromisoformat(plain)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return math.floor(moment.timestamp())
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def is_number(value: str) -> bool:
+    """Whether it is one, or missing."""
+    try:
+        number(value)
+    except ValueError:
+        return False
+    return True

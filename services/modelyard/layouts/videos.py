@@ -1,0 +1,136 @@
+"""Sizes and lengths of videos, as far as their headers say them before anything is decoded.
+
+Sources: ISO/IEC 14496-12 (MP4) §4.2, §8.2–8.7; RFC 9559 (Matroska) §4; the GIF89a specification §18–26.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelyard.layouts.files import File
+from modelyard.layouts.heads import Head, UnusableError
+from modelyard.layouts.pictures import check_pixels
+
+MAX_GIF_PIXELS = 1 << 30
+"""Of all frames together: 3 GiB in RGB."""
+MAX_PIXELS = 1 << 36
+"""Of all frames together; full HD for 18 minutes."""
+_MAX_GIF_BYTES = 64 << 20
+_MAX_BOXES = 10_000
+_GIFS = (b"GIF87a", b"GIF89a")
+_EBML = b"\x1aE\xdf\xa3"
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    encoding: str
+    frames: int
+    """0 where the header does not say."""
+    height: int
+    width: int
+
+
+def video_size(file: File) -> Video:
+    """Raises UnusableError."""
+    head = Head(file)
+    if head.begins_with(*_GIFS):
+        width, height = head.unpack("<HH", 6)
+        check_pixels(height, width)
+        video = Video("gif", count_gif_frames(file), height, width)
+    elif head.begins_with(_EBML):
+        return Video("webm", 0, 0, 0)
+    elif file.size >= 8 and head.at(4, 4) in _MP4_BOXES:
+        video = _mp4(head)
+    elif not file.size:
+        raise UnusableError("is empty")
+    else:
+        raise UnusableError(f"begins with {head.shown}; it is no MP4, WebM or GIF video")
+    most = MAX_GIF_PIXELS if video.encoding == "gif" else MAX_PIXELS
+    if video.frames * video.height * video.width > most:
+        raise UnusableError(
+            f"has {video.frames:,} frames of {video.width:,} × {video.height:,} pixels, which unpack to "
+            f"{video.frames * video.height * video.width * 3 / 2**30:,.0f} GiB; at most {most * 3 >> 30} are decoded"
+        )
+    return video
+
+
+def count_gif_frames(file: File, enough: int = 1 << 20) -> int:
+    """How many pictures a GIF has; counting ends when there are enough. Raises UnusableError where it is cut off."""
+    data = file.read(0, _MAX_GIF_BYTES)
+    frames = 0
+    try:
+        at = 13 + _colours(data[10])
+        while frames < enough:
+            kind = data[at]
+            if kind == 0x3B:
+                break
+            if kind == 0x2C:
+                frames += 1
+                at += 11 + _colours(data[at + 9])
+            elif kind == 0x21:
+                at += 2
+            else:
+                raise UnusableError(f"is a damaged GIF: byte {at:,} begins no block")
+            while data[at]:
+                at += data[at] + 1
+            at += 1
+    except IndexError:
+        if len(data) == _MAX_GIF_BYTES:
+            return frames
+        raise UnusableError(f"is cut off: a GIF that ends inside its frame {max(1, frames):,}") from None
+    if not frames:
+        raise UnusableError("is a GIF without a picture")
+    return frames
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the table of colours."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _mp4(head: Head) -> Video:
+    for kind, start, end in _boxes(head, 0, head.file.size):
+        if kind != b"moov":
+            continue
+        for track, inside, until in _boxes(head, start, end):
+            if track == b"trak" and (video := _video_track(head, inside, until)):
+                return video
+        raise UnusableError("is an MP4 file without a video track")
+    raise UnusableError("is cut off: an MP4 without its index (moov)")
+
+
+def _video_track(head: Head, start: int, end: int) -> Video | None:
+    boxes = dict(_inside(head, start, end, (b"mdia", b"minf", b"stbl")))
+    if b"hdlr" not in boxes or head.at(boxes[b"hdlr"] + 8, 4) != b"vide":
+        return None
+    height = width = frames = 0
+    if b"stsd" in boxes:
+        width, height = head.unpack(">HH", boxes[b"stsd"] + 8 + 32)
+        check_pixels(height, width)
+    if b"stsz" in boxes:
+        (frames,) = head.unpack(">I", boxes[b"stsz"] + 8)
+    return Video("mp4", frames, height, width)
+
+
+def _inside(head: Head, start: int, end: int, containers: tuple[bytes, ...]) -> Iterator[tuple[bytes, int]]:
+    for kind, inside, until in _boxes(head, start, end):
+        yield kind, inside
+        if kind in containers:
+            yield from _inside(head, inside, until, containers)
+
+
+def _boxes(head: Head, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Each box's kind, where its content begins and where it ends."""
+    for _ in range(_MAX_BOXES):
+        if start + 8 > end:
+            return
+        size, kind = head.unpack(">I4s", start)
+        inside = start + 8
+        if size == 1:
+            (size,) = head.unpack(">Q", inside)
+            inside += 8
+        until = end if size == 0 else start + size
+        if until < inside or until > end:
+            raise UnusableError(f"is cut off: its part {kind!r} ends at byte {until:,}, the file at {end:,}")
+        yield kind, inside, until
+        start = until

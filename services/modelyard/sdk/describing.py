@@ -1,0 +1,51 @@
+"""Adds to a folder's files the dataset's own description, `modelyard.dataset.json`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from modelyard.layouts import DESCRIPTION_FILE, Findings, LayoutError, Options, to_bytes
+from modelyard.layouts.detection import detect, with_known_splits
+from modelyard.layouts.tfrecord import read_spec
+from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.folder import Source, Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A dataset's tree."""
+
+    sources: Sources
+    findings: Findings = field(default_factory=Findings)
+
+
+def describe(
+    sources: Sources, options: Options | None = None, *, generated: Mapping[str, Any] | None = None
+) -> Described:
+    """The files as the dataset's tree has them, with their description: its own, where it has one.
+
+    Everything keeps its path, but the folders of splits get the names that readers know: `Val/` becomes `validation/`.
+    Raises InvalidArgument with a sentence that says what was seen.
+    """
+    if DESCRIPTION_FILE in sources:
+        return Described(dict(sources))
+    try:
+        renamed = {known: sources[path] for path, known in with_known_splits(sources).items()}
+        found = detect(renamed, options)
+    except LayoutError as error:
+        raise InvalidArgument(error.message, reason=error.reason) from error
+    except OSError as error:
+        raise InvalidArgument(f"{error.filename} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error
+    content = to_bytes(replace(found.description, generated=generated))
+    return Described({**renamed, DESCRIPTION_FILE: Source(len(content), content=content)}, found.findings)
+
+
+def read_features(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What a file of `--features` says. Raises InvalidArgument."""
+    try:
+        return read_spec(str(path), path.read_bytes())
+    except LayoutError as error:
+        raise InvalidArgument(error.message, reason=error.reason) from error
+    except OSError as error:
+        raise InvalidArgument(f"{path} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error

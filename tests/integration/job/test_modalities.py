@@ -1,0 +1,157 @@
+"""What a job's code sees of data of each kind, in this process."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import soundfile  # type: ignore[import-untyped]
+import tensorflow as tf
+from PIL import Image
+
+from modelyard.job.channel import SilentChannel
+from modelyard.job.errors import DatasetUnsuitable, MediaUnreadable
+from modelyard.job.messages import JobSpec
+from modelyard.job.session import Context
+from modelyard.job.trial import prepare_dataset
+from modelyard.layouts import Options
+
+TEXTS = b"text,label\n" + b"".join(
+    b"word %d %s,%s\n" % (n, b"yes" if n % 2 else b"no", b"ab"[n % 2 :][:1]) for n in range(80)
+)
+ROWS = b"age,job,pay\n" + b"".join(
+    b"%s,%s,%s\n" % (b"%d" % n if n % 7 else b"", b"xy"[n % 2 :][:1], b"lh"[n % 2 :][:1]) for n in range(80)
+)
+
+
+def job(folder: Path, files: dict[str, bytes], options: Options | None = None, seed: int = 0) -> Context:
+    if not (folder / "data").exists():
+        prepare_dataset(folder / "data", files, options=options)
+    spec = JobSpec(job="j", attempt=1, code=str(folder), entry="train", fd=-1, dataset="data", seed=seed)
+    return Context(spec, folder, SilentChannel())
+
+
+def sound(rate: int, samples: int, kind: str = "WAV") -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, 0.5 * np.sin(2 * np.pi * 440 * np.arange(samples) / rate), rate, format=kind)
+    return out.getvalue()
+
+
+def clip(shade: int) -> bytes:
+    frames = [Image.fromarray(np.full((10, 20, 3), shade + 40 * step, np.uint8)) for step in range(5)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=50)
+    return out.getvalue()
+
+
+def test_texts_are_strings_in_the_order_of_the_seed(tmp_path: Path) -> None:
+    context = job(tmp_path, {"t.csv": TEXTS})
+    texts, labels = context.arrays("train")
+    assert (context.modality, context.classes, texts[0], labels.dtype) == ("text", ("a", "b"), b"word 0 no", np.int64)
+
+    def order(seed: int) -> list[bytes]:
+        batches = job(tmp_path, {}, seed=seed).dataset("train", batch_size=16)
+        return [text for batch, _ in batches.as_numpy_iterator() for text in batch.tolist()]
+
+    assert order(1) == order(1) != order(2)
+    assert sorted(order(1)) == sorted(texts.tolist())
+
+
+def test_a_table_is_a_dict_and_a_missing_number_is_nan(tmp_path: Path) -> None:
+    context = job(tmp_path, {"t.csv": ROWS}, Options(target="pay"))
+    (inputs, target) = next(context.dataset("train", batch_size=8, shuffle=False).as_numpy_iterator())
+    assert (set(inputs), inputs["age"].dtype, target.shape) == ({"age", "job"}, np.float32, (8,))
+    assert np.isnan(inputs["age"][0])
+    assert inputs["job"][0] in (b"x", b"y")
+    assert context.arrays("train", columns=["age"]).shape == (context.splits["train"],)
+    with pytest.raises(DatasetUnsuitable, match="did you mean 'age'"):
+        context.arrays("train", columns=["agee"])
+
+
+def test_sounds_of_every_file_and_rate_become_one_form(tmp_path: Path) -> None:
+    files = {f"{label}/{n}.wav": sound(8000 * (1 + n % 2), 8000) for label in "xy" for n in range(8)}
+    files = {f"train/{path}": data for path, data in files.items()}
+    files["train/x/f.flac"] = sound(16000, 3000, "FLAC")
+    context = job(tmp_path, files)
+    with pytest.raises(DatasetUnsuitable, match="8,000 and 16,000 samples a second"):
+        context.dataset("train", batch_size=4, seconds=1.0)
+    audio, _ = context.arrays("train", sample_rate=16000, seconds=0.25)
+    assert (audio.shape[1], audio.dtype) == (4000, np.float32)
+    flac = next(row for row in range(len(audio)) if context.example_path("train", row) == "train/x/f.flac")
+    assert np.abs(audio[flac, 3000:]).max() == 0
+    ideal = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 16000)
+    assert all(np.abs(row - ideal)[200:2800].max() < 1e-3 for row in audio)
+
+
+def test_a_sound_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    good = sound(16000, 9000, "FLAC")
+    files = {f"{label}/{n}.flac": good for label in "xy" for n in range(8)}
+    files["x/bad.flac"] = good[:60] + bytes(500)
+    context = job(tmp_path, files)
+    split = next(name for name in context.splits if "x/bad.flac" in (tmp_path / f"data/origins/{name}.txt").read_text())
+    with pytest.raises(MediaUnreadable, match=r"x/bad\.flac cannot be decoded"):
+        context.arrays(split, sample_rate=16000, seconds=0.5)
+
+
+def test_videos_are_frames_evenly_spaced(tmp_path: Path) -> None:
+    files = {f"{label}/{n}.gif": clip(n) for label in "uv" for n in range(8)}
+    context = job(tmp_path, files, Options(modality="video"))
+    video, _ = context.arrays("train", frames=3, image_size=8)
+    assert (video.shape[1:], video.dtype) == ((3, 8, 8, 3), np.uint8)
+    assert video[0, :, 0, 0, 0].tolist() == [0, 80, 160]
+    with pytest.raises(DatasetUnsuitable, match="say with frames="):
+        context.arrays("train")
+
+
+def test_webp_images_train_as_others_do(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((6, 8, 3), (200, 10, 10), np.uint8)).save(out, "WEBP", lossless=True)
+    context = job(tmp_path, {f"train/{label}/1.webp": out.getvalue() for label in "xy"})
+    pictures, _ = context.arrays("train")
+    assert pictures[0, 0, 0].tolist() == [200, 10, 10]
+
+
+def exported(context: Context, folder: Path, model: Any, **how: Any) -> tuple[dict[str, Any], Any]:
+    context.export(model, **how)
+    return json.loads((folder / "model/modelyard.model.json").read_text()), np.load(folder / "model/golden.npz")
+
+
+def test_a_signature_named_like_the_features_is_asked_with_what_is_held_out(tmp_path: Path) -> None:
+    context = job(tmp_path, {"t.csv": TEXTS})
+    words = keras.layers.TextVectorization(max_tokens=50)
+    words.adapt(context.arrays("train")[0].astype(str))
+    text = keras.Input((), dtype="string", name="text")
+    pooled = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(50, 4)(words(text)))
+    model = keras.Model(text, keras.layers.Dense(2, activation="softmax")(pooled))
+    names = tf.constant(context.classes)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def serve(text: Any) -> Any:
+        found = model(text)
+        return {"probabilities": found, "label": tf.gather(names, tf.argmax(found, -1))}
+
+    about, golden = exported(context, tmp_path, model, signature={"serving_default": serve}, task="text-classification")
+    assert (about["task"], about["classes"], about["inputs"]) == ("text-classification", ["a", "b"], {"text": "text"})
+    assert "synthetic_examples" not in about
+    held_out = set(context.arrays("test")[0].tolist())
+    assert set(golden["serving_default/inputs/text"].tolist()) <= held_out
+    assert len(golden["labels"]) == len(golden["serving_default/outputs/label"])
+
+
+def test_one_value_for_all_rows_is_an_input_too(tmp_path: Path) -> None:
+    ratings = b"user,item,rating\n" + b"".join(b"u%d,i%d,%d\n" % (n % 3, n % 4, n % 5) for n in range(60))
+    context = job(tmp_path, {"ratings.csv": ratings}, Options(layout="interactions"))
+    model = tf.Module()
+    model.items = tf.Variable([f"i{n}" for n in range(20)])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)])
+    def recommend(user: Any, k: Any) -> Any:
+        return {"items": tf.tile(model.items[tf.newaxis, :k], [tf.shape(user)[0], 1])}
+
+    about, golden = exported(context, tmp_path, model, signature={"recommend": recommend}, inputs={"k": "number"})
+    assert about["inputs"] == {"user": "user", "k": "number"}
+    assert golden["recommend/inputs/k"] == 10
+    assert golden["recommend/outputs/items"].shape[1] == 10

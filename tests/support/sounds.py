@@ -1,0 +1,16 @@
+"""Small sounds, made on the spot."""
+
+import io
+import random
+import wave
+
+
+def wav(samples: int = 800, *, rate: int = 8000, channels: int = 1, seed: int = 0) -> bytes:
+    """Noise of 16 bits; the same seed gives the same bytes."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(random.Random(seed).randbytes(2 * samples * channels))
+    return out.getvalue()

@@ -1,0 +1,475 @@
+import io
+import json
+import math
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelyard.layouts import DataUnreadable, LayoutError, LayoutUnknown, SplitRule, Table
+from tests.support.pictures import picture
+from tests.support.sounds import wav
+from tests.support.trees import described, detected, read_back, tree, whole
+
+
+def adult(rows: int = 100, delimiter: str = ",") -> str:
+    lines = [["age", "job", "gain", "salary"]]
+    lines += [
+        [str(20 + at % 50), ["clerk", "boss", "farmer"][at % 3], str(at * 1.5), ">50K" if at % 4 else "<=50K"]
+        for at in range(rows)
+    ]
+    return "".join(delimiter.join(line) + "\n" for line in lines)
+
+
+def kinds(files: dict[str, str | bytes], **options: Any) -> dict[str, tuple[str, str]]:
+    return {each.name: (each.kind, each.role) for each in described(files, **options).features}
+
+
+def test_columns_are_numbers_and_categories_and_the_target_is_the_one_that_is_named() -> None:
+    description, rows, problems = whole({"adult.csv": adult()}, target="salary")
+    age, job, gain, salary = description.features
+    assert (description.modality, description.layout, description.files) == ("table", "table", {"adult.csv": ""})
+    assert (age.kind, age.dtype, age.role) == ("number", "float32", "input")
+    assert (job.kind, job.dtype, job.classes) == ("category", "string", ("boss", "clerk", "farmer"))
+    assert (gain.kind, salary.dtype, salary.classes) == ("number", "int64", ("<=50K", ">50K"))
+    assert rows["train"].columns["job"][:2] == [b"clerk", b"boss"]
+    assert rows["train"].columns["salary"][:2] == [0, 1]
+    assert rows["train"].origins[:2] == ["adult.csv:2", "adult.csv:3"]
+    assert problems == []
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", ", "])
+def test_the_delimiter_is_found_out(delimiter: str) -> None:
+    description, rows, _ = whole({"adult.csv": adult(delimiter=delimiter)})
+    assert description.table is not None
+    assert (description.table.delimiter, len(description.features)) == (delimiter.strip(" "), 4)
+    assert rows["train"].columns["job"][0] == b"clerk"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_utf_8_and_utf_16_are_read(encoding: str) -> None:
+    _, rows, _ = whole({"a.csv": "x,label\n1,čaj\n2,káva\n3,čaj\n".encode(encoding)})
+    assert [len(rows["train"].columns["label"]), rows["train"].columns["x"]] == [3, [1, 2, 3]]
+
+
+def test_another_encoding_is_refused_with_the_byte_and_the_line() -> None:
+    with pytest.raises(DataUnreadable) as refused:
+        detected({"a.csv": b"x,y\n" + b"1,tea\n" * 40_000 + b"1,caf\xe9\n" + b"1,tea\n" * 9})
+    assert refused.value.message.startswith("a.csv is no UTF-8: byte 0xe9 at 240,009, in line 40,002; convert it")
+    assert refused.value.reason == "NOT_UTF8"
+
+
+def test_quoted_fields_hold_delimiters_and_line_breaks() -> None:
+    text = 'text,label\n"one, two\nthree",a\n"say ""hi""",b\n' + "plain words in here,a\n" * 20
+    _, rows, _ = whole({"a.csv": text})
+    texts = dict(zip(rows["train"].origins, rows["train"].columns["text"], strict=True))
+    assert texts["a.csv:2"] == b"one, two\nthree"
+    assert texts["a.csv:4"] == b'say "hi"'
+
+
+def test_rows_with_other_numbers_of_fields_are_named_and_the_rest_goes_on() -> None:
+    text = adult() + "1,2\n1,clerk,3,<=50K,5\n"
+    _, rows, problems = whole({"adult.csv": text})
+    assert problems == [
+        "adult.csv:102: has 2 fields; there are 4 columns",
+        "adult.csv:103: has 5 fields; there are 4 columns",
+    ]
+    assert sum(len(split.origins) for split in rows.values()) == 100
+
+
+def test_a_quote_that_is_left_open_takes_no_other_row_with_it() -> None:
+    lines = adult().splitlines(keepends=True)
+    lines.insert(10, '30,"clerk,1,<=50K\n')
+    _, rows, problems = whole({"adult.csv": "".join(lines)})
+    assert problems == [
+        "adult.csv:11: has 2 fields; there are 4 columns. It goes on to line 102: is a quote left open?"
+    ]
+    assert sum(len(split.origins) for split in rows.values()) == 100
+    assert "adult.csv:12" in [*rows["train"].origins, *rows["test"].origins]
+
+
+def test_a_quote_that_is_left_open_in_a_long_file_is_found_too() -> None:
+    lines = adult(5000).splitlines(keepends=True)
+    lines.insert(10, '30,"clerk,1,<=50K\n')
+    _, rows, problems = whole({"adult.csv": "".join(lines)})
+    assert problems == ["adult.csv:11: leaves a quote open: it would go on for more than 1,000 lines"]
+    assert sum(len(split.origins) for split in rows.values()) == 5000
+
+
+def test_a_column_that_stops_being_a_number_says_where() -> None:
+    text = "x,label\n" + "".join(f"{at},{at % 2}\n" for at in range(3000)) + "n/a?,1\n"
+    description, findings = detected({"a.csv": text})
+    assert description.features[0].kind == "text"
+    assert findings.notes == [
+        "column 'x' is a text: it was a number for 3,000 rows, but a.csv:3002 has 'n/a?'; "
+        "write NA where there is no value"
+    ]
+
+
+def test_missing_values_are_nan_and_empty() -> None:
+    text = "x,job,label\n" + "1,clerk,a\nNA,,b\nNaN,null,a\n,boss,b\n" * 20
+    description, rows, _ = whole({"a.csv": text})
+    assert [each.kind for each in description.features] == ["number", "category", "category"]
+    numbers = [*rows["train"].columns["x"], *rows.get("test", rows["train"]).columns["x"]]
+    assert any(math.isnan(each) for each in numbers)
+    assert set(rows["train"].columns["job"]) <= {b"clerk", b"boss", b""}
+
+
+def test_infinite_numbers_are_missing_ones() -> None:
+    _, rows, _ = whole({"a.csv": "x,y\n" + "inf,1.5\n-1e300,2.5\n3,4\n" * 9})
+    found = [each for split in rows.values() for each in split.columns["x"]]
+    assert {each for each in found if not math.isnan(each)} == {3}
+
+
+def test_dates_are_seconds_since_1970() -> None:
+    text = "when,y\n" + "1970-01-02,1.5\n1970-01-01 00:01:00,2.5\n1970-01-01T01:00:00+01:00,3.5\n" * 9
+    description, rows, _ = whole({"a.csv": text})
+    assert (description.features[0].kind, description.features[0].dtype) == ("time", "int64")
+    assert {each for split in rows.values() for each in split.columns["when"]} == {86400, 60, 0}
+
+
+def test_a_row_without_the_target_is_a_problem() -> None:
+    _, _, problems = whole({"a.csv": "x,label\n" + "1,a\n2,b\n" * 9 + "3,\n4,NA\n"})
+    assert problems == ["a.csv:20: has no value in column 'label'", "a.csv:21: has no value in column 'label'"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        ("y", [str(at % 3) for at in range(99)], "category"),
+        ("label", [str(at) for at in range(99)], "category"),
+        ("y", [str(at) for at in range(99)], "number"),
+        ("y", [str(at / 7) for at in range(99)], "number"),
+        ("target", ["yes" if at % 2 else "no" for at in range(99)], "category"),
+        ("transcript", [f"what was said {at}" for at in range(99)], "text"),
+    ],
+)
+def test_what_a_target_is_depends_on_its_values(column: str, values: list[str], kind: str) -> None:
+    text = f"x,w,{column}\n" + "".join(f"{at},{at * 2},{value}\n" for at, value in enumerate(values))
+    assert kinds({"a.csv": text})[column] == (kind, "target")
+
+
+def test_a_column_with_more_than_1000_values_is_a_text() -> None:
+    text = "word,y\n" + "".join(f"w{at % 1001},{at % 2}\n" for at in range(3003))
+    assert kinds({"a.csv": text})["word"] == ("text", "input")
+    text = "word,y\n" + "".join(f"w{at % 1000},{at % 2}\n" for at in range(3000))
+    assert kinds({"a.csv": text})["word"] == ("category", "input")
+
+
+def test_ids_are_ignored_and_said() -> None:
+    text = "id,PassengerId,shop_id,y\n" + "".join(f"{at},{900 + at},{at % 5},{at % 2}\n" for at in range(60))
+    description, findings = detected({"a.csv": text})
+    assert {each.name: (each.kind, each.role) for each in description.features} == {
+        "id": ("id", "ignore"),
+        "passenger_id": ("id", "ignore"),
+        "shop_id": ("category", "input"),
+        "y": ("category", "target"),
+    }
+    assert findings.notes == ["column 'PassengerId' is ignored: it is an id, with another value in nearly every row"]
+
+
+def test_files_named_after_splits_are_splits() -> None:
+    files: dict[str, str | bytes] = {"adult-train.csv": adult(30), "adult-dev.csv": adult(4), "test.csv": adult(5)}
+    description, rows, _ = whole(files)
+    assert description.split_rule == SplitRule("file")
+    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 30, "validation": 4, "test": 5}
+
+
+def test_a_column_can_say_the_split() -> None:
+    text = "x,split,label\n" + "1,train,a\n2,Train,b\n3,val,a\n4,TEST,b\n" * 3 + "5,holdout,a\n"
+    description, rows, problems = whole({"a.csv": text})
+    assert description.split_rule == SplitRule("split_column", "split")
+    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 6, "validation": 3, "test": 3}
+    assert problems == ["a.csv:14: is of split 'holdout'; splits are train, validation and test"]
+
+
+def test_rows_of_one_group_stay_together() -> None:
+    text = "x,family,label\n" + "".join(f"{at},f{at % 60},{at % 2}\n" for at in range(600))
+    description, rows, _ = whole({"a.csv": text}, split_by="family")
+    assert description.split_rule == SplitRule("column", "family", {"test": 10})
+    assert description.of_role("group")[0].name == "family"
+    train, test = (set(rows[name].columns["family"]) for name in ("train", "test"))
+    assert test
+    assert not train & test
+
+
+def test_equal_rows_are_of_one_split() -> None:
+    _, rows, _ = whole({"a.csv": "x,label\n" + "".join(f"{at % 40},{at % 2}\n" for at in range(400))})
+    assert not set(rows["train"].columns["x"]) & set(rows["test"].columns["x"])
+
+
+def test_a_changed_column_is_named() -> None:
+    files: dict[str, str | bytes] = {"train.csv": adult(), "test.csv": adult().replace("gain", "Gain")}
+    with pytest.raises(DataUnreadable) as refused:
+        detected(files)
+    assert refused.value.message == (
+        "train.csv has 'gain' as column 3, test.csv has 'Gain'; the columns must be the same"
+    )
+    assert refused.value.reason == "COLUMNS_DIFFER"
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("age,job,salary\n", "has 4 columns, test.csv 3: it has 'gain' besides"),
+        ("job,age,gain,salary\n", "has the columns of test.csv in another order: age, job, gain, salary"),
+        ("age;job;gain;salary\n1;a;2;b\n", "has a comma between its fields, test.csv a semicolon"),
+    ],
+)
+def test_other_columns_in_another_file_are_told_apart(other: str, said: str) -> None:
+    with pytest.raises(DataUnreadable) as refused:
+        detected({"train.csv": adult(), "test.csv": other})
+    assert said in refused.value.message
+
+
+def test_json_lines_are_rows() -> None:
+    rows = [{"text": f"this is the text {at}", "label": at % 2 == 0, "n": at, "tags": [at]} for at in range(40)]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"text": "no label"}\n{nope\n[1]\n'
+    description, found, problems = whole({"a.jsonl": text})
+    assert description.table == Table("jsonl")
+    assert [(each.name, each.kind) for each in description.features[:3]] == [
+        ("text", "text"),
+        ("label", "category"),
+        ("n", "number"),
+    ]
+    assert description.classes == ("false", "true")
+    assert found["train"].columns["text"][0].startswith(b"this is the text")
+    assert sorted(problem.split(":")[1] for problem in problems) == ["41", "42", "43"]
+    assert problems[1].endswith("is list, not an object with keys")
+
+
+def test_a_key_that_turns_up_late_is_a_problem() -> None:
+    text = '{"x": 1, "y": 2.5}\n' * 10_001 + '{"x": 1, "z": 3}\n'
+    _, _, problems = whole({"a.jsonl": text})
+    assert problems == ["a.jsonl:10002: has the key 'z', which the first rows do not have"]
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), out)
+    return out.getvalue()
+
+
+def test_parquet_files_are_rows() -> None:
+    columns = {
+        "age": pyarrow.array([at if at % 7 else None for at in range(60)], pyarrow.int32()),
+        "job": pyarrow.array(["clerk", "boss"] * 30).dictionary_encode(),
+        "when": pyarrow.array([at * 10**6 for at in range(60)], pyarrow.timestamp("us")),
+        "label": pyarrow.array([at % 2 == 0 for at in range(60)]),
+        "list": pyarrow.array([[1, 2]] * 60),
+    }
+    description, findings = detected({"a.parquet": parquet(columns)})
+    _, rows, _ = whole({"a.parquet": parquet(columns)})
+    assert [(each.name, each.kind) for each in description.features] == [
+        ("age", "number"),
+        ("job", "category"),
+        ("when", "time"),
+        ("label", "category"),
+    ]
+    assert "column 'list' is left out: it holds lists, structures or bytes" in findings.notes
+    at = rows["train"].origins.index("a.parquet:8")
+    assert math.isnan(rows["train"].columns["age"][at])
+    assert rows["train"].columns["when"][at] == 7
+
+
+def test_a_damaged_parquet_file_is_named() -> None:
+    whole_file = parquet({"x": list(range(1000)), "y": [at % 2 for at in range(1000)]})
+    for damaged in (whole_file[:-9], whole_file[:100], b"PAR1", b"nothing of the kind"):
+        with pytest.raises(DataUnreadable, match=r"^a\.parquet is not a Parquet file that can be read"):
+            detected({"a.parquet": damaged})
+
+
+def test_a_column_that_names_images_makes_a_set_of_images() -> None:
+    files: dict[str, str | bytes] = {f"photos/{at}.png": picture(at) for at in range(30)}
+    labels = "file,label\n" + "".join(f"{at}.png,{'cat' if at % 2 else 'dog'}\n" for at in range(30))
+    labels += "gone.png,cat\n"
+    files["photos/broken.png"] = b"\x89PNG\r\n\x1a\n"
+    files["labels.csv"] = labels + "broken.png,dog\n"
+    description, rows, problems = whole(files)
+    file, label = description.features
+    assert (description.modality, file.kind, file.dtype, file.folder) == ("image", "image", "uint8", "photos/")
+    assert (label.role, label.classes) == ("target", ("cat", "dog"))
+    assert rows["train"].columns["file"][0] in files.values()
+    assert problems == [
+        "labels.csv:32: column 'file': there is no file photos/gone.png",
+        "labels.csv:33: column 'file': photos/broken.png ends after 8 bytes, inside its header",
+    ]
+
+
+def test_each_split_can_have_its_own_table_beside_its_files() -> None:
+    files: dict[str, str | bytes] = {}
+    for split, count in (("train", 20), ("test", 4)):
+        files |= {f"{split}/{at}.png": picture(at) for at in range(count)}
+        files[f"{split}/metadata.csv"] = "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(count))
+    description, rows, _ = whole(files)
+    assert description.features[0].folder == "./"
+    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 20, "test": 4}
+
+
+def test_sounds_with_their_transcripts_and_without_endings() -> None:
+    files: dict[str, str | bytes] = {f"wavs/LJ-{at}.wav": wav(50, seed=at) for at in range(20)}
+    files["metadata.csv"] = "".join(f'LJ-{at}|"Printing, number {at} was said here.\n' for at in range(20))
+    description, rows, problems = whole(files)
+    audio, text = description.features
+    assert (description.modality, audio.folder, audio.suffix) == ("audio", "wavs/", ".wav")
+    assert (text.kind, text.role) == ("text", "target")
+    assert rows["train"].columns["column_2"][0].startswith(b'"Printing, number')
+    assert problems == []
+
+
+def test_files_that_a_table_names_must_be_there() -> None:
+    files: dict[str, str | bytes] = {"labels.csv": "file,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(9))}
+    with pytest.raises(
+        LayoutUnknown, match=r"column 'file' of labels\.csv names files such as '0\.png', which are not"
+    ):
+        detected(files)
+
+
+def test_a_table_at_the_top_of_class_folders_is_a_note_unless_it_names_files() -> None:
+    files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
+    files["notes.csv"] = "what,who\nlight,ann\n"
+    assert described(files).layout == "class_folders"
+
+
+INTERACTIONS = "userId,movieId,rating,timestamp\n" + "".join(
+    f"{at % 7},{at % 5},{at % 9 / 2},{1260759144 + at}\n" for at in range(90)
+)
+MOVIES = "movieId,title,genres\n" + "".join(f'{at},"Film, the {at}th",Drama|Comedy\n' for at in range(50))
+
+
+def test_users_and_items_make_interactions() -> None:
+    files: dict[str, str | bytes] = {
+        "ratings.csv": INTERACTIONS + "1,2,five,1260759144\n,3,4,1260759144\n",
+        "movies.csv": MOVIES,
+        "links.csv": "movieId,imdbId,tmdbId\n1,2,3\n",
+        "tags.csv": "userId,movieId,tag,timestamp\n1,2,fun,1260759144\n",
+    }
+    description, rows, problems = whole(files)
+    assert description.modality == "interactions"
+    assert {each.name: each.role for each in description.features} == {
+        "user_id": "user",
+        "movie_id": "item",
+        "rating": "rating",
+        "timestamp": "time",
+    }
+    assert problems == [
+        "ratings.csv:92: has 'five' in column 'rating', which is no number",
+        "ratings.csv:93: has no value in column 'userId'",
+    ]
+    assert description.items is not None
+    assert (description.items.file, description.items.key) == ("movies.csv", "movieId")
+    assert rows["items"].columns["title"][3] == b"Film, the 3th"
+    assert rows["items"].columns["movie_id"][3] == b"3"
+    assert rows["train"].columns["user_id"][0] == b"0"
+
+
+def test_interactions_that_are_asked_for_need_users_and_items() -> None:
+    with pytest.raises(LayoutUnknown, match="interactions have a column of users and one of items"):
+        detected({"a.csv": adult()}, layout="interactions")
+    assert described({"a.csv": INTERACTIONS}, layout="table").modality == "table"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "said"),
+    [
+        ({"target": "wage"}, "NO_SUCH_COLUMN", "--target 'wage': there is no such column; there are age, job, gain"),
+        ({"split_by": "wage"}, "NO_SUCH_COLUMN", "--split-by 'wage'"),
+        ({"layout": "tables"}, "LAYOUT_UNKNOWN", "'tables' is no layout; there are auto"),
+        ({"layout": "idx"}, "LAYOUT_UNKNOWN", "there are no training images: it has 1 × .csv"),
+        ({"layout": "lines"}, "NO_EXAMPLES", "there is no text in this folder: it has 1 × .csv"),
+        ({"modality": "image"}, "OTHER_MODALITY", "this is table in layout table, not image: age is number"),
+        ({"features": {"wage": {"kind": "number"}}}, "NO_SUCH_COLUMN", "--features 'wage'"),
+        ({"features": {"age": {"kind": "smell"}}}, "FEATURES_WRONG", "column 'age' can't be of kind 'smell'"),
+        ({"features": {"age": {"role": "king"}}}, "FEATURES_WRONG", "'age' can't have role 'king'"),
+    ],
+)
+def test_wrong_wishes_are_refused(options: dict[str, Any], reason: str, said: str) -> None:
+    with pytest.raises(LayoutUnknown) as refused:
+        detected({"adult.csv": adult()}, **options)
+    assert (refused.value.reason, said in refused.value.message) == (reason, True)
+
+
+def test_what_a_column_is_can_be_said() -> None:
+    features = {"age": {"kind": "category"}, "gain": {"role": "ignore"}, "job": {"kind": "text"}}
+    assert kinds({"a.csv": adult()}, features=features) == {
+        "age": ("category", "input"),
+        "job": ("text", "input"),
+        "gain": ("number", "ignore"),
+        "salary": ("category", "input"),
+    }
+
+
+def test_a_number_that_is_asked_for_makes_other_values_problems() -> None:
+    text = "x,label\n" + "1,a\n2,b\n" * 9 + "many,a\n"
+    description, _, problems = whole({"a.csv": text}, features={"x": {"kind": "number"}})
+    assert description.features[0].kind == "number"
+    assert problems == ["a.csv:20: has 'many' in column 'x', which is no number"]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason", "said"),
+    [
+        ({"a.csv": ""}, "EMPTY", "a.csv is empty"),
+        ({"a.csv": "\n\n"}, "EMPTY", "a.csv has blank lines only"),
+        ({"a.csv": "x,y\n"}, "EMPTY", "a.csv has no rows under its header"),
+        ({"a.csv": "x,x\n1,2\n"}, "DATA_UNREADABLE", "a.csv has two columns 'x'"),
+        ({"a.csv": "x,y\n1\n2\n"}, "ROWS_UNUSABLE", "a.csv:2 has 1 field; there are 2 columns (2 of 2 rows can't"),
+        ({"a.csv": "x,label\n" + "1,a\n" * 9}, "ONE_CLASS", "column 'label' of a.csv, the target, has one class only"),
+        ({"a.csv": "id,label\n" + "1,a\n2,b\n" * 9}, "NO_INPUTS", "a.csv has no column that a model could look at"),
+        ({"a.jsonl": '[{"x": 1}]'}, "DATA_UNREADABLE", "a.jsonl is one JSON array; write one object a line"),
+        ({"a.json": '[{"x": 1}]'}, "NO_EXAMPLES", "jq -c '.[]' a.json > a.jsonl"),
+        ({"test.csv": "x,y\n1,2\n", "dev.csv": "x,y\n1,2\n"}, "NO_TRAINING_EXAMPLES", "no row belongs to the split"),
+        ({"train.csv": "x,y\n1,2\n", "test.csv": "x,y\n", "c.csv": "x,y\n"}, "SPLIT_UNKNOWN", "c.csv does not"),
+        ({"a.csv.gz": b"\x1f\x8b\x08\x00"}, "NO_EXAMPLES", "there is no data"),
+    ],
+)
+def test_what_is_no_table_says_what_was_seen(files: dict[str, str | bytes], reason: str, said: str) -> None:
+    with pytest.raises(LayoutError) as refused:
+        detected(files)
+    assert (refused.value.reason, said in refused.value.message) == (reason, True), refused.value.message
+
+
+def test_a_description_that_claims_other_columns_is_refused() -> None:
+    description = described({"adult.csv": adult()})
+    with pytest.raises(DataUnreadable, match="has no column 'gain', which the description claims"):
+        read_back(description, tree({"adult.csv": adult().replace("gain", "gone")}))
+    with pytest.raises(DataUnreadable, match="is named by the description, but the tree does not have it"):
+        read_back(description, {})
+
+
+def test_a_class_that_is_not_claimed_is_a_problem() -> None:
+    description = described({"adult.csv": adult()}, target="salary")
+    _, problems = read_back(description, tree({"adult.csv": adult() + "1,clerk,2,maybe\n"}))
+    assert str(problems[0]) == ("adult.csv:102: has 'maybe' in column 'salary', which is no class of the description")
+
+
+cells = st.text(st.sampled_from('ab1.-,;"\n\t NA'), max_size=6)
+
+
+@given(st.lists(st.lists(cells, min_size=2, max_size=3), min_size=1, max_size=30), st.booleans())
+def test_who_describes_and_who_reads_agree_on_any_table(rows: list[list[str]], well_formed: bool) -> None:
+    import csv
+
+    out = io.StringIO()
+    if well_formed:
+        csv.writer(out).writerows([["first", "second", "y"], *([*row, "1", "2"][:3] for row in rows)])
+    else:
+        out.write("first,second,y\n" + "\n".join(",".join(row) for row in rows))
+    files: dict[str, str | bytes] = {"a.csv": out.getvalue()}
+    try:
+        detected(files)
+    except LayoutError:
+        return
+    whole(files)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["a.csv", "a.jsonl", "a.tsv", "a.parquet", "a.txt"]))
+def test_any_bytes_are_a_data_set_or_refused_with_a_reason(data: bytes, name: str) -> None:
+    try:
+        detected({name: data})
+    except LayoutError:
+        return
+    whole({name: data})
