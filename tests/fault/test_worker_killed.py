@@ -17,7 +17,8 @@ pytestmark = pytest.mark.timeout(180)
 def test_the_next_attempt_goes_on_from_the_last_checkpoint(stack: Stack, client: Client, tmp_path: Path) -> None:
     parameters = {"epochs": 1000, "batch_size": 16, "checkpoint_every_s": 1}
     name = client.jobs.create("image-classification", "digits", parameters=parameters).name
-    killed_at = wait_until_saved(client, name).progress.checkpoint_step
+    two_epochs = 2 * wait_until_saved(client, name).progress.total_steps // 1000
+    killed_at = wait_until_saved(client, name, beyond=two_epochs).progress.checkpoint_step
     (trainer,) = stack.pids("modelyard.trainer")
     (training,) = stack.pids("modelyard.job")
     stack.kill("modelyard.trainer")

@@ -16,7 +16,7 @@ from modelyard.layouts.chunks import Chunk, Problems, in_portions
 from modelyard.layouts.class_folders import check_shape
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
-from modelyard.layouts.file_columns import place_of_files
+from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files, Range
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.json_stream import JsonDamagedError, json_lists
@@ -41,6 +41,8 @@ class _Boxes:
     categories: dict[int, str] = field(default_factory=dict)
     image_ids: "array[int]" = field(default_factory=lambda: array("q"))
     category_ids: "array[int]" = field(default_factory=lambda: array("q"))
+    numbers: "array[int]" = field(default_factory=lambda: array("q"))
+    """As which of the file's annotations each comes, counted from 1."""
     edges: "array[float]" = field(default_factory=lambda: array("f"))
     """Four a box: x_min, y_min, x_max, y_max."""
 
@@ -127,6 +129,11 @@ def _read_boxes(path: str, files: Files, problems: Problems) -> _Boxes:
     for key in ("images", "categories"):
         if not kinds[key]:
             raise DataUnreadable(path, f"has no {key!r}; it has {', '.join(kinds) or 'nothing'}")
+    for number, image, category in zip(boxes.numbers, boxes.image_ids, boxes.category_ids, strict=True):
+        if image not in boxes.images:
+            problems.add(path, 0, f"annotation {number} is of image {image}, which there is not")
+        elif category not in boxes.categories:
+            problems.add(path, 0, f"annotation {number} has the category {category}, which there is not")
     return boxes
 
 
@@ -159,6 +166,7 @@ def _add_box(path: str, boxes: _Boxes, element: Mapping[str, Any], number: int, 
         return
     boxes.image_ids.append(_id(element.get("image_id")))
     boxes.category_ids.append(_id(element.get("category_id")))
+    boxes.numbers.append(number)
     boxes.edges.extend((x, y, x + width, y + height))
 
 
@@ -166,8 +174,7 @@ def _usable(
     path: str, boxes: _Boxes, files: Files, problems: Problems
 ) -> Iterator[tuple[int, str, str, tuple[int | None, ...]]]:
     """Id, path, encoding and shape of the images that can be read, in the order of their ids."""
-    there = [each for each in files if media.is_kind("image", each)]
-    place = place_of_files(path, list(boxes.images.values())[:_SAMPLE], there, files)
+    place = place_of_files(path, list(boxes.images.values())[:_SAMPLE], MediaFiles.among(files), files)
     if place is None:
         some = next(iter(boxes.images.values()), "")
         raise DataUnreadable(
@@ -225,11 +232,13 @@ def _examples(
         if path not in files:
             raise DataUnreadable(path, "is named by the description, but the tree does not have it")
         found = _read_boxes(path, files, problems)
-        label_of = {key: classes.get(name, -1) for key, name in found.categories.items()}
+        unclaimed = next((name for name in found.categories.values() if name not in classes), None)
+        if unclaimed is not None:
+            raise DataUnreadable(path, f"has the category {unclaimed!r}, which the description does not claim")
+        label_of = {key: classes[name] for key, name in found.categories.items()}
         image_ids = np.asarray(found.image_ids, np.int64)
         edges = np.asarray(found.edges, np.float32).reshape(-1, 4)
         numbers = np.array([label_of.get(key, -1) for key in found.category_ids], np.int64)
-        _check_boxes(path, found, numbers, problems)
         order = np.argsort(image_ids, kind="stable")
         image_ids = image_ids[order]
         for key, name, _, shape in _usable(path, found, files, problems):
@@ -240,10 +249,3 @@ def _examples(
                 split or hash_split(name, description.split_rule.held_out),
                 _Example(name, edges[mine], numbers[mine]),
             )
-
-
-def _check_boxes(path: str, found: _Boxes, numbers: Any, problems: Problems) -> None:
-    for at in (numbers < 0).nonzero()[0]:
-        problems.add(path, 0, f"a box has the category {found.category_ids[at]}, which there is not")
-    for key in set(found.image_ids) - found.images.keys():
-        problems.add(path, 0, f"boxes are of image {key}, which there is not")

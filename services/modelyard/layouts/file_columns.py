@@ -34,22 +34,36 @@ class FileColumn:
         return folder + name + self.suffix
 
 
-def place_of_files(table: str, found: Sequence[str], there: Sequence[str], files: Files) -> FileColumn | None:
+@dataclass(frozen=True, slots=True)
+class MediaFiles:
+    """Where the tree's images, sounds and videos lie, and how their names end."""
+
+    folders: Sequence[str]
+    endings: Sequence[str]
+
+    @classmethod
+    def among(cls, files: Files) -> "MediaFiles":
+        """Of all files of a tree."""
+        paths = [path for path in files if suffix(path) in ENDINGS]
+        folders = sorted({path[: path.rfind("/") + 1] for path in paths})
+        return cls(folders, sorted({"." + path.rpartition(".")[2] for path in paths}))
+
+
+def place_of_files(table: str, found: Sequence[str], there: MediaFiles, files: Files) -> FileColumn | None:
     """The folder and the ending with which most of the values are files; None where there is none.
 
-    `there` are the files that may be meant. Folders of the table's own split come before others.
+    Folders of the table's own split come before others.
     """
     own = table.rpartition("/")[0]
     prefix = f"{own}/" if own else ""
     split = split_of_name(table)
-    folders = list(dict.fromkeys(path[: path.rfind("/") + 1] for path in sorted(there)))
+    folders = list(there.folders)
     if split:
         folders.sort(key=lambda folder: split_of_name(folder.rstrip("/").rpartition("/")[2]) != split)
     folders = folders[:_MAX_FOLDERS]
     inside = [OWN_FOLDER + folder.removeprefix(prefix) for folder in folders if prefix and folder.startswith(prefix)]
-    endings = ["", *sorted({"." + path.rpartition(".")[2] for path in there})]
     for folder in dict.fromkeys([OWN_FOLDER if own else "", "", *inside, *folders]):
-        for ending in endings:
+        for ending in ("", *there.endings):
             column = FileColumn("", folder, ending)
             paths = [column.path(table, value) for value in found]
             if sum(path in files and suffix(path) in ENDINGS for path in paths) * 2 > len(paths):

@@ -80,42 +80,62 @@ class RowChecks:
     def _problems(self, batch: Batch, files: Files) -> Iterator[tuple[int, str]]:
         rows = batch.rows
         for place in self.required:
-            yield from (
-                (at, f"has no value in column {self.header[place]!r}")
-                for at, row in enumerate(rows)
-                if values.is_missing(row[place])
+            yield from _where(
+                rows, place, values.is_missing, lambda value, name: f"has no value in column {name}", self
             )
         if self.rule.by == "split_column":
-            place = self.header.index(self.rule.column)
-            yield from (
-                (at, f"is of split {row[place]!r}; splits are train, validation and test")
-                for at, row in enumerate(rows)
-                if row[place].strip().lower() not in SPLIT_ALIASES
+            yield from _where(
+                rows,
+                self.header.index(self.rule.column),
+                lambda value: value.strip().lower() not in SPLIT_ALIASES,
+                lambda value, name: f"is of split {value!r}; splits are train, validation and test",
+                self,
             )
         for place in self.numbers:
-            yield from self._unreadable(rows, place, values.number, "no number")
+            if not values.are_plain_numbers([row[place] for row in rows]):
+                yield from _where(rows, place, _is_no(values.number), _no("number"), self)
         for place in self.times:
-            yield from self._unreadable(rows, place, values.seconds, "no time")
+            yield from _where(rows, place, _is_no(values.seconds), _no("time"), self)
         for place, known in (self.known or {}).items():
-            yield from (
-                (at, f"has {row[place]!r} in column {self.header[place]!r}, which is no class of the description")
-                for at, row in enumerate(rows)
-                if row[place].strip() not in known and not values.is_missing(row[place])
-            )
+            yield from _where(rows, place, _is_unknown(known), _no("class of the description"), self)
         for place, column in (self.media or {}).items():
             for at, row in enumerate(rows):
                 problem = _file_problem(column, batch.path, row[place], files)
                 if problem:
                     yield at, f"column {self.header[place]!r}: {problem}"
 
-    def _unreadable(
-        self, rows: Sequence[Sequence[str]], place: int, parse: Callable[[str], object], what: str
-    ) -> Iterator[tuple[int, str]]:
-        for at, row in enumerate(rows):
-            try:
-                parse(row[place])
-            except ValueError:
-                yield at, f"has {row[place]!r} in column {self.header[place]!r}, which is {what}"
+
+def _where(
+    rows: Sequence[Sequence[str]],
+    place: int,
+    is_wrong: Callable[[str], bool],
+    say: Callable[[str, str], str],
+    checks: RowChecks,
+) -> Iterator[tuple[int, str]]:
+    """The rows whose value in a column is wrong; every different value is looked at once."""
+    wrong = set(filter(is_wrong, {row[place] for row in rows}))
+    if wrong:
+        name = repr(checks.header[place])
+        yield from ((at, say(row[place], name)) for at, row in enumerate(rows) if row[place] in wrong)
+
+
+def _is_no(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def is_no(value: str) -> bool:
+        try:
+            parse(value)
+        except ValueError:
+            return True
+        return False
+
+    return is_no
+
+
+def _is_unknown(known: frozenset[str]) -> Callable[[str], bool]:
+    return lambda value: value.strip() not in known and not values.is_missing(value)
+
+
+def _no(what: str) -> Callable[[str, str], str]:
+    return lambda value, name: f"has {value!r} in column {name}, which is no {what}"
 
 
 def _file_problem(column: FileColumn, table: str, value: str, files: Files) -> str:

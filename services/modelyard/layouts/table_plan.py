@@ -7,7 +7,7 @@ from modelyard.layouts import values
 from modelyard.layouts.columns import ColumnFacts
 from modelyard.layouts.description import KINDS, MEDIA, ROLES, SplitRule
 from modelyard.layouts.errors import LayoutUnknown
-from modelyard.layouts.file_columns import ENDINGS, FileColumn, place_of_files
+from modelyard.layouts.file_columns import ENDINGS, FileColumn, MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.media_folders import kind_of_files
 from modelyard.layouts.names import SPLIT_ALIASES, identifier, suffix
@@ -117,12 +117,12 @@ def _plan_interactions(plan: Plan, options: Options) -> None:
 
 def _plan_media(plan: Plan, sample: Batch, files: Files, options: Options) -> None:
     """Finds the columns whose values are files of the tree."""
-    there = [path for path in files if suffix(path) in ENDINGS]
+    there = MediaFiles.among(files)
     for at, name in enumerate(plan.header):
         found = [row[at].strip() for row in sample.rows if not values.is_missing(row[at])][:_SAMPLE]
         if not found or plan.roles[at] not in ("input", "ignore"):
             continue
-        place = place_of_files(sample.path, found, there, files) if there else None
+        place = place_of_files(sample.path, found, there, files) if there.folders else None
         if place is None:
             if sum(suffix(value) in ENDINGS for value in found) * 2 > len(found):
                 raise LayoutUnknown(
@@ -146,7 +146,8 @@ def _plan_target(plan: Plan, rows: Sequence[Sequence[str]], options: Options) ->
     names = [identifier(name) for name in plan.header]
     free = [at for at, role in enumerate(plan.roles) if role == "input" and at not in plan.media]
     for name in TARGETS:
-        if name in names and names.index(name) in free:
+        # Beside a z, a y is one of the sides.
+        if name in names and names.index(name) in free and not (name == "y" and "z" in names):
             plan.roles[names.index(name)] = "target"
             return
     if len(plan.media) == 1 and len(free) == 1:

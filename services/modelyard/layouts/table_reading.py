@@ -93,16 +93,23 @@ def _column(feature: Feature, found: Sequence[str], path: str, files: Files) -> 
     import numpy as np
 
     if feature.kind == "number":
-        return np.array(list(map(values.number, found)), np.int64 if feature.dtype == "int64" else np.float32)
+        numbers = np.array(values.numbers(found), np.float64)
+        if feature.dtype == "int64":
+            return np.nan_to_num(numbers, posinf=0, neginf=0).astype(np.int64)
+        numbers[np.abs(numbers) >= values.MAX_FLOAT32] = np.nan
+        return numbers.astype(np.float32)
     if feature.kind == "time":
-        return np.array(list(map(values.seconds, found)), np.int64)
+        moments = {value: values.seconds(value) for value in set(found)}
+        return np.array([moments[value] for value in found], np.int64)
     if feature.kind == "category" and feature.dtype == "int64":
-        labels = {name: number for number, name in enumerate(feature.classes)}
-        return np.array([labels.get(value.strip(), -1) for value in found], np.int64)
+        place_of = {name: number for number, name in enumerate(feature.classes)}
+        labels = {value: place_of.get(value.strip(), -1) for value in set(found)}
+        return np.array([labels[value] for value in found], np.int64)
     if feature.kind in MEDIA:
         place = FileColumn(feature.kind, feature.folder, feature.suffix)
         paths = [place.path(path, value) for value in found]
         return [Range(each, 0, files[each].size) for each in paths]
     if feature.kind == "text":
         return [value.encode() for value in found]
-    return [b"" if values.is_missing(value) else value.strip().encode() for value in found]
+    names = {value: b"" if values.is_missing(value) else value.strip().encode() for value in set(found)}
+    return [names[value] for value in found]

@@ -12,7 +12,7 @@ from modelyard.layouts.chunks import Problems
 from modelyard.layouts.columns import MAX_CATEGORIES, ColumnFacts
 from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Items, Split
 from modelyard.layouts.errors import DataUnreadable, LayoutUnknown
-from modelyard.layouts.file_columns import ENDINGS, place_of_files
+from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.lines import splits_of_files
 from modelyard.layouts.names import TABLES, feature_names, identifier, suffix
@@ -22,7 +22,8 @@ from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
 from modelyard.layouts.rows.csv_rows import NAMED
 from modelyard.layouts.table_plan import ITEMS, RATINGS, Plan, is_interactions, make_plan
 
-_TRANSCRIPTS = frozenset({"transcript", "transcription", "text", "sentence", "summary", "answer", "response"})
+_TEXTS = frozenset({"text", "sentence", "summary", "answer", "response"})
+_SPOKEN = frozenset({"transcript", "transcription"})
 _CLASS_NAMES = frozenset({"label", "labels", "class", "category"})
 _FEW_NUMBERS = 20
 """A target of at most so many different whole numbers is a category."""
@@ -65,7 +66,7 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
 
 def name_files(files: Files, paths: Sequence[str]) -> bool:
     """Whether one of the tables names files of the tree."""
-    there = [path for path in files if suffix(path) in ENDINGS]
+    there = MediaFiles.among(files)
     for path in paths:
         shape = read_shape(path, files[path], TABLES[suffix(path)])
         batch = _first_rows(files, [path], shape)
@@ -203,6 +204,8 @@ def _kind(plan: Plan, at: int, facts: ColumnFacts, findings: Findings) -> str:
             f"column {plan.header[at]!r} is ignored: it is an id, with another value in nearly every row"
         )
         return "id"
+    if is_target and header in _SPOKEN:
+        return "text"
     if facts.are_numbers:
         few = facts.whole and not facts.too_many and (header in _CLASS_NAMES or len(facts.distinct) <= _FEW_NUMBERS)
         if is_target and few:
@@ -212,12 +215,12 @@ def _kind(plan: Plan, at: int, facts: ColumnFacts, findings: Findings) -> str:
         return "number"
     if facts.are_dates:
         return "time"
-    if is_target and header not in _TRANSCRIPTS and header not in _CLASS_NAMES:
-        kind = "text" if facts.are_texts else "category"
-    elif is_target and header in _CLASS_NAMES:
+    if is_target and header in _CLASS_NAMES:
         kind = "text" if facts.too_many or not facts.showable else "category"
+    elif is_target and header in _TEXTS:
+        kind = "text"
     else:
-        kind = "text" if facts.are_texts or (is_target and header in _TRANSCRIPTS) else "category"
+        kind = "text" if facts.are_texts else "category"
     if facts.broke is not None:
         broke = facts.broke
         rows = f"{broke.before:,} row{'s' if broke.before != 1 else ''}"

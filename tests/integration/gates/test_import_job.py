@@ -93,3 +93,13 @@ async def test_files_that_are_no_model_are_named(tmp_path: Path) -> None:
     failed = brought(tmp_path / "models", tmp_path / "job", "old.h5", dataset=False)[-1]
     assert isinstance(failed, Failed)
     assert "there is an HDF5 file of Keras 2, which can't be served" in failed.message
+
+
+async def test_a_model_that_draws_without_a_seed_is_brought_in_by_a_job_that_is_deterministic_otherwise(
+    models: Path, tmp_path: Path
+) -> None:
+    messages = brought(models, tmp_path, "noisy", dataset=False)
+    assert isinstance(messages[-1], Exported), messages[-1]
+    assert set(golden(tmp_path)) == {"serving_default/inputs/x", "serving_default/outputs/y"}
+    left_out = described(tmp_path)["not_compared"]
+    assert left_out == {"serving_default": {"noise": "random, the graph draws with RandomStandardNormal"}}

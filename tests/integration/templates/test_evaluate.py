@@ -146,7 +146,7 @@ def test_mistakes_come_with_number_image_and_probabilities(tmp_path: Path, datas
     for mistake in found["mistakes"]:
         assert mistake["predicted"] == (mistake["true"] + 1) % 4
         assert mistake["true"] == strokes(EXAMPLES, seed=1)[1][mistake["example"]]
-        assert mistake["path"] == ""
+        assert mistake["path"] == f"test-images:{mistake['example'] + 1}"
         assert mistake["probability"] > 0.9 > mistake["true_probability"]
         assert mistake["image"].startswith("data:image/png;base64,")
 
@@ -279,3 +279,43 @@ def test_the_examples_are_counted_once_each_whatever_the_batch(tmp_path: Path, d
     assert parts["examples"] == EXAMPLES
     assert parts["metrics"] == pytest.approx(whole["metrics"])
     assert np.array(parts["confusion"]).tolist() == whole["confusion"]
+
+
+def test_a_model_that_draws_without_a_seed_is_judged_by_a_job_and_the_report_says_so(tmp_path: Path) -> None:
+    def noisy(image: Any) -> Mapping[str, Any]:
+        return {"probabilities": tf.nn.softmax(bands(image) + tf.random.normal((tf.shape(image)[0], 4)))}
+
+    prepare_idx(tmp_path / "inputs/dataset", strokes(16), strokes(EXAMPLES, seed=1), 4)
+    save(tmp_path / "inputs/model", noisy)
+    spec = {"code": str(SHIPPED / "evaluate"), "entry": "evaluate:main", "kind": "evaluation"}
+    with Child(tmp_path, **spec, parameters=get_template("evaluate").complete({})) as child:
+        status, heard = child.finish()
+    assert status == 0, (tmp_path / "log").read_text()
+    assert isinstance(heard[-1], Evaluated)
+    report = tmp_path / "outputs/report"
+    assert json.loads((report / "evaluation.json").read_text())["random"] == ["RandomStandardNormal"]
+    page = (report / "report.html").read_text()
+    assert (
+        "The model draws random numbers (RandomStandardNormal): another evaluation of it finds other numbers." in page
+    )
+
+
+def test_operations_that_draw_and_change_nothing_are_not_mentioned(tmp_path: Path, dataset: Path) -> None:
+    def idle(image: Any) -> Mapping[str, Any]:
+        return {"probabilities": tf.nn.softmax(bands(image) + 0.0 * tf.random.normal((tf.shape(image)[0], 4)))}
+
+    found = run(tmp_path, dataset, save(tmp_path / "model", idle))
+    assert found["random"] == []
+    assert found["metrics"]["accuracy"] == 1.0
+
+
+def test_a_model_of_tensorflow_1_may_call_its_input_as_no_python_call_can(tmp_path: Path, dataset: Path) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        image = v1.placeholder(tf.uint8, (None, 28, 28, 1))
+        answer = tf.nn.softmax(bands(image) * v1.get_variable("sharpness", initializer=1.0))
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "model"), {"in": image}, {"class": answer})
+    found = run(tmp_path, dataset, tmp_path / "model")
+    assert found["output"] == "class"
+    assert found["metrics"]["accuracy"] == 1.0

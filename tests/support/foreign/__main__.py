@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from tests.support.foreign import evil_saved_models, keras_files, saved_models
+from tests.support.foreign import evil_saved_models, keras_files, odd_models, saved_models
 from tests.support.foreign.models import MODELS
 
-KINDS = (saved_models, evil_saved_models, keras_files)
+KINDS = (saved_models, odd_models, evil_saved_models, keras_files)
 """Importing them fills MODELS."""
 
 

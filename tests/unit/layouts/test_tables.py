@@ -145,11 +145,17 @@ def test_a_row_without_the_target_is_a_problem() -> None:
         ("y", [str(at / 7) for at in range(99)], "number"),
         ("target", ["yes" if at % 2 else "no" for at in range(99)], "category"),
         ("transcript", [f"what was said {at}" for at in range(99)], "text"),
+        ("transcript", ["4711" for at in range(99)], "text"),
     ],
 )
 def test_what_a_target_is_depends_on_its_values(column: str, values: list[str], kind: str) -> None:
     text = f"x,w,{column}\n" + "".join(f"{at},{at * 2},{value}\n" for at, value in enumerate(values))
     assert kinds({"a.csv": text})[column] == (kind, "target")
+
+
+def test_of_three_sides_none_is_a_target() -> None:
+    text = "x,y,z\n" + "".join(f"{at},{at * 2},{at * 3}\n" for at in range(40))
+    assert {role for _, role in kinds({"a.csv": text}).values()} == {"input"}
 
 
 def test_a_column_with_more_than_1000_values_is_a_text() -> None:

@@ -23,6 +23,7 @@ NAMED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar (|)"}
 _SAMPLE_CHARACTERS = 1 << 18
 _SAMPLE_ROWS = 1000
 _MAX_COLUMNS = 4096
+_MOST = 0.9
 _MAX_ROW_LINES = 1000
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 _NO_HEADER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|.+\s.*[.!?]", re.DOTALL)
@@ -79,6 +80,7 @@ def _delimiter(path: str, sample: str, whole: bool) -> str:
     """The one by which most rows have the same number of fields, at least two; a comma where none does.
 
     Of several, it is the one by which the first row has that number too, more rows, more fields; then the rarer one.
+    A file that is called .tsv is separated by tabs if it can be.
     """
     usual = "\t" if suffix(path) in (".tsv", ".tab") else ","
     best, best_score = usual, (False, 0.0, 0)
@@ -89,6 +91,8 @@ def _delimiter(path: str, sample: str, whole: bool) -> str:
         if width < 2 or count * 2 <= len(rows):
             continue
         score = (len(rows[0]) == width, round(count / len(rows), 1), width)
+        if delimiter == usual == "\t" and score[0] and score[1] >= _MOST:
+            return delimiter
         if score > best_score or (score == best_score and best == ","):
             best, best_score = delimiter, score
     return best

@@ -21,8 +21,8 @@
     confusion      [[true class, predicted class, examples]], where there are any, in order
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
     mistakes       [{example, path, true, predicted, probability, true_probability, image}], the worst first: example
-                   is its number in the split, path its file in the dataset ("" where one file has many), true and
-                   predicted are classes' numbers, image is a data URI (PNG)
+                   is its number in the split, path its file in the dataset (with its place in it where one file has
+                   many), true and predicted are classes' numbers, image is a data URI (PNG)
 
 A regression has neither classes nor what refers to them. A reader refuses other formats; keys may be added to a format.
 """

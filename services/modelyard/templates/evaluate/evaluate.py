@@ -100,10 +100,9 @@ class _Judge:
         if self._regression is not None:
             return document.of_regression(about, self._regression)
         assert self._classification is not None
-
-        def path(example: int) -> str:
-            place = context.example_path(about.split, example)
-            # One file of many examples has no place to name but the number, which is said anyway.
-            return "" if place.endswith(f"[{example}]") else place
-
-        return document.of_classification(about, self._classification, self._mistakes.worst, path)
+        return document.of_classification(
+            about,
+            self._classification,
+            self._mistakes.worst,
+            lambda example: context.example_path(about.split, example),
+        )

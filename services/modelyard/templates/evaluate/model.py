@@ -113,11 +113,13 @@ def _read(folder: Path) -> tuple[Any, Any]:
     """The SavedModel message and the graph in it that is served, or the only one. Raises ModelUnsuitable."""
     try:
         saved = saved_model_pb2.SavedModel.FromString((folder / GRAPH_FILE).read_bytes())
-    except (OSError, DecodeError) as error:
-        raise ModelUnsuitable(f"{GRAPH_FILE} cannot be read: {error}") from error
+    except OSError as error:
+        raise ModelUnsuitable(f"TensorFlow cannot load the model: {GRAPH_FILE}: {error.strerror}") from error
+    except DecodeError as error:
+        raise ModelUnsuitable(f"TensorFlow cannot load the model: {GRAPH_FILE} is no SavedModel") from error
     tagged = [graph for graph in saved.meta_graphs if [*graph.meta_info_def.tags] == [TAG]]
     if not saved.meta_graphs:
-        raise ModelUnsuitable(f"{GRAPH_FILE} has no graph")
+        raise ModelUnsuitable(f"TensorFlow cannot load the model: {GRAPH_FILE} has no graph")
     return saved, (tagged or saved.meta_graphs)[0]
 
 

@@ -1,0 +1,68 @@
+"""`datasets push` of other data than images, and what `datasets show` says of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from modelyard.cli.__main__ import app
+from modelyard.cli.globals import hoist
+from tests.support.catalog import RunningCatalog
+
+Run = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def run(catalog: RunningCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.setenv("MODELYARD_SERVER", catalog.address)
+    monkeypatch.setenv("MODELYARD_TOKEN", catalog.issuers.token("editor", "default", "users/ann"))
+    monkeypatch.chdir(tmp_path)
+
+    async def invoke(*arguments: str) -> str:
+        done = await asyncio.to_thread(CliRunner().invoke, app, hoist(arguments))
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    return invoke
+
+
+def people(folder: Path) -> Path:
+    """A table with a row that is too short, and a column that stops being a number."""
+    rows = [f"{20 + at},{['clerk', 'boss'][at % 2]},f{at % 30},{at % 2}" for at in range(99)]
+    path = folder / "people.csv"
+    path.write_text("\n".join(["Age,job,family,rich", *rows, "1,clerk", "old,boss,f1,1\n"]))
+    return path
+
+
+async def test_a_table_is_pushed_with_what_was_understood_and_what_was_left_out(run: Run, tmp_path: Path) -> None:
+    said = await run("datasets", "push", "people", str(people(tmp_path)), "--target", "rich", "--split-by", "family")
+    assert "column 'Age' is a text: it was a number for 99 rows, but people.csv:102 has 'old'" in said
+    assert "1 example is left out:\n  people.csv:101: has 2 fields; there are 4 columns" in said
+    shown = await run("datasets", "show", "people")
+    for part in ("table, table", "hash of column family: 10 % test", "2 classes: boss, clerk", "target", "column Age"):
+        assert part in shown
+
+
+async def test_a_script_gets_the_same_as_json(run: Run, tmp_path: Path) -> None:
+    pushed: dict[str, Any] = json.loads(
+        await run("datasets", "push", "people", str(people(tmp_path)), "--target", "rich", "-o", "json")
+    )
+    assert (pushed["problem_count"], pushed["problems"]) == (1, ["people.csv:101: has 2 fields; there are 4 columns"])
+    assert len(pushed["notes"]) == 1
+    again = json.loads(await run("datasets", "push", "people", str(people(tmp_path)), "--target", "rich", "-o", "json"))
+    assert (again["version"], again["unchanged"]) == (pushed["version"], True)
+
+
+async def test_a_file_of_features_and_other_wishes_are_heard(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text('{"Age": {"kind": "number"}, "job": {"role": "ignore"}}')
+    said = await run("datasets", "push", "people", str(people(tmp_path)), "--features", "features.json")
+    assert "people.csv:102: has 'old' in column 'Age', which is no number" in said
+    refused = await asyncio.to_thread(
+        CliRunner().invoke, app, hoist(("datasets", "push", "people", str(people(tmp_path)), "--modality", "smell"))
+    )
+    assert refused.exit_code != 0
+    assert "'smell' is none of image, text" in refused.output
