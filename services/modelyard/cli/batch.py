@@ -89,7 +89,7 @@ def _other_content(client: Client, target: str) -> str:
         spec = client.datasets.input_spec(target)
     except ModelyardError:
         return ""  # it is new, or does not describe itself
-    if spec.generated_by == MADE_BY:
+    if spec.generated_by.startswith(MADE_BY):
         return ""
     latest = short(spec.dataset_version)
     return f"{latest} holds no answers ({spec.modality}, {spec.layout}); they become the version after it"
