@@ -65,16 +65,16 @@ def _asked(client: Client, name: str) -> tuple[str, str]:
     if "@" in name or "/versions/" in name:
         with suggesting("model", name, lambda: model_names(client)):
             return client.models.version(name).name, ""
-    with suggesting("deployment", name, lambda: deployment_names(client)):
-        try:
+    try:
+        with suggesting("deployment", name, lambda: deployment_names(client)):
             deployment = client.deployments.get(name)
-        except NotFound as error:
-            if name not in model_names(client):
-                raise
-            raise NotFound(
-                f"there is no deployment `{name}`; the newest version of the model is `{name}@latest`",
-                reason=error.reason,
-            ) from error
+    except NotFound as error:
+        if name not in model_names(client):
+            raise
+        raise NotFound(
+            f"there is no deployment `{name}`, but a model of that name: `{name}@latest` is its newest version",
+            reason=error.reason,
+        ) from error
     if not deployment.serving_version:
         raise FailedPrecondition(
             f"{name} serves nothing yet; ask the model version itself: {short(deployment.model_version)}",

@@ -115,10 +115,12 @@ def _only(each: Input, others: Sequence[Input], data: DataSeen, kinds: Mapping[s
     """The feature for an input that has no namesake, if only one can be meant."""
     wanted = _wanted(each, kinds or {})
     found = [feature for feature in data.features if _is(feature, wanted)]
+    alone = sum(_wanted(other, kinds or {}) == wanted for other in others) == 1
+    if alone and len(found) == 1:
+        return found[0]
     if kinds is None and each.dtype == "string":
         return next((feature for feature in data.features if _is(feature, ("text", "image", "user", "item"))), None)
-    alone = sum(_wanted(other, kinds or {}) == wanted for other in others) == 1
-    return found[0] if alone and len(found) == 1 else None
+    return None
 
 
 def _is(feature: FeatureSeen, wanted: Sequence[str]) -> bool:
