@@ -79,7 +79,7 @@ def some_clips() -> "list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]":
 def test_a_scenes_boxes_lie_around_its_digits() -> None:
     image, boxes = scenes.draw(Draws("digit-scenes", 1, "train", 0), some_digits(), some_clips())
     empty, _ = scenes.draw(
-        Draws("digit-scenes", 1, "train", 0), Digits(some_digits().images // 255, np.arange(10)), some_clips()
+        Draws("digit-scenes", 1, "train", 0), Digits(some_digits().images // 255, some_digits().labels), some_clips()
     )
     changed = (image != empty).any(axis=-1)
     assert boxes
