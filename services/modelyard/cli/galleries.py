@@ -13,7 +13,7 @@ def show_gallery(*, as_json: bool) -> None:
     show_table(
         ("NAME", "MODALITY", "SIZE", "NEEDS", "LICENCE", "WHAT"),
         [
-            (each.name, each.modality, bytes_text(each.size), ", ".join(each.clients), each.licence, each.title)
+            (each.name, each.modality, bytes_text(each.size), ", ".join(each.clients), each.licence, _what(each))
             for each in sets
         ],
     )
@@ -22,7 +22,11 @@ def show_gallery(*, as_json: bool) -> None:
 
 def show_set(chosen: gallery.Set) -> None:
     """What is about to be brought, and its licence."""
-    console().print(f"{chosen.title}\nlicence: {chosen.licence}\norigin: {chosen.origin}", highlight=False)
+    console().print(f"{_what(chosen)}\nlicence: {chosen.licence}\norigin: {chosen.origin}")
+
+
+def _what(each: gallery.Set) -> str:
+    return each.title if each.seed is None else f"{each.title} (generated, seed {each.seed})"
 
 
 def _facts(each: gallery.Set) -> dict[str, object]:

@@ -85,8 +85,12 @@ class Set:
     @property
     def labels(self) -> dict[str, str]:
         """What every version made of it says about itself."""
-        labels = {"gallery": self.name, "licence": self.licence, "origin": self.origin, "package": self._requirements()}
-        return labels if self.seed is None else {**labels, "generated": f"seed {self.seed}"}
+        return {
+            "gallery": self.name,
+            "licence": self.licence,
+            "origin": self.origin,
+            "package": self._requirements(),
+        }
 
     def bring(self, client: Client, dataset: str = "", progress: Progress = silent) -> Pushed:
         """Make it the next version of a dataset, by default of the set's name; nothing is sent if it is there."""
