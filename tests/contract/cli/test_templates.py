@@ -14,15 +14,9 @@ from modelyard.cli.__main__ import app
 from modelyard.cli.globals import hoist
 from modelyard.foundation.config import SqlSettings
 from modelyard.sdk.errors import NotFound
+from tests.support.dataset_catalog import VERSION, running_dataset_catalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import (
-    VERSION,
-    Scheduler,
-    running_dataset_catalog,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 

@@ -12,17 +12,8 @@ from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.scheduler.v1 import job_pb2, template_pb2
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.rpc.status import Failure, failure_of
-from tests.support.scheduling import (
-    DATASET,
-    MODEL_VERSION,
-    PROJECT,
-    VERSION,
-    DatasetCatalog,
-    Scheduler,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.dataset_catalog import DATASET, MODEL_VERSION, PROJECT, VERSION, DatasetCatalog
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 PREDICT = {"template": "predict", "model_version": f"{PROJECT}/models/m/versions/latest"}
