@@ -15,11 +15,13 @@ from modelyard.api.catalog.v1 import model_pb2
 from modelyard.cli import answers
 from modelyard.cli.asked import Said
 from modelyard.cli.bars import counting
+from modelyard.cli.batch import predict_dataset
 from modelyard.cli.deployments import names
 from modelyard.cli.failures import FAILED
 from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
 from modelyard.cli.output import plain, print_json
+from modelyard.cli.parameters import parameter
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument
@@ -35,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The deployment.")],
+    name: Annotated[str, typer.Argument(help="The deployment; for a dataset also `digits@3`.")],
     more: Annotated[
         list[str] | None, typer.Argument(help="Further files of --image, --audio or --video.", show_default=False)
     ] = None,
@@ -59,8 +61,16 @@ def predict(
     picture: Annotated[
         Path | None, typer.Option(help="Draw the answer: out.png, or a folder for several inputs.")
     ] = None,
+    dataset: Annotated[str, typer.Option(help="Ask about all of it, as a job: `mnist`, `mnist@3`.")] = "",
+    output: Annotated[str, typer.Option(help="With --dataset: the dataset that the answers become.")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Of that job: split=test, batch_size=64.")] = None,
+    job: Annotated[str, typer.Option(help="That job's name; by default one is made.")] = "",
+    watch: Annotated[bool, typer.Option(help="Follow that job to its end.")] = False,
 ) -> None:
-    """Ask a deployment; one line for each image, text or row."""
+    """Ask a deployment; one line for each image, text or row.
+
+    With --dataset: a deployment or `model@3`, about a dataset.
+    """
     media = {"image": image or [], "audio": audio or [], "video": video or []}
     if more:
         given = [kind for kind, paths in media.items() if paths]
@@ -68,6 +78,15 @@ def predict(
             raise typer.BadParameter(f"what is {more[0]!r}? Say --image, --text, --row or --file before it")
         media[given[0]] = [*media[given[0]], *more]
     said = Said(media, text or (), row or (), user or (), item or (), file)
+    if dataset or output:
+        if said or input_:
+            raise typer.BadParameter("it takes its inputs from the dataset", param_hint="--dataset")
+        chosen = ({"signature": signature} if signature else {}) | ({"k": k} if k else {})
+        parameters = dict(parameter(each) for each in set_ or ()) | chosen
+        predict_dataset(context, name, dataset, output, parameters=parameters, job=job, watch=watch)
+        return
+    if set_ or job or watch:
+        raise typer.BadParameter("they are of the job that --dataset starts", param_hint="--set, --job, --watch")
     if bool(said) == bool(input_):
         raise typer.BadParameter(
             "one of --image, --text, --audio, --video, --row, --user, --file and --input is needed",
