@@ -19,7 +19,7 @@ from modelyard.catalog.domain.model_info import (
     TensorSpec,
     validate_model_info,
 )
-from modelyard.catalog.servicers.model_messages import model_info_of
+from modelyard.catalog.servicers.model_messages import _model_info_message, model_info_of
 from modelyard.foundation.errors import InvalidArgument
 
 IMAGE = TensorSpec("image", "uint8", (-1, 28, 28, 1))
