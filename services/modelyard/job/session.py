@@ -285,12 +285,14 @@ class Context:
         Examples for the answers that are kept come from the held-out split, for inputs that are named like the
         dataset's features; `examples` gives others, or those that are lacking: {"k": 10}. `inputs` says what each input
         is, input name -> image, text, number, category, audio, video, user, …, where that is not the feature's kind.
-        `task` is the likes of text-classification; `classes` are the dataset's unless others are given.
+        `task` is the likes of text-classification; `classes` are the dataset's unless others are given. With a task
+        that ends in -classification a model's only answer is called `probabilities` and a `label` comes with it; with
+        one that ends in -regression it is called `value`.
 
         Raises ExportInvalid.
         """
         exporting = Exporting(self.data, self.fed, self.seed)
-        served = exporting.served(model, signature, prepare, examples, image_size)
+        served = exporting.served(model, signature, prepare, examples, image_size, task or "", classes)
         target = self._path(self._spec.model)
         values = dict(self.training.metrics if metrics is None else metrics)
         export.export(model, target, exporting.described(served, task, classes, inputs), values)
