@@ -20,6 +20,7 @@ from modelyard.job.fed import Fed, Prepare
 from modelyard.job.loop import Loop
 from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Predicted, Text
 from modelyard.job.parameters import Parameters, untyped
+from modelyard.job.parts import Parts
 from modelyard.job.training import FitCallback, Training, Watch, numbers
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
@@ -105,12 +106,12 @@ class Context:
 
     @property
     def model(self) -> Path:
-        """In an evaluation: the folder of the model version, a SavedModel with its description."""
+        """In an evaluation or a prediction: the folder of the model version, a SavedModel with its description."""
         return self._path(self._spec.input_model)
 
     @property
     def model_version(self) -> str:
-        """In an evaluation: the model version's resource name; "" where the job was not told."""
+        """In an evaluation or a prediction: the model version's resource name; "" where the job was not told."""
         return self._spec.model_version
 
     @property
@@ -210,6 +211,11 @@ class Context:
         """After each step of a loop of your own: counts it, shows `values` (tensors are fetched only when they are
         shown), saves when it is time to, and ends the job here when the worker asks for it."""
         self._loop.step(values)
+
+    def parts(self, folder: Path) -> Parts:
+        """For work without training that is done part by part, such as a prediction: `folder` is where the parts' files
+        go, and has those that an earlier attempt has kept."""
+        return Parts(self.training, folder)
 
     def progress(self, done: int, total: int) -> None:
         """For work without training, such as an evaluation: `done` of `total` examples."""
