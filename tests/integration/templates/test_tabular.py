@@ -213,7 +213,7 @@ def test_one_class_alone_is_refused_even_where_a_description_by_hand_says_so(tmp
         splits=(Split("train", 60),),
         split_rule=SplitRule("file"),
         files={"t.csv": "train"},
-        table=Table(),
+        table=Table("csv", ","),
     )
     prepare_dataset(tmp_path / "dataset", files, description)
     assert "has one class only ('no'); there is nothing to tell apart" in str(refused("tabular", tmp_path / "dataset"))
