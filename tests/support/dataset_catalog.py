@@ -51,6 +51,7 @@ class DatasetCatalog(
     packages: dict[str, package_service_pb2.PackageSpec] = field(default_factory=dict)
     """The only version of each, by the package's name."""
     model_state: model_pb2.ModelVersion.State.ValueType = model_pb2.ModelVersion.STATE_READY
+    model_signatures: list[model_pb2.Signature] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     """Versions that BeginExecution does not find any more."""
     freed: list[str] = field(default_factory=list)
@@ -81,7 +82,8 @@ class DatasetCatalog(
     async def GetModelVersion(self, request: Any, context: Any) -> model_pb2.ModelVersion:
         if request.name not in (MODEL_VERSION, f"{PROJECT}/models/m/versions/latest"):
             await _abort(context, grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist", "NOT_FOUND")
-        return model_pb2.ModelVersion(name=MODEL_VERSION, digest="sha256:3", state=self.model_state)
+        info = model_pb2.ModelInfo(signatures=self.model_signatures)
+        return model_pb2.ModelVersion(name=MODEL_VERSION, digest="sha256:3", state=self.model_state, info=info)
 
     async def GetInputSpec(self, request: Any, context: Any) -> dataset_pb2.InputSpec:
         if request.name not in (VERSION, f"{DATASET}/versions/latest"):

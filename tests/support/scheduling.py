@@ -49,12 +49,11 @@ def scheduler_settings(
 
 
 def templates_of_every_kind(folder: Path) -> Path:
-    """The shipped templates, but `profile` and `predict` are two that no worker could run."""
-    shipped_templates(folder, without=(Kind.PROFILE, Kind.PREDICTION))
-    for kind, name in ((Kind.PROFILE, "profile"), (Kind.PREDICTION, "predict")):
-        lines = [f'kind = "{kind}"', *(f'{key} = "{name}"' for key in ("title", "summary", "task", "entry"))]
-        (folder / name).mkdir()
-        (folder / name / "template.toml").write_text("\n".join(lines))
+    """The shipped templates, but `profile` is one that no worker could run."""
+    shipped_templates(folder, without=(Kind.PROFILE,))
+    lines = ['kind = "profile"', *(f'{key} = "profile"' for key in ("title", "summary", "task", "entry"))]
+    (folder / "profile").mkdir()
+    (folder / "profile" / "template.toml").write_text("\n".join(lines))
     return folder
 
 

@@ -58,7 +58,7 @@ async def test_a_template_says_what_it_takes_and_what_can_be_set(scheduler: Sche
     assert "(int, default 10, 1 to 10000)" in shown
     described = json.loads((await run("templates", "show", "image-classification", "-o", "json")).stdout)
     assert described["data"]["modalities"] == ["image"]
-    assert "nothing can be set" in (await run("templates", "show", "predict")).stdout
+    assert "nothing can be set" in (await run("templates", "show", "profile")).stdout
 
 
 async def test_a_template_that_is_not_there_suggests_the_nearest_of_any_kind(scheduler: Scheduler) -> None:
