@@ -90,7 +90,7 @@ def show_outcomes(outcomes: Sequence[Outcome], *, published: bool) -> bool:
             figure, said = number(outcome.figure), row.judge(outcome.figure)
             # Once it is published, a figure can't be far from itself; below the floor it stays wrong.
             if said.drifted and (not published or said is Verdict.FLOORED):
-                drifted.append(f"{row.name} drifted: {row.metric} {figure} is {said}, {_measure(row)}")
+                drifted.append(f"{row.name} drifted: {row.metric} {figure}, {said} ({_measure(row)})")
         table.append((row.name, row.metric, figure, _measure(row), said))
     if table:
         show_table(("ROW", "METRIC", "REACHED", "EXPECTED", "VERDICT"), table)
