@@ -41,14 +41,9 @@ from modelyard.scheduler.runtime import MIGRATIONS
 from modelyard.scheduler.service.ports import Admitted, Audit, Draft, RequestKey, Written
 from modelyard.templates.specs import get_template
 from tests.bench.rows import Row, at_least_times, at_most
-from tests.support.scheduling import (
-    PROJECT,
-    VERSION,
-    ScriptedWorker,
-    create_request,
-    running_dataset_catalog,
-    scheduler_settings,
-)
+from tests.support.dataset_catalog import PROJECT, VERSION, running_dataset_catalog
+from tests.support.scheduling import create_request, scheduler_settings
+from tests.support.scripted_worker import ScriptedWorker
 from tests.support.servers import Issuers
 
 RATIO_TARGET = 0.5

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.sounds import wav
 from tests.support.stack import Stack, free_port, held_out, plain_environment, write_digits
 
 pytestmark = pytest.mark.timeout(900)
@@ -32,14 +33,30 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The reader's folder: `digits/` and `seven.png`, and `modelyard` on PATH."""
+    """The reader's folder: `digits/`, `seven.png`, tables and sounds, and `modelyard` on PATH."""
     home = tmp_path_factory.mktemp("readme")
+    write_tables(home)
+    write_sounds(home / "birds")
     write_digits(home / "digits", 1500)
     shutil.copytree(EXAMPLES, home / "deploy" / "examples")
     images, labels = held_out(100)
     Image.fromarray(images[labels.index(7), :, :, 0]).save(home / "seven.png")
     yield home
     Stack(home, 0).run("down", status=None)
+
+
+def write_tables(home: Path) -> None:
+    people = [f"{20 + at % 50},{('clerk', 'boss')[at % 2]},{('<=50K', '>50K')[at % 3 == 0]}" for at in range(300)]
+    (home / "adult.csv").write_text("\n".join(["age,job,salary", *people]))
+    prices = [f"{at % 20},{at % 7},{at % 7 * 1.5 + at % 20}" for at in range(300)]
+    (home / "prices.csv").write_text("\n".join(["shop_id,size,price", *prices]))
+
+
+def write_sounds(folder: Path) -> None:
+    for at in range(40):
+        path = folder / ("owl", "wren")[at % 2] / f"{at}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav(seed=at))
 
 
 def test_every_command_line_of_the_readme_runs(home: Path) -> None:

@@ -9,6 +9,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -19,6 +20,7 @@ from modelyard.sdk.progress import silent
 
 _STAGES = {
     "downloading": "downloading",
+    "making": "making",
     "hashing": "reading",
     "sending": "sending",
     "verifying": "verifying",
@@ -28,13 +30,14 @@ _STAGES = {
 
 @contextmanager
 def byte_bars(*, quiet: bool) -> Iterator[Callback]:
-    """A bar for each stage: bytes, speed, time left. Silent where nobody looks."""
+    """A bar for each stage: percent, bytes, speed, time left. Silent where nobody looks."""
     if quiet or not sys.stderr.isatty():
         yield silent
         return
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
+        TaskProgressColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(compact=True),

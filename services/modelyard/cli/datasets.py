@@ -7,8 +7,9 @@ import typer
 
 from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
+from modelyard.cli.galleries import show_gallery, show_set
 from modelyard.cli.globals import settings
-from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, show_table, to_json
+from modelyard.cli.output import age, bytes_text, print_json, show_all, show_facts, to_json
 from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
@@ -62,19 +63,20 @@ def push(
 @app.command("import")
 def import_(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A set of the gallery, such as `mnist`; `list` shows them.")],
+    name: Annotated[
+        str, typer.Argument(help="A set of the gallery, such as `mnist`; without one, what there is.")
+    ] = "",
     dataset: Annotated[str, typer.Option("--as", help="The dataset's name; by default the set's.")] = "",
+    listing: Annotated[bool, typer.Option("--list", help="What there is; nothing is brought.")] = False,
 ) -> None:
     """Bring a set from the gallery: licence shown, digest pinned, split fixed."""
-    if name == "list":
-        show_table(
-            ("NAME", "WHAT", "LICENCE"), [(each.name, each.title, each.licence) for each in gallery.SETS.values()]
-        )
+    as_json = settings(context).json
+    if listing or not name:
+        show_gallery(as_json=as_json)
         return
     chosen = gallery.find(name)
-    as_json = settings(context).json
     if not as_json:
-        console().print(f"{chosen.title}\nlicence: {chosen.licence}")
+        show_set(chosen)
     with settings(context).client() as client, byte_bars(quiet=as_json) as progress:
         pushed = chosen.bring(client, dataset or chosen.name, progress)
     show_pushed(pushed, as_json=as_json)

@@ -12,6 +12,7 @@ from modelyard.sdk.discovery import data_folder
 
 _WITH_VALUE = ("--server", "--token-file", "--project", "--dir", "--output", "-o")
 _FLAGS = ("--show-grpc",)
+_OUTPUTS = ("text", "json")
 DEFAULT_FOLDER = ".modelyard"
 
 
@@ -59,17 +60,22 @@ def settings(context: typer.Context) -> Globals:
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:
-    """Put the options of every command before the command's name, where Typer looks for them."""
+    """Put the options of every command before the command's name, where Typer looks for them.
+
+    `predict` has an `--output` of its own, which is no `text` and no `json`.
+    """
     front: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)
     while waiting:
         argument = waiting.pop(0)
-        name, equals, _ = argument.partition("=")
+        name, equals, value = argument.partition("=")
         if argument == "--":
             rest += [argument, *waiting]
             break
-        if argument in _FLAGS or (name in _WITH_VALUE and equals):
+        if name == "--output" and "predict" in arguments and (value or "".join(waiting[:1])) not in _OUTPUTS:
+            rest.append(argument)  # there it names a dataset
+        elif argument in _FLAGS or (name in _WITH_VALUE and equals):
             front.append(argument)
         elif argument in _WITH_VALUE and waiting:
             front += [argument, waiting.pop(0)]

@@ -60,6 +60,7 @@ def show_outcome(client: Client, job: job_pb2.Job) -> None:
             ("job", short(job.name)),
             ("state", state_text(State.Name(job.state))),
             ("model", short(job.model_version) if job.model_version else ""),
+            ("answers", short(job.output_dataset_version) if job.output_dataset_version else ""),
             ("judged", short(job.spec.model_version) if job.evaluation else ""),
             ("metrics", metrics_text(_metrics(client, job).items())),
             ("why", job.error.message if job.HasField("error") else ""),
@@ -137,4 +138,6 @@ def _next(job: job_pb2.Job) -> str:
         return ""
     if job.model_version:
         return f"modelyard deploy NAME --model {short(job.model_version)}"
+    if job.output_dataset_version:
+        return f"modelyard datasets pull {short(job.output_dataset_version)} FOLDER"
     return f"modelyard jobs outputs {short(job.name)} FOLDER" if job.evaluation else ""

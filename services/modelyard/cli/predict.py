@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from modelyard.api.catalog.v1 import model_pb2
+from modelyard.cli.batch import predict_dataset
 from modelyard.cli.deployments import names, question
 from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
 from modelyard.cli.output import print_json
+from modelyard.cli.parameters import parameter
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument, ModelyardError
@@ -27,14 +29,27 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The deployment.")],
+    name: Annotated[str, typer.Argument(help="The deployment; for a dataset also `digits@3`.")],
     image: Annotated[list[Path] | None, typer.Option(help="A PNG, JPEG, GIF or BMP file. May be given again.")] = None,
     input_: Annotated[
         list[str] | None, typer.Option("--input", help="An input as JSON, x=[[1, 2]], or from a file, x=@rows.json.")
     ] = None,
     signature: Annotated[str, typer.Option(help="By default `encoded` for images, else `serving_default`.")] = "",
+    dataset: Annotated[str, typer.Option(help="Ask about all of it, as a job: `mnist`, `mnist@3`.")] = "",
+    output: Annotated[str, typer.Option(help="With --dataset: the dataset that the answers become.")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Of that job: split=test, batch_size=64.")] = None,
+    job: Annotated[str, typer.Option(help="That job's name; by default one is made.")] = "",
+    watch: Annotated[bool, typer.Option(help="Follow that job to its end.")] = False,
 ) -> None:
-    """Ask a deployment; one line for each image or row."""
+    """Ask a deployment; one line for each image or row. With --dataset: a deployment or `model@3`, about a dataset."""
+    if dataset or output:
+        if image or input_:
+            raise typer.BadParameter("it takes its inputs from the dataset", param_hint="--dataset")
+        parameters = dict(parameter(each) for each in set_ or ()) | ({"signature": signature} if signature else {})
+        predict_dataset(context, name, dataset, output, parameters=parameters, job=job, watch=watch)
+        return
+    if set_ or job or watch:
+        raise typer.BadParameter("they are of the job that --dataset starts", param_hint="--set, --job, --watch")
     if bool(image) == bool(input_):
         raise typer.BadParameter("one of --image and --input is needed", param_hint="--image")
     contents = {"image_bytes": [_read(path) for path in image or ()]} if image else read_inputs(input_ or ())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from modelyard.api.scheduler.v1 import job_pb2
-from modelyard.cli.output import bytes_text, console, plain, state_text
+from modelyard.cli.output import bytes_text, console, duration_text, plain, state_text
 from modelyard.sdk import Client
 from modelyard.sdk.jobs import State
 from modelyard.sdk.names import short
@@ -75,10 +75,10 @@ class Reports:
 
 def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
     progress = job.progress
-    if job.state == State.STATE_RUNNING and progress.stage == "training":
+    if _works(job):
         speed = f"{progress.examples_per_second:,.0f}/s  " if progress.examples_per_second else ""
         description = f"epoch {progress.epoch}/{progress.epochs}" if progress.epochs else f"step {progress.step:,}"
-        if _judges(job):
+        if _asks(job):
             description = _stage(job)
         total = progress.total_steps or None
         bars.update(task, description=description, completed=progress.step, total=total, details=speed + metrics(job))
@@ -99,8 +99,8 @@ def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
         progress = job.progress
         for line in reports.new(job):
             print(f"{short(job.name)} {line}", flush=True)
-        if job.state == State.STATE_RUNNING and progress.stage == "training" and progress.step:
-            key, where = _judged(progress) if _judges(job) else _milestone(progress)
+        if _works(job) and progress.step:
+            key, where = _asked(job) if _asks(job) else _milestone(progress)
             say(key, f"{short(job.name)} {where}  {metrics(job)}".rstrip())
         else:
             line = f"{short(job.name)} {_stage(job)}"
@@ -122,21 +122,31 @@ def _once(show: Callable[[str], None]) -> Callable[[str, str], None]:
 
 
 def _stage(job: job_pb2.Job) -> str:
-    if job.state == State.STATE_RUNNING and job.progress.stage == "training" and _judges(job):
+    if job.progress.stage == "training" and _works(job) and _asks(job):
         return "judging"
     if job.state in (State.STATE_RUNNING, State.STATE_PREPARING) and job.progress.stage:
         return job.progress.stage
     return state_text(State.Name(job.state))
 
 
-def _judges(job: job_pb2.Job) -> bool:
-    """An evaluation: its steps are examples, and it has no epochs."""
+def _works(job: job_pb2.Job) -> bool:
+    """Whether it is at what it is for."""
+    return job.state == State.STATE_RUNNING and job.progress.stage in ("training", "predicting")
+
+
+def _asks(job: job_pb2.Job) -> bool:
+    """An evaluation or a prediction: its steps are examples, and it has no epochs."""
     return bool(job.spec.model_version)
 
 
-def _judged(progress: job_pb2.Progress) -> tuple[str, str]:
-    """As `_milestone`, of an evaluation."""
-    where = f"judged {progress.step:,} of {progress.total_steps:,} examples"
+def _asked(job: job_pb2.Job) -> tuple[str, str]:
+    """As `_milestone`, of these."""
+    progress = job.progress
+    done = "predicted" if job.spec.output_dataset else "judged"
+    where = f"{done} {progress.step:,} of {progress.total_steps:,} examples"
+    if job.spec.output_dataset and progress.examples_per_second:
+        left = max(0, progress.total_steps - progress.step) / progress.examples_per_second
+        where += f"  {progress.examples_per_second:,.0f}/s, {duration_text(left)} left"
     return f"{_LINES * progress.step // max(progress.total_steps, 1)}", where
 
 

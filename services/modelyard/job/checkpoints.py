@@ -78,6 +78,19 @@ def save(folder: Path, state: TrainingState, named: Named) -> Path:
     return target
 
 
+def save_files(folder: Path, state: TrainingState, files: Path) -> Path:
+    """Write `folder/<step>` with copies of the files that lie in `files`: for work that has no variables."""
+    target, partial = folder / str(state.step), folder / f".{state.step}"
+    for leftover in (partial, target):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for path in sorted(files.iterdir()):
+        shutil.copyfile(path, partial / path.name)
+    (partial / STATE_FILE).write_text(json.dumps({"format": FORMAT, **asdict(state)}))
+    partial.rename(target)
+    return target
+
+
 def read_state(folder: Path) -> TrainingState:
     """Raises OSError, or CheckpointUnfit for another format."""
     fields = json.loads((folder / STATE_FILE).read_text())

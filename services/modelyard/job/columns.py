@@ -117,19 +117,25 @@ class Column:
         # Each bytes object takes 33 bytes more than it holds, and its place in the array 8.
         if media or int(self.sizes.sum()) + 41 * len(self) > MAX_HELD_BYTES:
             return None
-        held = np.full(len(self), b"", object)
-        filled = self.sizes > 0
-        for number in np.unique(self.values["file"][filled]):
-            rows = np.flatnonzero(filled & (self.values["file"] == number))
-            offsets, ends = self.values["offset"][rows], self.values["offset"][rows] + self.sizes[rows]
-            first = int(offsets.min())
-            if int(ends.max()) - first <= 2 * int(self.sizes[rows].sum()) + (1 << 20):
-                data = self._map(int(number))[first : int(ends.max())].tobytes()
+        return self.between(0, len(self))
+
+    def between(self, start: int, stop: int) -> "NDArray[np.object_]":
+        """The stored bytes of the examples start … stop - 1, read together where they lie together."""
+        ranges = self.values[start:stop]
+        found = np.full(len(ranges), b"", object)
+        filled = ranges["size"] > 0
+        for number in np.unique(ranges["file"][filled]):
+            rows = np.flatnonzero(filled & (ranges["file"] == number))
+            offsets = ranges["offset"][rows]
+            ends = offsets + ranges["size"][rows]
+            first, last = int(offsets.min()), int(ends.max())
+            if last - first <= 2 * int(ranges["size"][rows].sum()) + (1 << 20):
+                data = self._map(int(number))[first:last].tobytes()
                 places = zip((offsets - first).tolist(), (ends - first).tolist(), strict=True)
-                held[rows] = _objects([data[start:end] for start, end in places])
+                found[rows] = _objects([data[begin:end] for begin, end in places])
             else:
-                held[rows] = _objects([self.read(int(row)) for row in rows])
-        return held
+                found[rows] = _objects([self.read(start + int(row)) for row in rows])
+        return found
 
     def between(self, start: int, stop: int) -> "NDArray[np.object_]":
         """The stored bytes of the examples start … stop - 1, read together where they lie together."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job import export, signatures
+from modelyard.job import answers, export, signatures
 from modelyard.job.data import Data
 from modelyard.job.fed import Fed, Prepare
 from modelyard.job.known import Known
@@ -26,9 +26,21 @@ class Exporting:
         self._seed = seed
         self._known = Known(data, export.GOLDEN_EXAMPLES) if data.exists else None
 
-    def served(self, model: Any, signature: Any, prepare: Prepare | None, examples: Any, image_size: int) -> Served:
+    def served(
+        self,
+        model: Any,
+        signature: Any,
+        prepare: Prepare | None,
+        examples: Any,
+        image_size: int,
+        task: str = "",
+        classes: Sequence[str] | None = None,
+    ) -> Served:
         """See Context.export. Raises ExportInvalid."""
         served = self._served(model, signature, prepare, examples, image_size)
+        if signature is None and not served.task:
+            named = classes if classes is not None else self._data.index.classes if self._data.exists else ()
+            served = answers.by_task(model, served, task, named)
         if served.synthetic:
             print(
                 "export: no real inputs of this model are known, so its answers to made-up ones are kept; "
@@ -47,6 +59,10 @@ class Exporting:
             served = self._classifier(model, prepare, image_size)
             if served is not None:
                 return served
+        if examples is None and self._known is not None:
+            known = signatures.whole_model_of(model, self._known)
+            if known is not None:
+                return known
         return signatures.whole_model(model, given, self._seed)
 
     @property

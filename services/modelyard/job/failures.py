@@ -23,6 +23,7 @@ from modelyard.job.explain import chain, explain, words
 from modelyard.job.frames import speaks_for_itself
 from modelyard.job.graph_errors import inside
 from modelyard.job.messages import Failed, FailureClass
+from modelyard.templates.fitting import DatasetNotForModel, SignatureUnknown
 from modelyard.templates.specs import SHIPPED
 
 MAX_MESSAGE = 2000
@@ -31,12 +32,14 @@ MAX_TRACEBACK = 8000
 _CLASSES: dict[type[BaseException], FailureClass] = {
     AcceleratorMissing: FailureClass.INTERNAL,
     DatasetDescriptionWrong: FailureClass.INVALID_DATA,
+    DatasetNotForModel: FailureClass.INVALID_DATA,
     DatasetUnsuitable: FailureClass.INVALID_DATA,
     Diverged: FailureClass.DIVERGED,
     ExportInvalid: FailureClass.EXPORT_INVALID,
     ImageUnreadable: FailureClass.INVALID_DATA,
     MediaUnreadable: FailureClass.INVALID_DATA,
     ModelUnsuitable: FailureClass.INVALID_DATA,
+    SignatureUnknown: FailureClass.INVALID_DATA,
     MemoryError: FailureClass.HOST_OOM,
 }
 

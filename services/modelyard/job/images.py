@@ -1,5 +1,6 @@
 """Images as tensors: the same functions prepare the data and serve the model, so both see the same pixels."""
 
+import re
 from typing import Any
 
 import tensorflow as tf
@@ -46,3 +47,9 @@ def decode_batch(data: Any, shape: Shape) -> Any:
     """Encoded images (string [n]) as uint8 [n, height, width, channels]."""
     signature = tf.TensorSpec(shape, tf.uint8)
     return tf.map_fn(lambda one: decode_to(one, shape), data, fn_output_signature=signature)
+
+
+def reason(error: Exception) -> str:
+    """Why an image cannot be decoded: TensorFlow's sentence without the names of its graph's nodes."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\].*", "", str(error)).strip()
+    return text.split("\n", 1)[0][:200] or type(error).__name__

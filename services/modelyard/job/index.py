@@ -13,9 +13,10 @@ library and NumPy only.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from modelyard.job.columns import Column, open_column
@@ -59,6 +60,12 @@ class Examples:
     def origin(self, number: int) -> str:
         """Where the example comes from: a path in the tree, `path:line` for a row of a table."""
         return self._origins[number]
+
+    def origins(self, start: int = 0) -> Iterator[str]:
+        """The same of every example from this number on, in order; none of them stays in memory."""
+        with (self.folder / "origins" / f"{self.name}.txt").open(encoding="utf-8", newline="\n") as lines:
+            for line in islice(lines, start, self.count):
+                yield line.removesuffix("\n")
 
     @cached_property
     def _origins(self) -> "list[str]":

@@ -1,6 +1,5 @@
 """One split's images at one size: mapped where they are stored raw, decoded once to scratch where they are not."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,11 +93,5 @@ def unreadable(examples: Examples, column: Column, shape: images.Shape, rows: ra
             way(tf.constant(column.read(number)))
         except (tf.errors.InvalidArgumentError, ValueError) as error:
             path = examples.origin(number)
-            return ImageUnreadable(f"{path} cannot be read as an image of {shape}: {_reason(error)}", file=path)
+            return ImageUnreadable(f"{path} cannot be read as an image of {shape}: {images.reason(error)}", file=path)
     return ImageUnreadable(f"one of the examples {rows.start} to {rows.stop} cannot be decoded")
-
-
-def _reason(error: Exception) -> str:
-    """TensorFlow's sentence without the names of its graph's nodes."""
-    text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\].*", "", str(error)).strip()
-    return text.split("\n", 1)[0][:200] or type(error).__name__

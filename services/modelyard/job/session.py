@@ -20,6 +20,7 @@ from modelyard.job.fed import Fed, Prepare
 from modelyard.job.loop import Loop
 from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Predicted, Text
 from modelyard.job.parameters import Parameters, untyped
+from modelyard.job.parts import Parts
 from modelyard.job.training import FitCallback, Training, Watch, numbers
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
@@ -105,12 +106,12 @@ class Context:
 
     @property
     def model(self) -> Path:
-        """In an evaluation: the folder of the model version, a SavedModel with its description."""
+        """In an evaluation or a prediction: the folder of the model version, a SavedModel with its description."""
         return self._path(self._spec.input_model)
 
     @property
     def model_version(self) -> str:
-        """In an evaluation: the model version's resource name; "" where the job was not told."""
+        """In an evaluation or a prediction: the model version's resource name; "" where the job was not told."""
         return self._spec.model_version
 
     @property
@@ -211,6 +212,11 @@ class Context:
         shown), saves when it is time to, and ends the job here when the worker asks for it."""
         self._loop.step(values)
 
+    def parts(self, folder: Path) -> Parts:
+        """For work without training that is done part by part, such as a prediction: `folder` is where the parts' files
+        go, and has those that an earlier attempt has kept."""
+        return Parts(self.training, folder)
+
     def progress(self, done: int, total: int) -> None:
         """For work without training, such as an evaluation: `done` of `total` examples."""
         self.training.stop_here()
@@ -279,12 +285,14 @@ class Context:
         Examples for the answers that are kept come from the held-out split, for inputs that are named like the
         dataset's features; `examples` gives others, or those that are lacking: {"k": 10}. `inputs` says what each input
         is, input name -> image, text, number, category, audio, video, user, …, where that is not the feature's kind.
-        `task` is the likes of text-classification; `classes` are the dataset's unless others are given.
+        `task` is the likes of text-classification; `classes` are the dataset's unless others are given. With a task
+        that ends in -classification a model's only answer is called `probabilities` and a `label` comes with it; with
+        one that ends in -regression it is called `value`.
 
         Raises ExportInvalid.
         """
         exporting = Exporting(self.data, self.fed, self.seed)
-        served = exporting.served(model, signature, prepare, examples, image_size)
+        served = exporting.served(model, signature, prepare, examples, image_size, task or "", classes)
         target = self._path(self._spec.model)
         values = dict(self.training.metrics if metrics is None else metrics)
         export.export(model, target, exporting.described(served, task, classes, inputs), values)

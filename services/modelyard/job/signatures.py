@@ -1,7 +1,7 @@
 """The functions that a SavedModel answers with, made of a Keras model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -65,9 +65,8 @@ def classifier(
     values = np.asarray(answers)
     if not np.isfinite(values).all():
         raise ExportInvalid("the model answers held-out images with numbers that are not finite")
-    logits = _from_logits(model)
-    sums = bool((np.abs(values.sum(-1) - 1) <= SUM_TOLERANCE).all() and (values >= 0).all())
-    output = "probabilities" if logits or sums else "scores"
+    logits = from_logits(model)
+    output = "probabilities" if logits or sum_to_one(values) else "scores"
     labels = tf.constant(list(classes))
 
     def answer(image: Any) -> Any:
@@ -99,7 +98,12 @@ def classifier(
     )
 
 
-def _from_logits(model: Any) -> bool:
+def sum_to_one(values: NDArray[Any]) -> bool:
+    """Whether each row is a probability for each class."""
+    return bool((np.abs(values.sum(-1) - 1) <= SUM_TOLERANCE).all() and (values >= 0).all())
+
+
+def from_logits(model: Any) -> bool:
     """Whether the model was trained with a loss that takes logits, so that its answers are no probabilities yet."""
     loss = getattr(model, "loss", None)
     return getattr(loss, "from_logits", None) is True or getattr(loss, "_fn_kwargs", {}).get("from_logits") is True
@@ -107,9 +111,7 @@ def _from_logits(model: Any) -> bool:
 
 def whole_model(model: Any, examples: Any, seed: int) -> Served:
     """`serving_default` with the model's own inputs and outputs, however many; raises ExportInvalid."""
-    structure = getattr(model, "_inputs_struct", None)
-    if structure is None and getattr(model, "inputs", None):
-        structure = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    structure = _taken(model)
     if structure is None:
         structure = examples
     if structure is None:
@@ -123,6 +125,29 @@ def whole_model(model: Any, examples: Any, seed: int) -> Served:
         for name, leaf in zip(names, tree.flatten(structure), strict=True)
     }
     return _of_specs(model, specs, structure, _matching(examples, specs), seed)
+
+
+def whole_model_of(model: Any, known: Known) -> Served | None:
+    """The same where every input is named like a feature of the dataset and takes its values: with real examples and
+    the truth about them; None elsewhere."""
+    structure = _taken(model)
+    if structure is None:
+        return None
+    leaves = dict(zip(_names(structure), tree.flatten(structure), strict=True))
+    specs = {name: tf.TensorSpec((None, *leaf.shape[1:]), leaf.dtype, name) for name, leaf in leaves.items()}
+    rows = known.rows(specs)
+    found = known.inputs(specs, rows)
+    if set(found) != set(specs):
+        return None
+    return replace(_of_specs(model, specs, structure, found, 0), labels=known.labels(rows))
+
+
+def _taken(model: Any) -> Any:
+    """The model's own inputs in their structure; None where it does not say."""
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None and getattr(model, "inputs", None):
+        structure = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    return structure
 
 
 def with_specs(model: Any, specs: Mapping[str, Any], examples: Any, seed: int) -> Served:

@@ -14,7 +14,7 @@ def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
 
     Only as much of the file is decoded as is needed. Raises ValueError for what is no sound.
     """
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:

@@ -97,10 +97,18 @@ class Training:
         if self.step in self._saved:
             return
         state = TrainingState(self.step, fit, epoch, step_in_epoch, dict(self.metrics), loop)
-        path = checkpoints.save(self.folder, state, named)
+        self._publish(self.step, checkpoints.save(self.folder, state, named))
+
+    def save_files(self, step: int, files: Path) -> None:
+        """The same of work without variables: a checkpoint of the files in a folder."""
+        state = TrainingState(step, 0, 0, 0, dict(self.metrics))
+        self._publish(step, checkpoints.save_files(self.folder, state, files))
+        self._saved_at = time.monotonic()
+
+    def _publish(self, step: int, path: Path) -> None:
         self.board.flush()
-        self._saved.append(self.step)
-        self.channel.send(Checkpoint(self.step, str(path)))
+        self._saved.append(step)
+        self.channel.send(Checkpoint(step, str(path)))
         checkpoints.prune(self.folder, self.channel.published)
 
     def may_save(self) -> bool:

@@ -29,7 +29,8 @@ def describe(files: Files, kind: str, findings: Findings) -> Description:
     """Raises LayoutUnknown (a sentence that says what was seen) and DataUnreadable."""
     paths = in_folders(files)
     mine = [path for path in paths if media.is_kind(kind, path)]
-    _check_alone(kind, mine, paths)
+    others = [path for path in paths if not media.is_kind(kind, path)]
+    _check_most(kind, mine, others)
     by_folder = _splits_are_folders(mine, kind)
     rule = SplitRule("folder") if by_folder else SplitRule("hash", held_out=HELD_OUT)
     counts: Counter[str] = Counter()
@@ -48,6 +49,8 @@ def describe(files: Files, kind: str, findings: Findings) -> Description:
         encodings[encoding] += 1
         shape = found if shape is None else _merged(shape, found)
     _check_usable(kind, mine, findings.problems)
+    for path in others:
+        findings.problems.add(path, 0, _other(kind))
     if len(classes) < 2:
         raise LayoutUnknown(
             f"there is one class only, {min(classes)!r}; a folder for each class is needed, at least two",
@@ -70,16 +73,20 @@ def describe(files: Files, kind: str, findings: Findings) -> Description:
     )
 
 
-def _check_alone(kind: str, mine: Sequence[str], paths: Sequence[str]) -> None:
-    others = [path for path in paths if not media.is_kind(kind, path)]
-    if mine and others:
-        word = KINDS[kind].split()[1]
+def _check_most(kind: str, mine: Sequence[str], others: Sequence[str]) -> None:
+    """A note or a list among the images is left out; where they are not even most, something else is wrong."""
+    if mine and len(others) >= len(mine):
         more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
         raise LayoutUnknown(
-            f"{others[0]!r}{more} beside the {word}s is no {word}; "
-            f"{word}s are {', '.join(media.SUFFIXES[kind])}. Move it to the top of the folder, or remove it",
+            f"{others[0]!r}{more} beside {len(mine):,} others {_other(kind)}. "
+            "Move it to the top of the folder, or remove it",
             reason=f"NOT_A{'N' if kind[0] in 'ai' else ''}_{_REASONS[kind]}",
         )
+
+
+def _other(kind: str) -> str:
+    word = KINDS[kind].split()[1]
+    return f"is no {word}; {word}s are {', '.join(media.SUFFIXES[kind])}"
 
 
 def _splits_are_folders(paths: Sequence[str], kind: str) -> bool:
@@ -156,6 +163,9 @@ def _examples(
     labels = {name: number for number, name in enumerate(label.classes)}
     claimed = description.examples
     for path in in_folders(files):
+        if not media.is_kind(content.kind, path):
+            problems.add(path, 0, _other(content.kind))
+            continue
         split, name = _place(description.split_rule, path)
         text, shape = None, None
         try:

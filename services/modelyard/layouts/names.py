@@ -1,5 +1,6 @@
 """Names that people give: splits, files, columns."""
 
+import keyword
 import re
 import unicodedata
 from collections import Counter
@@ -75,11 +76,13 @@ def identifier(header: str) -> str:
 
 
 def feature_names(headers: Iterable[str]) -> list[str]:
-    """An identifier for each header, all different."""
+    """An identifier for each header, all different. A model's input is a parameter to TensorFlow, so a word that can be
+    none in Python gets a `_`: `class_`, `from_`."""
     names: list[str] = []
     for number, header in enumerate(headers, 1):
         plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode()
         name = identifier(plain)[:_MAX_NAME].strip("_") or f"column_{number}"
+        name += "_" * (keyword.iskeyword(name) or name == "self")
         unique, again = name, 2
         while unique in names:
             unique, again = f"{name}_{again}", again + 1

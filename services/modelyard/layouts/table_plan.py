@@ -25,7 +25,7 @@ ITEMS = frozenset(
 )
 RATINGS = frozenset({"rating", "ratings", "score", "stars", "rate", "overall", "book_rating"})
 TIMES = frozenset({"time", "timestamp", "date", "datetime", "ts", "unixreviewtime"})
-_IDS = frozenset({"id", "row", "rowid", "row_id", "rownames", "uuid", "guid", "unnamed_0", "sample_id"})
+_IDS = frozenset({"id", "row", "rowid", "row_id", "rownames", "uuid", "guid", "unnamed_0", "sample_id", "origin"})
 _SPLIT_COLUMNS = frozenset({"split", "subset"})
 _SAMPLE = 50
 
@@ -124,7 +124,8 @@ def _plan_media(plan: Plan, sample: Batch, files: Files, options: Options) -> No
             continue
         place = place_of_files(sample.path, found, there, files) if there.folders else None
         if place is None:
-            if sum(suffix(value) in ENDINGS for value in found) * 2 > len(found):
+            looks_so = sum(suffix(value) in ENDINGS for value in found) * 2 > len(found)
+            if looks_so and plan.kinds.get(at) != "id":
                 raise LayoutUnknown(
                     f"column {name!r} of {sample.path} names files such as {found[0]!r}, which are not in the folder",
                     reason="FILES_MISSING",

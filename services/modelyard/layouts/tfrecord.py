@@ -9,14 +9,13 @@ features.json, beside the records or given with `--features`, by the records' ke
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
-from math import prod
-from typing import Any, BinaryIO
+from typing import Any
 
 from modelyard.layouts import media
 from modelyard.layouts.chunks import MISSING_TIME, Chunk, Column, Problems, in_portions
 from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
+from modelyard.layouts.example_values import BadRecordError, RecordBytes, parse_record, utf_8, value_of
 from modelyard.layouts.files import Files
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.lines import splits_of_files
@@ -31,24 +30,6 @@ from modelyard.layouts.table_plan import TARGETS
 SPEC_FILE = "features.json"
 _MAX_SPEC_BYTES = 1 << 20
 _DTYPES = {"number": "float32", "time": "int64", "image": "uint8"}
-
-
-class _BadRecordError(Exception):
-    pass
-
-
-class _Bytes:
-    """Bytes of a record as a file."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return self._data[offset : offset + length]
-
-    def open(self) -> BinaryIO:
-        return BytesIO(self._data)
 
 
 def describe(files: Files, options: Options, findings: Findings) -> Description:
@@ -72,7 +53,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
         counts[split] += 1
         for name, found in open_classes.items():
             if values[name] != b"":
-                found.add(str(values[name]) if isinstance(values[name], int) else _text(values[name]))
+                found.add(str(values[name]) if isinstance(values[name], int) else utf_8(values[name]))
             if len(found) > MAX_CLASSES:
                 raise LayoutUnknown(f"{name} has more than {MAX_CLASSES:,} different values", reason="TOO_MANY_CLASSES")
     _check(paths, counts, findings.problems)
@@ -186,7 +167,7 @@ def _suggestion(paths: Sequence[str], files: Files) -> dict[str, Any]:
     for path in paths:
         for _, record in records(path, files[path], Problems()):
             try:
-                values = _parse(record)
+                values = parse_record(record)
             except DecodeError:
                 raise DataUnreadable(path, "holds records that are no tf.train.Example", reason="NO_EXAMPLES") from None
             return {key: _suggested(key, values[key]) for key in sorted(values)[:50]}
@@ -198,7 +179,7 @@ def _suggested(key: str, found: list[Any]) -> dict[str, Any]:
     if isinstance(first, bytes):
         for kind in MEDIA:
             try:
-                media.look(kind, _Bytes(first))
+                media.look(kind, RecordBytes(first))
             except UnusableError:
                 continue
             return {"kind": kind}
@@ -207,17 +188,6 @@ def _suggested(key: str, found: list[Any]) -> dict[str, Any]:
         return {"kind": "category", "role": "target"}
     shape = {"shape": [len(found)]} if len(found) != 1 else {}
     return {"kind": "number", "dtype": "int64" if isinstance(first, int) else "float32", **shape}
-
-
-def _parse(record: bytes) -> dict[str, list[Any]]:
-    from modelyard.api.serving.v1.example_pb2 import Example
-
-    example = Example.FromString(record)
-    values = {}
-    for key, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values[key] = list(getattr(feature, kind).value) if kind else []
-    return values
 
 
 def _examples(
@@ -231,90 +201,14 @@ def _examples(
             raise DataUnreadable(path, "is named by the description, but the tree does not have it")
         for number, record in records(path, files[path], problems):
             try:
-                found = _parse(record)
-                values = {each.name: _value(each, found.get(each.header)) for each in features}
+                found = parse_record(record)
+                values = {each.name: value_of(each, found.get(each.header)) for each in features}
             except DecodeError:
                 problems.add(path, number, "is no tf.train.Example")
-            except _BadRecordError as problem:
+            except BadRecordError as problem:
                 problems.add(path, number, str(problem))
             else:
                 yield split or hash_split(record, rule.held_out), f"{path}:{number}", values
-
-
-def _value(feature: Feature, found: list[Any] | None) -> Any:
-    """What a column holds of one record. Raises _BadRecordError."""
-    needed = feature.role in ("target", "user", "item", "rating") or feature.kind in MEDIA
-    if not found and (needed or feature.shape) and None not in feature.shape:
-        raise _BadRecordError(f"has no {feature.header!r}")
-    found = found or []
-    if feature.kind in ("number", "time", "boxes") or (feature.kind == "category" and feature.shape):
-        return _numbers(feature, found)
-    if len(found) > 1:
-        raise _BadRecordError(f"has {len(found)} values of {feature.header!r} instead of one")
-    value = found[0] if found else b""
-    if feature.kind == "category":
-        return _category(feature, value)
-    if not isinstance(value, bytes):
-        if feature.kind in ("id", "text"):
-            return str(value).encode()
-        raise _BadRecordError(f"has {value!r} as {feature.header!r}, which is no {feature.kind}")
-    if feature.kind in MEDIA:
-        _check_media(feature, value)
-    else:
-        _text(value)
-    return value
-
-
-def _numbers(feature: Feature, found: list[Any]) -> Any:
-    if any(isinstance(value, bytes) for value in found):
-        raise _BadRecordError(f"has bytes as {feature.header!r}, which is a {feature.kind}")
-    if not feature.shape:
-        if len(found) > 1:
-            raise _BadRecordError(f"has {len(found)} values of {feature.header!r} instead of one")
-        return found[0] if found else None
-    fixed = prod(size for size in feature.shape if size is not None)
-    fits = len(found) == fixed if None not in feature.shape else not fixed or len(found) % fixed == 0
-    if not fits:
-        raise _BadRecordError(f"has {len(found)} values of {feature.header!r}; its shape is {list(feature.shape)}")
-    return found
-
-
-def _category(feature: Feature, value: Any) -> Any:
-    if value == b"" and feature.role == "target":
-        raise _BadRecordError(f"has no {feature.header!r}")
-    if isinstance(value, float):
-        raise _BadRecordError(f"has {value!r} as {feature.header!r}, which is a category")
-    if isinstance(value, int):
-        if value < 0 or value >= (len(feature.classes) or MAX_CLASSES):
-            raise _BadRecordError(
-                f"has {value} as {feature.header!r}; with {len(feature.classes) or MAX_CLASSES} classes they go from 0"
-            )
-        return value
-    if feature.classes and value and _text(value) not in feature.classes:
-        raise _BadRecordError(f"has {_text(value)!r} as {feature.header!r}, which is no class")
-    _text(value)
-    return value
-
-
-def _text(value: Any) -> str:
-    try:
-        return str(value, "utf-8")
-    except UnicodeDecodeError:
-        raise _BadRecordError(f"has {value[:20]!r}, which is no UTF-8") from None
-
-
-def _check_media(feature: Feature, value: bytes) -> None:
-    if feature.encoding == "raw":
-        size = prod(each or 0 for each in feature.shape)
-        if len(value) != size:
-            raise _BadRecordError(f"has {len(value):,} bytes as {feature.header!r}; its shape asks for {size:,}")
-        return
-    try:
-        _, shape = media.look(feature.kind, _Bytes(value))
-    except UnusableError as problem:
-        raise _BadRecordError(f"has a {feature.header!r} that {problem}") from None
-    if any(claimed not in (None, found) for found, claimed in zip(shape, feature.shape, strict=False)):
-        raise _BadRecordError(f"has a {feature.header!r} of {shape}; the description claims {feature.shape}")
 
 
 def read(description: Description, files: Files, problems: Problems) -> Iterator[Chunk]:
@@ -340,7 +234,7 @@ def _column(feature: Feature, found: list[Any]) -> Column:
         if feature.dtype == "int64":
             numbers = {name: number for number, name in enumerate(feature.classes)}
             return np.array(
-                [value if isinstance(value, int) else numbers.get(_text(value), -1) for value in found], np.int64
+                [value if isinstance(value, int) else numbers.get(utf_8(value), -1) for value in found], np.int64
             )
         return [str(feature.classes[value]).encode() if isinstance(value, int) else value for value in found]
     if feature.kind in MEDIA and feature.encoding == "raw":

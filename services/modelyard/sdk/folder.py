@@ -62,6 +62,8 @@ def scan(folder: Path, *, skip: Skip | None = None, skipped: list[str] | None = 
 
     What `skip` says yes to is left out, and its path (a folder's ends in `/`) appended to `skipped`.
     """
+    if not folder.exists():
+        raise InvalidArgument(f"{folder} does not exist; give the folder that holds the files", reason="PATH_NOT_FOUND")
     if not folder.is_dir():
         raise InvalidArgument(f"{folder} is not a folder; give the folder that holds the files", reason="NOT_A_FOLDER")
     sources: dict[str, Source] = {}

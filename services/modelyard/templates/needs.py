@@ -40,6 +40,10 @@ class FeatureSeen:
     name: str
     kind: str
     role: str
+    shape: tuple[int | None, ...] = ()
+    """None, or a negative number, where examples differ."""
+    encoding: str = ""
+    """`raw`, `png`, `jpeg`, …; empty for what is no file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,4 +9,4 @@ def test_a_person_sees_a_sentence_and_a_script_a_status(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "modelyard.cli", "datasets", "push", "digits", "gone", "-o", "json"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: gone is not a folder; give the folder that holds the files [NOT_A_FOLDER]\n"
+    assert ended.stderr == "error: gone does not exist; give the folder that holds the files [PATH_NOT_FOUND]\n"

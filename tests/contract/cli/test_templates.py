@@ -14,15 +14,9 @@ from modelyard.cli.__main__ import app
 from modelyard.cli.globals import hoist
 from modelyard.foundation.config import SqlSettings
 from modelyard.sdk.errors import NotFound
+from tests.support.dataset_catalog import VERSION, running_dataset_catalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import (
-    VERSION,
-    Scheduler,
-    running_dataset_catalog,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 
@@ -64,7 +58,7 @@ async def test_a_template_says_what_it_takes_and_what_can_be_set(scheduler: Sche
     assert "(int, default 10, 1 to 10000)" in shown
     described = json.loads((await run("templates", "show", "image-classification", "-o", "json")).stdout)
     assert described["data"]["modalities"] == ["image"]
-    assert "nothing can be set" in (await run("templates", "show", "predict")).stdout
+    assert "nothing can be set" in (await run("templates", "show", "profile")).stdout
 
 
 async def test_a_template_that_is_not_there_suggests_the_nearest_of_any_kind(scheduler: Scheduler) -> None:

@@ -7,13 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from modelyard.foundation.config import SqlSettings
-from tests.support.scheduling import (
-    DatasetCatalog,
-    Scheduler,
-    running_dataset_catalog,
-    running_scheduler,
-    scheduler_settings,
-)
+from tests.support.dataset_catalog import DatasetCatalog, running_dataset_catalog
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings
 from tests.support.servers import Issuers
 
 

@@ -7,7 +7,8 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 
 from modelyard.scheduler.policy import RULES
-from tests.support.scheduling import PROJECT, Scheduler
+from tests.support.dataset_catalog import PROJECT
+from tests.support.scheduling import Scheduler
 
 JOB = f"{PROJECT}/jobs/j"
 PEOPLE = {"viewer", "predictor", "editor", "admin"}

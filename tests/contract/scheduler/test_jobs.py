@@ -9,8 +9,9 @@ from google.rpc import error_details_pb2
 
 from modelyard.api.scheduler.v1 import device_pb2, job_pb2, job_service_pb2
 from modelyard.foundation.rpc.status import failure_of
+from tests.support.dataset_catalog import DATASET, PROJECT, VERSION
 from tests.support.eventually import eventually
-from tests.support.scheduling import DATASET, PROJECT, VERSION, Scheduler
+from tests.support.scheduling import Scheduler
 
 State = job_pb2.Job.State
 

@@ -8,7 +8,8 @@ import pytest
 from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.scheduler.v1 import job_pb2, job_service_pb2, template_pb2
 from modelyard.foundation.rpc.status import Failure, failure_of
-from tests.support.scheduling import MODEL_VERSION, PACKAGE, PROJECT, VERSION, Scheduler
+from tests.support.dataset_catalog import MODEL_VERSION, PACKAGE, PROJECT, VERSION
+from tests.support.scheduling import Scheduler
 
 State = job_pb2.Job.State
 MINE = f"{PACKAGE}/versions/1"

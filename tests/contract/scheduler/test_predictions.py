@@ -12,17 +12,8 @@ from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.scheduler.v1 import job_pb2, template_pb2
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.rpc.status import Failure, failure_of
-from tests.support.scheduling import (
-    DATASET,
-    MODEL_VERSION,
-    PROJECT,
-    VERSION,
-    DatasetCatalog,
-    Scheduler,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.dataset_catalog import DATASET, MODEL_VERSION, PROJECT, VERSION, DatasetCatalog
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 PREDICT = {"template": "predict", "model_version": f"{PROJECT}/models/m/versions/latest"}
@@ -99,3 +90,22 @@ async def test_what_it_has_no_use_for_is_refused(
 async def test_only_a_ready_model_is_asked(scheduler: Scheduler) -> None:
     scheduler.catalog.model_state = model_pb2.ModelVersion.STATE_REJECTED
     assert (await refused(scheduler, **PREDICT)).reason == "MODEL_VERSION_NOT_READY"
+
+
+async def test_a_dataset_that_lacks_what_the_model_takes_is_refused_with_its_name(scheduler: Scheduler) -> None:
+    age = model_pb2.TensorSpec(name="age", dtype="float32", shape=[-1])
+    scheduler.catalog.model_signatures = [model_pb2.Signature(name="serving_default", inputs=[age])]
+    failure = await refused(scheduler, **PREDICT)
+    assert failure.reason == "DATASET_NOT_FOR_MODEL"
+    assert failure.message == "digits@1 has nothing for 'age' (float32 [any]), which m@3 takes; it has image, label"
+    assert (list(failure.fields), failure.facts["feature"]) == (["job.spec.dataset_version"], "age")
+
+
+async def test_a_split_or_signature_that_is_not_there_is_refused(scheduler: Scheduler) -> None:
+    image = model_pb2.TensorSpec(name="image", dtype="uint8", shape=[-1, 28, 28, 1])
+    scheduler.catalog.model_signatures = [model_pb2.Signature(name="serving_default", inputs=[image])]
+    failure = await refused(scheduler, **PREDICT, parameters={"split": "validation"})
+    assert failure.message == "digits@1 has no split validation; it has train, test"
+    failure = await refused(scheduler, **PREDICT, parameters={"signature": "other"})
+    assert failure.message == "the model has no signature 'other'; it has serving_default"
+    assert (await scheduler.submit(**PREDICT, parameters={"split": "test"})).spec.model_version == MODEL_VERSION

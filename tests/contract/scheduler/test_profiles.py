@@ -15,17 +15,9 @@ from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.rpc.status import failure_of
 from modelyard.scheduler.service import profiles
 from modelyard.scheduler.settings import SchedulerSettings
+from tests.support.dataset_catalog import DATASET, PROJECT, VERSION, DatasetCatalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import (
-    DATASET,
-    PROJECT,
-    VERSION,
-    DatasetCatalog,
-    Scheduler,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 State, Attempt = job_pb2.Job.State, job_pb2.Attempt

@@ -16,7 +16,9 @@ from modelyard.api.scheduler.v1 import (
     worker_sync_service_pb2,
 )
 from modelyard.foundation.rpc.status import failure_of
-from tests.support.scheduling import PROJECT, Scheduler, ScriptedWorker
+from tests.support.dataset_catalog import PROJECT
+from tests.support.scheduling import Scheduler
+from tests.support.scripted_worker import ScriptedWorker
 
 State = job_pb2.Job.State
 Stop = worker_sync_service_pb2.StopCommand

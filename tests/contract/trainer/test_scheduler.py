@@ -15,14 +15,8 @@ from modelyard.trainer.adapters.scheduler import Scheduler as Dialled
 from modelyard.trainer.domain import AttemptStopped, Device, Failed, FailureClass, Found, Progress, Stopped, Succeeded
 from modelyard.trainer.orders import Assignment, Seen
 from modelyard.trainer.reporter import LogLine, Point, Report, Unavailable
-from tests.support.scheduling import (
-    MODEL_VERSION,
-    Scheduler,
-    running_dataset_catalog,
-    running_scheduler,
-    scheduler_settings,
-    templates_of_every_kind,
-)
+from tests.support.dataset_catalog import MODEL_VERSION, running_dataset_catalog
+from tests.support.scheduling import Scheduler, running_scheduler, scheduler_settings, templates_of_every_kind
 from tests.support.servers import Issuers
 
 FOUND = Found((Device("cpu", 0), Device("gpu", 0, problem="no CUDA")), "2.21.0")

@@ -11,8 +11,9 @@ from modelyard.api.catalog.v1 import execution_pb2
 from modelyard.api.scheduler.v1 import job_service_pb2, job_service_pb2_grpc
 from modelyard.foundation.config import SqlSettings
 from tests.fault.scheduler.test_kill import Process, Workplace, calling
+from tests.support.dataset_catalog import running_dataset_catalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import create_request, running_dataset_catalog, scheduler_settings
+from tests.support.scheduling import create_request, scheduler_settings
 from tests.support.servers import Issuers
 
 CANCELLED = execution_pb2.Execution.STATE_CANCELLED

@@ -19,15 +19,10 @@ from modelyard.api.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2
 from modelyard.foundation.auth.credentials import FixedToken
 from modelyard.foundation.config import ChannelSettings, SqlSettings
 from modelyard.foundation.rpc.channel import connect
+from tests.support.dataset_catalog import PROJECT, DatasetCatalog, running_dataset_catalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import (
-    PROJECT,
-    DatasetCatalog,
-    ScriptedWorker,
-    create_request,
-    running_dataset_catalog,
-    scheduler_settings,
-)
+from tests.support.scheduling import create_request, scheduler_settings
+from tests.support.scripted_worker import ScriptedWorker
 from tests.support.servers import Issuers
 
 pytestmark = pytest.mark.timeout(240)

@@ -22,7 +22,8 @@ from tests.support.buckets import own_bucket
 from tests.support.catalog import PROJECT, Client, RunningCatalog, running_catalog
 from tests.support.graphs import write_graph
 from tests.support.one_address import one_address
-from tests.support.scheduling import ScriptedWorker, scheduler_settings
+from tests.support.scheduling import scheduler_settings
+from tests.support.scripted_worker import ScriptedWorker
 from tests.support.seaweedfs import RunningStore
 from tests.support.servers import Issuers
 

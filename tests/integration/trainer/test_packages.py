@@ -90,6 +90,10 @@ def client(yard: Yard) -> Iterator[Client]:
         yield client
 
 
+PROCESSES = 256
+"""Enough for TensorFlow's threads, and a bomb of processes as large as it is goes off in seconds."""
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("wheels")
@@ -98,7 +102,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def worker(yard: Yard, wheels: Path) -> Iterator[WorkerProcess]:
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "SECRET_OF_THE_WORKER": "do not tell"}
-    with yard.worker("first", environment=index) as worker:
+    with yard.worker("first", environment=index, limits={"pids": PROCESSES}) as worker:
         yield worker
 
 
@@ -193,7 +197,7 @@ def test_a_bomb_of_processes_beside_tensorflow_ends_by_its_name(
     yard: Yard, client: Client, worker: WorkerProcess
 ) -> None:
     package = push(client, "bomb", train__py="import os\nwhile True:\n    os.fork()\n")
-    job = ended(client, client.jobs.create(package=package, entry="train", dataset="strokes").name, 60)
+    job = ended(client, client.jobs.create(package=package, entry="train", dataset="strokes").name)
     assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_PIDS), job.error
     assert worker.attempts() == []
     assert worker.descendants() == []

@@ -128,7 +128,11 @@ def test_files_that_cannot_be_used_are_named_and_the_rest_goes_on() -> None:
         (["a/1.png", "b/deep/2.png"], "LAYOUT_UNKNOWN", "1 folders deep (1) and 2 folders deep (1), such as 'b/deep/2"),
         (["test/a/1.png", "test/b/1.png"], "NO_TRAINING_EXAMPLES", "split 'train'"),
         (["train/1.png", "test/2.png"], "LAYOUT_UNKNOWN", "in a split but in no class"),
-        (["a/1.png", "b/2.png", "b/notes.txt"], "NOT_AN_IMAGE", "'b/notes.txt' beside the images is no image"),
+        (
+            ["a/1.png", "b/2.png", "b/c.doc", "b/d.doc"],
+            "NOT_AN_IMAGE",
+            "'b/c.doc' and 1 more beside 2 others is no image",
+        ),
     ],
 )
 def test_what_is_no_data_set_says_what_was_seen(names: list[str], reason: str, said: str) -> None:
@@ -136,6 +140,12 @@ def test_what_is_no_data_set_says_what_was_seen(names: list[str], reason: str, s
         detected({name: picture() for name in names})
     assert refused.value.reason == reason
     assert said in refused.value.message
+
+
+def test_a_note_among_the_images_is_left_out_and_the_rest_goes_on() -> None:
+    images = {f"{name}/{number}.png": picture() for name in "ab" for number in range(9)}
+    _, _, problems = whole({**images, "b/notes.txt": "of 2019"})
+    assert problems == ["b/notes.txt: is no image; images are .png, .jpg, .jpeg, .gif, .bmp, .webp"]
 
 
 def test_where_half_of_the_files_are_broken_the_first_is_named() -> None:

@@ -1,17 +1,12 @@
 import io
-import json
 import math
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.layouts import DataUnreadable, LayoutError, LayoutUnknown, SplitRule, Table
-from tests.support.pictures import picture
-from tests.support.sounds import wav
+from modelyard.layouts import DataUnreadable, LayoutError, LayoutUnknown, SplitRule
 from tests.support.trees import described, detected, read_back, tree, whole
 
 
@@ -229,153 +224,6 @@ def test_other_columns_in_another_file_are_told_apart(other: str, said: str) -> 
     with pytest.raises(DataUnreadable) as refused:
         detected({"train.csv": adult(), "test.csv": other})
     assert said in refused.value.message
-
-
-def test_json_lines_are_rows() -> None:
-    rows = [{"text": f"this is the text {at}", "label": at % 2 == 0, "n": at, "tags": [at]} for at in range(40)]
-    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"text": "no label"}\n{nope\n[1]\n'
-    description, found, problems = whole({"a.jsonl": text})
-    assert description.table == Table("jsonl")
-    assert [(each.name, each.kind) for each in description.features[:3]] == [
-        ("text", "text"),
-        ("label", "category"),
-        ("n", "number"),
-    ]
-    assert description.classes == ("false", "true")
-    assert found["train"].columns["text"][0].startswith(b"this is the text")
-    assert sorted(problem.split(":")[1] for problem in problems) == ["41", "42", "43"]
-    assert problems[1].endswith("is list, not an object with keys")
-
-
-def test_a_key_that_turns_up_late_is_a_problem() -> None:
-    text = '{"x": 1, "y": 2.5}\n' * 10_001 + '{"x": 1, "z": 3}\n'
-    _, _, problems = whole({"a.jsonl": text})
-    assert problems == ["a.jsonl:10002: has the key 'z', which the first rows do not have"]
-
-
-def parquet(columns: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(columns), out)
-    return out.getvalue()
-
-
-def test_parquet_files_are_rows() -> None:
-    columns = {
-        "age": pyarrow.array([at if at % 7 else None for at in range(60)], pyarrow.int32()),
-        "job": pyarrow.array(["clerk", "boss"] * 30).dictionary_encode(),
-        "when": pyarrow.array([at * 10**6 for at in range(60)], pyarrow.timestamp("us")),
-        "label": pyarrow.array([at % 2 == 0 for at in range(60)]),
-        "list": pyarrow.array([[1, 2]] * 60),
-    }
-    description, findings = detected({"a.parquet": parquet(columns)})
-    _, rows, _ = whole({"a.parquet": parquet(columns)})
-    assert [(each.name, each.kind) for each in description.features] == [
-        ("age", "number"),
-        ("job", "category"),
-        ("when", "time"),
-        ("label", "category"),
-    ]
-    assert "column 'list' is left out: it holds lists, structures or bytes" in findings.notes
-    at = rows["train"].origins.index("a.parquet:8")
-    assert math.isnan(rows["train"].columns["age"][at])
-    assert rows["train"].columns["when"][at] == 7
-
-
-def test_a_damaged_parquet_file_is_named() -> None:
-    whole_file = parquet({"x": list(range(1000)), "y": [at % 2 for at in range(1000)]})
-    for damaged in (whole_file[:-9], whole_file[:100], b"PAR1", b"nothing of the kind"):
-        with pytest.raises(DataUnreadable, match=r"^a\.parquet is not a Parquet file that can be read"):
-            detected({"a.parquet": damaged})
-
-
-def test_a_column_that_names_images_makes_a_set_of_images() -> None:
-    files: dict[str, str | bytes] = {f"photos/{at}.png": picture(at) for at in range(30)}
-    labels = "file,label\n" + "".join(f"{at}.png,{'cat' if at % 2 else 'dog'}\n" for at in range(30))
-    labels += "gone.png,cat\n"
-    files["photos/broken.png"] = b"\x89PNG\r\n\x1a\n"
-    files["labels.csv"] = labels + "broken.png,dog\n"
-    description, rows, problems = whole(files)
-    file, label = description.features
-    assert (description.modality, file.kind, file.dtype, file.folder) == ("image", "image", "uint8", "photos/")
-    assert (label.role, label.classes) == ("target", ("cat", "dog"))
-    assert rows["train"].columns["file"][0] in files.values()
-    assert problems == [
-        "labels.csv:32: column 'file': there is no file photos/gone.png",
-        "labels.csv:33: column 'file': photos/broken.png ends after 8 bytes, inside its header",
-    ]
-
-
-def test_each_split_can_have_its_own_table_beside_its_files() -> None:
-    files: dict[str, str | bytes] = {}
-    for split, count in (("train", 20), ("test", 4)):
-        files |= {f"{split}/{at}.png": picture(at) for at in range(count)}
-        files[f"{split}/metadata.csv"] = "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(count))
-    description, rows, _ = whole(files)
-    assert description.features[0].folder == "./"
-    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 20, "test": 4}
-
-
-def test_sounds_with_their_transcripts_and_without_endings() -> None:
-    files: dict[str, str | bytes] = {f"wavs/LJ-{at}.wav": wav(50, seed=at) for at in range(20)}
-    files["metadata.csv"] = "".join(f'LJ-{at}|"Printing, number {at} was said here.\n' for at in range(20))
-    description, rows, problems = whole(files)
-    audio, text = description.features
-    assert (description.modality, audio.folder, audio.suffix) == ("audio", "wavs/", ".wav")
-    assert (text.kind, text.role) == ("text", "target")
-    assert rows["train"].columns["column_2"][0].startswith(b'"Printing, number')
-    assert problems == []
-
-
-def test_files_that_a_table_names_must_be_there() -> None:
-    files: dict[str, str | bytes] = {"labels.csv": "file,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(9))}
-    with pytest.raises(
-        LayoutUnknown, match=r"column 'file' of labels\.csv names files such as '0\.png', which are not"
-    ):
-        detected(files)
-
-
-def test_a_table_at_the_top_of_class_folders_is_a_note_unless_it_names_files() -> None:
-    files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
-    files["notes.csv"] = "what,who\nlight,ann\n"
-    assert described(files).layout == "class_folders"
-
-
-INTERACTIONS = "userId,movieId,rating,timestamp\n" + "".join(
-    f"{at % 7},{at % 5},{at % 9 / 2},{1260759144 + at}\n" for at in range(90)
-)
-MOVIES = "movieId,title,genres\n" + "".join(f'{at},"Film, the {at}th",Drama|Comedy\n' for at in range(50))
-
-
-def test_users_and_items_make_interactions() -> None:
-    files: dict[str, str | bytes] = {
-        "ratings.csv": INTERACTIONS + "1,2,five,1260759144\n,3,4,1260759144\n",
-        "movies.csv": MOVIES,
-        "links.csv": "movieId,imdbId,tmdbId\n1,2,3\n",
-        "tags.csv": "userId,movieId,tag,timestamp\n1,2,fun,1260759144\n",
-    }
-    description, rows, problems = whole(files)
-    assert description.modality == "interactions"
-    assert {each.name: each.role for each in description.features} == {
-        "user_id": "user",
-        "movie_id": "item",
-        "rating": "rating",
-        "timestamp": "time",
-    }
-    assert problems == [
-        "ratings.csv:92: has 'five' in column 'rating', which is no number",
-        "ratings.csv:93: has no value in column 'userId'",
-    ]
-    assert description.items is not None
-    assert (description.items.file, description.items.key) == ("movies.csv", "movieId")
-    assert rows["items"].columns["title"][3] == b"Film, the 3th"
-    assert rows["items"].columns["movie_id"][3] == b"3"
-    assert rows["train"].columns["user_id"][0] == b"0"
-
-
-def test_interactions_that_are_asked_for_need_users_and_items() -> None:
-    with pytest.raises(LayoutUnknown, match="interactions have a column of users and one of items"):
-        detected({"a.csv": adult()}, layout="interactions")
-    assert described({"a.csv": INTERACTIONS}, layout="table").modality == "table"
 
 
 @pytest.mark.parametrize(

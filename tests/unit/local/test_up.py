@@ -1,4 +1,3 @@
-import os
 import socket
 import subprocess
 import sys
@@ -41,17 +40,33 @@ def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+SUPERVISOR = """
+import subprocess, sys
+
+sleeping = "import time; time.sleep(60)"
+children = [subprocess.Popen([sys.executable, "-c", sleeping, "-m", name]) for name in sys.argv[1:]]
+print(len(children), flush=True)
+for _ in sys.stdin:
+    children[-1].kill()
+    children.pop().wait()
+    print(len(children), flush=True)
+"""
+"""Ends the last of its children with each line that it reads, and prints how many there are."""
+
+
 def test_who_is_stopped_next_is_told_by_who_is_still_there() -> None:
     modules = ["modelyard.catalog", "modelyard.trainer"]
-    children = [
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "-m", module]) for module in modules
-    ]
-    told = []
-    for child in reversed(children):
-        told.append(being_stopped(os.getpid()))
-        child.kill()
-        child.wait()
-    assert [*told, being_stopped(os.getpid())] == ["trainer", "catalog", "store"]
+    command = [sys.executable, "-c", SUPERVISOR, *modules]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as supervisor:
+        assert supervisor.stdin
+        assert supervisor.stdout
+        told = []
+        while supervisor.stdout.readline().strip() != "0":
+            told.append(being_stopped(supervisor.pid))
+            supervisor.stdin.write("\n")
+        told.append(being_stopped(supervisor.pid))
+        supervisor.stdin.close()
+    assert told == ["trainer", "catalog", "store"]
 
 
 def test_the_status_of_nothing_is_that_nothing_runs(tmp_path: Path) -> None:

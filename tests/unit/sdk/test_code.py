@@ -50,7 +50,7 @@ def test_one_file_is_a_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [("notes.txt", "NO_CODE"), ("empty", "NO_CODE"), ("missing", "NOT_A_FOLDER")]
+    ("path", "reason"), [("notes.txt", "NO_CODE"), ("empty", "NO_CODE"), ("missing", "PATH_NOT_FOUND")]
 )
 def test_what_is_no_code_says_so(tmp_path: Path, path: str, reason: str) -> None:
     write(tmp_path, "notes.txt", "empty/readme.md", "empty/.hidden.py")

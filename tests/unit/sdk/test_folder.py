@@ -64,9 +64,10 @@ def test_a_link_to_a_folder_and_a_pipe_are_errors_too(tmp_path: Path) -> None:
 
 def test_what_is_no_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    for name in ("file", "missing"):
-        with pytest.raises(InvalidArgument, match="is not a folder; give the folder that holds the files"):
-            scan(tmp_path / name)
+    with pytest.raises(InvalidArgument, match="file is not a folder; give the folder that holds the files"):
+        scan(tmp_path / "file")
+    with pytest.raises(InvalidArgument, match="missing does not exist; give the folder that holds the files"):
+        scan(tmp_path / "missing")
 
 
 def test_a_name_that_no_tree_may_hold_is_to_be_changed(tmp_path: Path) -> None:

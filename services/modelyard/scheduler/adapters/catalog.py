@@ -26,6 +26,7 @@ from modelyard.foundation.rpc.channel import connect, retriable
 from modelyard.foundation.rpc.status import failure_of, to_error
 from modelyard.scheduler.domain.jobs import JobState
 from modelyard.scheduler.service.ports import Dataset, Model, Package, Unprofiled, Unsettled
+from modelyard.templates.fitting import Input
 from modelyard.templates.needs import DataSeen, FeatureSeen
 
 T = TypeVar("T")
@@ -78,7 +79,8 @@ class GrpcCatalog:
     async def model(self, version: str) -> Model:
         request = model_service_pb2.GetModelVersionRequest(name=version)
         found: model_pb2.ModelVersion = await _answer(self._models.GetModelVersion(request, timeout=TIMEOUT_S))
-        return Model(found.name, model_pb2.ModelVersion.State.Name(found.state).removeprefix("STATE_"))
+        state = model_pb2.ModelVersion.State.Name(found.state).removeprefix("STATE_")
+        return Model(found.name, state, {each.name: _inputs(each) for each in found.info.signatures})
 
     async def begin(self, job: str, inputs: Sequence[str], output_dataset: str, *, weak: bool) -> Mapping[str, str]:
         request = lineage_service_pb2.BeginExecutionRequest(
@@ -140,9 +142,17 @@ def _data(spec: dataset_pb2.InputSpec) -> DataSeen:
                 feature.name,
                 dataset_pb2.Feature.Kind.Name(feature.kind).removeprefix("KIND_").lower(),
                 dataset_pb2.Feature.Role.Name(feature.role).removeprefix("ROLE_").lower(),
+                tuple(feature.shape),
+                feature.encoding,
             )
             for feature in spec.features
         ),
+    )
+
+
+def _inputs(signature: model_pb2.Signature) -> tuple[Input, ...]:
+    return tuple(
+        Input(spec.name, spec.dtype, None if spec.unknown_rank else tuple(spec.shape)) for spec in signature.inputs
     )
 
 

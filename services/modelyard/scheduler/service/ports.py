@@ -10,6 +10,7 @@ from modelyard.scheduler.domain.decisions import Decision
 from modelyard.scheduler.domain.jobs import Attempt, JobState
 from modelyard.scheduler.domain.records import JobRecord, JobSpec, LogLine, MetricValue, Progress
 from modelyard.scheduler.domain.state import Rules, State
+from modelyard.templates.fitting import Input
 from modelyard.templates.needs import DataSeen
 
 T = TypeVar("T")
@@ -230,6 +231,8 @@ class Model:
     version: str
     state: str
     """`READY` if it may be used."""
+    signatures: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
+    """What it can be asked; {} where that is not known."""
 
 
 class Unsettled(Exception):

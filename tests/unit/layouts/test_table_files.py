@@ -1,0 +1,122 @@
+import io
+import json
+import math
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from modelyard.layouts import DataUnreadable, LayoutUnknown, Table
+from tests.support.pictures import picture
+from tests.support.sounds import wav
+from tests.support.trees import described, detected, whole
+
+
+def test_json_lines_are_rows() -> None:
+    rows = [{"text": f"this is the text {at}", "label": at % 2 == 0, "n": at, "tags": [at]} for at in range(40)]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"text": "no label"}\n{nope\n[1]\n'
+    description, found, problems = whole({"a.jsonl": text})
+    assert description.table == Table("jsonl")
+    assert [(each.name, each.kind) for each in description.features[:3]] == [
+        ("text", "text"),
+        ("label", "category"),
+        ("n", "number"),
+    ]
+    assert description.classes == ("false", "true")
+    assert found["train"].columns["text"][0].startswith(b"this is the text")
+    assert sorted(problem.split(":")[1] for problem in problems) == ["41", "42", "43"]
+    assert problems[1].endswith("is list, not an object with keys")
+
+
+def test_a_key_that_turns_up_late_is_a_problem() -> None:
+    text = '{"x": 1, "y": 2.5}\n' * 10_001 + '{"x": 1, "z": 3}\n'
+    _, _, problems = whole({"a.jsonl": text})
+    assert problems == ["a.jsonl:10002: has the key 'z', which the first rows do not have"]
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), out)
+    return out.getvalue()
+
+
+def test_parquet_files_are_rows() -> None:
+    columns = {
+        "age": pyarrow.array([at if at % 7 else None for at in range(60)], pyarrow.int32()),
+        "job": pyarrow.array(["clerk", "boss"] * 30).dictionary_encode(),
+        "when": pyarrow.array([at * 10**6 for at in range(60)], pyarrow.timestamp("us")),
+        "label": pyarrow.array([at % 2 == 0 for at in range(60)]),
+        "list": pyarrow.array([[1, 2]] * 60),
+    }
+    description, findings = detected({"a.parquet": parquet(columns)})
+    _, rows, _ = whole({"a.parquet": parquet(columns)})
+    assert [(each.name, each.kind) for each in description.features] == [
+        ("age", "number"),
+        ("job", "category"),
+        ("when", "time"),
+        ("label", "category"),
+    ]
+    assert "column 'list' is left out: it holds lists, structures or bytes" in findings.notes
+    at = rows["train"].origins.index("a.parquet:8")
+    assert math.isnan(rows["train"].columns["age"][at])
+    assert rows["train"].columns["when"][at] == 7
+
+
+def test_a_damaged_parquet_file_is_named() -> None:
+    whole_file = parquet({"x": list(range(1000)), "y": [at % 2 for at in range(1000)]})
+    for damaged in (whole_file[:-9], whole_file[:100], b"PAR1", b"nothing of the kind"):
+        with pytest.raises(DataUnreadable, match=r"^a\.parquet is not a Parquet file that can be read"):
+            detected({"a.parquet": damaged})
+
+
+def test_a_column_that_names_images_makes_a_set_of_images() -> None:
+    files: dict[str, str | bytes] = {f"photos/{at}.png": picture(at) for at in range(30)}
+    labels = "file,label\n" + "".join(f"{at}.png,{'cat' if at % 2 else 'dog'}\n" for at in range(30))
+    labels += "gone.png,cat\n"
+    files["photos/broken.png"] = b"\x89PNG\r\n\x1a\n"
+    files["labels.csv"] = labels + "broken.png,dog\n"
+    description, rows, problems = whole(files)
+    file, label = description.features
+    assert (description.modality, file.kind, file.dtype, file.folder) == ("image", "image", "uint8", "photos/")
+    assert (label.role, label.classes) == ("target", ("cat", "dog"))
+    assert rows["train"].columns["file"][0] in files.values()
+    assert problems == [
+        "labels.csv:32: column 'file': there is no file photos/gone.png",
+        "labels.csv:33: column 'file': photos/broken.png ends after 8 bytes, inside its header",
+    ]
+
+
+def test_each_split_can_have_its_own_table_beside_its_files() -> None:
+    files: dict[str, str | bytes] = {}
+    for split, count in (("train", 20), ("test", 4)):
+        files |= {f"{split}/{at}.png": picture(at) for at in range(count)}
+        files[f"{split}/metadata.csv"] = "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(count))
+    description, rows, _ = whole(files)
+    assert description.features[0].folder == "./"
+    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 20, "test": 4}
+
+
+def test_sounds_with_their_transcripts_and_without_endings() -> None:
+    files: dict[str, str | bytes] = {f"wavs/LJ-{at}.wav": wav(50, seed=at) for at in range(20)}
+    files["metadata.csv"] = "".join(f'LJ-{at}|"Printing, number {at} was said here.\n' for at in range(20))
+    description, rows, problems = whole(files)
+    audio, text = description.features
+    assert (description.modality, audio.folder, audio.suffix) == ("audio", "wavs/", ".wav")
+    assert (text.kind, text.role) == ("text", "target")
+    assert rows["train"].columns["column_2"][0].startswith(b'"Printing, number')
+    assert problems == []
+
+
+def test_files_that_a_table_names_must_be_there() -> None:
+    files: dict[str, str | bytes] = {"labels.csv": "file,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(9))}
+    with pytest.raises(
+        LayoutUnknown, match=r"column 'file' of labels\.csv names files such as '0\.png', which are not"
+    ):
+        detected(files)
+
+
+def test_a_table_at_the_top_of_class_folders_is_a_note_unless_it_names_files() -> None:
+    files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
+    files["notes.csv"] = "what,who\nlight,ann\n"
+    assert described(files).layout == "class_folders"
