@@ -16,6 +16,7 @@ from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.messages import Evaluated, Exported, JobSpec, Metric, Progress
 from modelyard.job.session import Context
+from modelyard.templates.fitting import DatasetNotForModel
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, prepare_idx, strokes
 
@@ -229,25 +230,29 @@ IMAGE = tf.TensorSpec((None, 28, 28, 1), tf.uint8, "image")
         (
             lambda image, mask: {"a": bands(image) * mask},
             [IMAGE, tf.TensorSpec((None, 1), tf.float32, "mask")],
-            r"takes 2 inputs \(image, mask\)",
+            r"has images of \[28, 28, 1\] as 'image'; the model takes 'mask' \(float32 \[any, 1\]\)",
         ),
-        (lambda text: {"a": tf.strings.to_number(text)}, tf.TensorSpec((None,), tf.string, "text"), "as string"),
+        (
+            lambda text: {"a": tf.strings.to_number(text)},
+            tf.TensorSpec((None,), tf.string, "text"),
+            "has nothing for 'text'",
+        ),
         (
             lambda image: {"a": bands(image)},
             tf.TensorSpec((None, 28, 28, 3), tf.uint8, "image"),
-            r"takes images of \[28, 28, 3\]; the dataset's are \[28, 28, 1\]",
+            r"has images of \[28, 28, 1\] as 'image'; the model takes 'image' \(uint8 \[any, 28, 28, 3\]\)",
         ),
-        (lambda image: {"a": tf.cast(image, tf.float32)}, IMAGE, r"output 'a' is \[128, 28, 28, 1\] for 128 images"),
+        (lambda image: {"a": tf.cast(image, tf.float32)}, IMAGE, r"output 'a' is \[128, 28, 28, 1\] for 128 examples"),
         (lambda image: {"a": bands(image)[:, :3]}, IMAGE, "names 4 classes and gives 3 values"),
         (lambda image: {"a": bands(image) / 0.0}, IMAGE, "answers inf for example 0"),
-        (lambda image: {"a": tf.reduce_mean(bands(image), 0)}, IMAGE, r"output 'a' is \[4, 1\] for 128 images"),
+        (lambda image: {"a": tf.reduce_mean(bands(image), 0)}, IMAGE, r"output 'a' is \[4, 1\] for 128 examples"),
     ],
 )
 def test_a_model_that_cannot_be_evaluated_is_told_what_one_looks_like(
     tmp_path: Path, dataset: Path, function: Any, spec: Any, says: str
 ) -> None:
     model = save(tmp_path / "model", function, spec)
-    with pytest.raises(ModelUnsuitable, match=says):
+    with pytest.raises((ModelUnsuitable, DatasetNotForModel), match=says):
         run(tmp_path, dataset, model)
 
 
@@ -269,7 +274,7 @@ def test_a_model_that_fails_is_told_with_tensorflows_reason(tmp_path: Path, data
             return classifier(image)
 
     model = save(tmp_path / "model", failing)
-    with pytest.raises(ModelUnsuitable, match=r"the model fails on 128 images: .*bright"):
+    with pytest.raises(ModelUnsuitable, match=r"the model fails: .*bright.* \(on 128 examples\)"):
         run(tmp_path, dataset, model)
 
 
