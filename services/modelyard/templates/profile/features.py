@@ -159,7 +159,7 @@ class Measures:
         return int(np.isnan(values.reshape(len(values), -1)).all(1).sum())
 
     def found(self) -> dict[str, Any]:
-        found = {
+        found: dict[str, Any] = {
             "count": self.count,
             "missingCount": self.missing,
             "distinctCount": max(0, self.distinct.count - (self.missing > 0)),

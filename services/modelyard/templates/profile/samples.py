@@ -95,8 +95,8 @@ def small(picture: Image.Image, side: int = SIDE) -> Picture:
         picture.thumbnail((side, side), Image.Resampling.BOX if picture.mode == "L" else Image.Resampling.LANCZOS)
     file = io.BytesIO()
     lossless = "A" in picture.mode or max(picture.size) <= _ENLARGED
-    picture.save(file, **({"format": "PNG", "optimize": True} if lossless else {"format": "JPEG", "quality": 82}))
     kind = "png" if lossless else "jpeg"
+    picture.save(file, kind, optimize=True, quality=82)
     return Picture(f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}", width, height)
 
 

@@ -57,7 +57,8 @@ class Videos:
         """Count what is in it; answers some frames, and how long it is. Raises UnusableError."""
         import av
 
-        done, pictures = 0, []
+        done = 0
+        pictures: list[NDArray[np.uint8]] = []
         try:
             with av.open(Bytes(data).open(), "r") as container:
                 claimed = _packets(container)
@@ -68,7 +69,7 @@ class Videos:
                 rate = float(stream.average_rate or stream.base_rate or 25)
                 for frame in container.decode(stream):
                     if done in chosen:
-                        pictures.append(np.asarray(frame.to_ndarray(format="rgb24")))
+                        pictures.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
                     done += 1
                 height, width = int(stream.height), int(stream.width)
         except (av.FFmpegError, IndexError) as error:
