@@ -9,13 +9,12 @@ from html import escape
 from typing import Any
 
 from modelyard.templates.evaluate import class_sections, control_sections, mistake_sections, number_sections
-from modelyard.templates.evaluate.elements import listed, percent
+from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
 from modelyard.templates.evaluate.style import STYLE
 
 Found = Mapping[str, Any]
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
@@ -34,14 +33,7 @@ def render(found: Found) -> str:
         *mistake_sections.sections(found),
     ]
     body = "\n".join(filter(None, parts))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{_heading(found)}, {escape(found['split'])}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return document(f"{_heading(found)}, {escape(found['split'])}", STYLE, body)
 
 
 def _head(found: Found) -> str:
