@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from modelyard.templates.evaluate import class_sections, control_sections, mistake_sections, number_sections
+from modelyard.templates.evaluate import (
+    class_sections,
+    control_sections,
+    mistake_sections,
+    number_sections,
+    recommended,
+)
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
 from modelyard.templates.evaluate.style import STYLE
@@ -18,6 +24,7 @@ Found = Mapping[str, Any]
 _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
+    "recommendation": recommended.sections,
 }
 """What only reports of one kind have."""
 

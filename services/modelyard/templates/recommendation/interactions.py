@@ -35,6 +35,10 @@ class Interactions:
         """Of a mask, or of places."""
         return Interactions(self.user[chosen], self.item[chosen], self.rating[chosen])
 
+    def pairs(self, items: int) -> NDArray[np.int64]:
+        """A number for each pair of a user and one of so many items."""
+        return self.user.astype(np.int64) * items + self.item
+
     def starts(self, users: int) -> NDArray[np.int64]:
         """Where each user's begin, and the end: int64 [users + 1]."""
         return np.searchsorted(self.user, np.arange(users + 1)).astype(np.int64)

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,15 @@ def described(items: NDArray[np.bytes_], most: int) -> NDArray[np.float32] | Non
     if table is None or not most:
         return None
     columns = context.items()
-    key = context.data.index.description.items
-    assert key is not None
-    listed = np.asarray(columns[_key(key.key, table.features)]).astype(np.bytes_)
+    key = next(name for name, about in table.features.items() if about.role == "item")
+    listed = np.asarray(columns[key]).astype(np.bytes_)
     order = np.argsort(listed, kind="stable")
     places = np.searchsorted(listed[order], items).clip(max=max(0, len(listed) - 1))
     missing = np.flatnonzero(listed[order][places] != items) if len(listed) else np.arange(len(items))
     if len(missing):
         names = ", ".join(repr(each.decode(errors="replace")) for each in items[missing[:3]])
         raise DatasetUnsuitable(
-            f"{len(missing):,} of the {len(items):,} items that were chosen are not in the table of items {key.file}: "
+            f"{len(missing):,} of the {len(items):,} items that were chosen are not in the table of items: "
             f"{names}{' …' if len(missing) > 3 else ''}; add them, or push without the table"
         )
     rows = order[places]
@@ -54,13 +52,6 @@ def described(items: NDArray[np.bytes_], most: int) -> NDArray[np.float32] | Non
                 found.update(f"{name}={each.strip()}" for each in split if each.strip())
     parts += _told_apart(words, most)
     return np.concatenate(parts, axis=1) if parts else None
-
-
-def _key(column: str, features: Iterable[str]) -> str:
-    """The feature that the table's key is."""
-    table = context.data.index.items
-    assert table is not None
-    return next((name for name in features if name == column or table.features[name].column == column), column)
 
 
 def _standard(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -12,8 +12,9 @@ from towers import Towers
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
 
-MOST_JUDGED = 4096
+MOST_JUDGED = 2048
 """Held-out interactions that are looked at after each epoch, evenly spread."""
+JUDGED_AT_ONCE = 64
 SHOWN = 16
 
 
@@ -33,7 +34,8 @@ def main() -> None:
     towers.fit(
         np.arange(len(users), dtype=np.int32),
         batch_size=params.batch_size,
-        validation_data=judged(users, items),
+        validation_data=judged(train, users, items),
+        validation_batch_size=JUDGED_AT_ONCE,
         epochs=params.epochs,
         callbacks=context.callbacks(),
         verbose=2,
@@ -59,17 +61,19 @@ def load() -> tuple[Interactions, Names, Names]:
     return counted(found, users, items), users, items
 
 
-def judged(users: Names, items: Names) -> Any:
-    """Some of what is held out, of users and items that are known; None where there is nothing."""
+def judged(train: Interactions, users: Names, items: Names) -> Any:
+    """Some of what is held out, of users and items that are known and without what is in `train` too; None where
+    there is nothing."""
     if context.held_out is None:
         return None
     held_out = counted(rows(context.held_out), users, items)
     known = held_out.known()
     if len(known) < len(held_out):
         print(
-            f"{len(held_out) - len(known):,} of the {len(held_out):,} interactions in split {context.held_out!r} are of "
-            "users or items that training does not have; they are not judged while training"
+            f"{len(held_out) - len(known):,} of the {len(held_out):,} interactions in split {context.held_out!r} are "
+            "of users or items that training does not have; they are not judged while training"
         )
+    known = known.where(~np.isin(known.pairs(len(items)), train.pairs(len(items))))
     if not len(known):
         return None
     known = known.where(np.unique(np.linspace(0, len(known) - 1, min(MOST_JUDGED, len(known))).astype(np.int64)))

@@ -22,7 +22,7 @@ class Recommender(keras.Model):
         super().__init__(name="recommender")
         state = np.concatenate([_state(towers, start, len(users)) for start in range(0, len(users), AT_ONCE)])
         share = np.bincount(train.item, minlength=len(items)) / len(users)
-        self.count = len(items)
+        self.users, self.count = len(users), len(items)
         # The last row of each table is for whom or what is not known.
         self._keep("user_state", np.pad(state, ((0, 1), (0, 0))))
         self._keep("item_state", np.asarray(towers.item_side()))
@@ -42,7 +42,9 @@ class Recommender(keras.Model):
         self.built = True
 
     def _keep(self, name: str, values: NDArray[Any]) -> None:
-        weight = self.add_weight(name=name, shape=values.shape, dtype=str(values.dtype), trainable=False)
+        weight = self.add_weight(
+            name=name, shape=values.shape, dtype=str(values.dtype), initializer="zeros", trainable=False
+        )
         weight.assign(values)
         setattr(self, name, weight)
 
@@ -72,10 +74,22 @@ class Recommender(keras.Model):
         fits = tf.debugging.Assert(tf.logical_and(k >= 1, k <= self.count), [message, "and not", k])
         with tf.control_dependencies([fits] if fits is not None else []):
             place = self.user_place.lookup(user)
-        known = place < tf.shape(self.user_state)[0] - 1
-        wanted = tf.matmul(tf.gather(self.user_state, place), self.item_state, transpose_b=True) + self.usual
+        known = place < self.users
+        wanted = (
+            tf.matmul(
+                tf.gather(tf.convert_to_tensor(self.user_state), place),
+                tf.convert_to_tensor(self.item_state),
+                transpose_b=True,
+            )
+            + self.usual
+        )
         wanted = tf.where(known[:, tf.newaxis], wanted, tf.convert_to_tensor(self.popular))
-        chosen = tf.gather(tf.RaggedTensor.from_row_splits(self.seen, self.starts, validate=False), place)
+        chosen = tf.gather(
+            tf.RaggedTensor.from_row_splits(
+                tf.convert_to_tensor(self.seen), tf.convert_to_tensor(self.starts), validate=False
+            ),
+            place,
+        )
         pairs = tf.stack([chosen.value_rowids(), tf.cast(chosen.values, tf.int64)], axis=1)
         wanted = tf.tensor_scatter_nd_update(wanted, pairs, tf.fill([tf.shape(pairs)[0]], NEVER))
         best, places = tf.math.top_k(wanted, k)
@@ -90,9 +104,18 @@ class Recommender(keras.Model):
     def score(self, user: Any, item: Any) -> dict[str, Any]:
         """What each user would rate the item: the mean, and what is known of the user and of the item."""
         who, what = self.user_place.lookup(user), self.item_place.lookup(item)
-        product = tf.reduce_sum(tf.gather(self.user_taste, who) * tf.gather(self.item_taste, what), axis=1)
-        rating = self.mean + tf.gather(self.user_bias, who) + tf.gather(self.item_bias, what) + product
-        known = tf.logical_and(who < tf.shape(self.user_bias)[0] - 1, what < self.count)
+        product = tf.reduce_sum(
+            tf.gather(tf.convert_to_tensor(self.user_taste), who)
+            * tf.gather(tf.convert_to_tensor(self.item_taste), what),
+            axis=1,
+        )
+        rating = (
+            self.mean
+            + tf.gather(tf.convert_to_tensor(self.user_bias), who)
+            + tf.gather(tf.convert_to_tensor(self.item_bias), what)
+            + product
+        )
+        known = tf.logical_and(who < self.users, what < self.count)
         return {"rating": rating, "known": known}
 
     def call(self, user: Any) -> dict[str, Any]:

@@ -37,17 +37,16 @@ class Towers(keras.Model):
         self._described = None if described is None else tf.constant(described)
         width, rating = int(params.units), int(params.rating_units)
         counts = np.bincount(train.item, minlength=items)
-        small = keras.initializers.RandomNormal(
-            0.05, seed=keras.random.SeedGenerator(keras.random.randint((), 0, 2**30))
-        )
 
-        def table(name: str, shape: tuple[int, ...], first: Any = small) -> Any:
-            return self.add_weight(name=name, shape=shape, initializer=first)
+        def table(name: str, shape: tuple[int, ...], first: Any = None) -> Any:
+            # Each has an initializer of its own: one alone gives the same numbers every time.
+            return self.add_weight(name=name, shape=shape, initializer=first or keras.initializers.RandomNormal(0.05))
 
         self.who = table("who", (users, width))
         self.read = table("read", (items, width))
         self.found = table("found", (items, width))
-        self.usual = table("usual", (items,), keras.initializers.Constant(np.log(counts + 1).astype(np.float32)))
+        self.usual = table("usual", (items,), "zeros")
+        self.usual.assign(np.log(counts + 1).astype(np.float32))
         self.user_taste = table("user_taste", (users, rating))
         self.item_taste = table("item_taste", (items, rating))
         self.user_bias = table("user_bias", (users,), "zeros")
@@ -64,7 +63,7 @@ class Towers(keras.Model):
         self.last_layer.build((None, width))
         self.drop = layers.Dropout(float(params.dropout))
         self.drop.build((None, width))
-        self.chance = keras.random.SeedGenerator(keras.random.randint((), 0, 2**30))
+        self.chance = keras.random.SeedGenerator()
         self.shown = {
             name: keras.metrics.Mean(name=name) for name in ("loss", f"recall_at_{RECALL_AT}", f"ndcg_at_{GAIN_AT}")
         }
@@ -72,17 +71,23 @@ class Towers(keras.Model):
             self.shown["rmse"] = keras.metrics.RootMeanSquaredError(name="rmse")
         self.built = True
 
+    @property
+    def metrics(self) -> list[Any]:
+        """What Keras begins anew with each epoch."""
+        return list(self.shown.values())
+
     # The towers.
 
     def _with_table(self, own: Any, kernel: str) -> Any:
-        return own if self._described is None else own + ops.matmul(self._described, getattr(self, kernel))
+        whole = ops.convert_to_tensor(own)
+        return whole if self._described is None else whole + ops.matmul(self._described, getattr(self, kernel))
 
     def user_side(self, users: Any, items: Any, read: Any, training: bool = False) -> Any:
         """int32 [n], what is read of each as int32 [n, h] and a mask of it -> float32 [n, width]."""
         table = self._with_table(self.read, "read_table")
         mask = ops.expand_dims(ops.cast(read, "float32"), -1)
-        total = ops.sum(tf.gather(table, items) * mask, axis=1)
-        state = total / ops.sqrt(ops.maximum(ops.sum(mask, axis=1), 1.0)) + tf.gather(self.who, users)
+        total = ops.sum(ops.take(table, items, axis=0) * mask, axis=1)
+        state = total / ops.sqrt(ops.maximum(ops.sum(mask, axis=1), 1.0)) + ops.take(self.who, users, axis=0)
         state = self.drop(self.normal(state), training=training)
         return self.last_layer(self.hidden_layer(state)) + state
 
@@ -146,17 +151,17 @@ class Towers(keras.Model):
     def _rating_loss(self, users: Any, items: Any, ratings: Any, there: Any) -> Any:
         rated = tf.logical_and(there, tf.math.is_finite(ratings))
         mask = ops.cast(rated, "float32")
-        mine = tf.gather(self.user_taste, users)[:, tf.newaxis]
-        theirs = tf.gather(self.tastes(), items)
-        bias = tf.gather(self.user_bias, users)[:, tf.newaxis] + tf.gather(self.item_bias, items)
+        mine = ops.take(self.user_taste, users, axis=0)[:, tf.newaxis]
+        theirs = ops.take(self.tastes(), items, axis=0)
+        bias = ops.take(self.user_bias, users, axis=0)[:, tf.newaxis] + ops.take(self.item_bias, items, axis=0)
         error = ops.where(rated, ratings, self.mean) - self.mean - bias - ops.sum(mine * theirs, axis=-1)
         size = ops.sum(ops.square(mine), -1) + ops.sum(ops.square(theirs), -1) + ops.square(bias)
         return ops.sum((ops.square(error) + self._penalty * size) * mask) / ops.maximum(ops.sum(mask), 1.0)
 
     def rated(self, users: Any, items: Any) -> Any:
         """int32 [n] each -> float32 [n]."""
-        product = ops.sum(tf.gather(self.user_taste, users) * tf.gather(self.tastes(), items), axis=-1)
-        return self.mean + tf.gather(self.user_bias, users) + tf.gather(self.item_bias, items) + product
+        product = ops.sum(ops.take(self.user_taste, users, axis=0) * ops.take(self.tastes(), items, axis=0), axis=-1)
+        return self.mean + ops.take(self.user_bias, users, axis=0) + ops.take(self.item_bias, items, axis=0) + product
 
     # Judging.
 

@@ -1,0 +1,191 @@
+"""The template on users of three tastes, what it serves, and its evaluation."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from modelyard.job import running
+from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.layouts import Options
+from modelyard.templates.specs import SHIPPED
+from tests.integration.templates.answers import refused
+from tests.integration.templates.evaluations import run
+
+pytestmark = pytest.mark.timeout(300)
+
+USERS, ITEMS, TASTES, CHOSEN = 90, 60, 3, 10
+HEAD = "user,item,rating,time\n"
+
+
+def chosen(seed: int = 0) -> dict[int, list[int]]:
+    """By user what it chose, the last one held out: items of its own taste."""
+    random = np.random.default_rng(seed)
+    mine = {user: [item for item in range(ITEMS) if item % TASTES == user % TASTES] for user in range(USERS)}
+    return {user: random.choice(items, CHOSEN + 1, replace=False).tolist() for user, items in mine.items()}
+
+
+def rating(user: int, item: int) -> float:
+    """Some rate higher than others, and some items are rated higher."""
+    return 2.0 + user % 2 + 2 * (item % 4 == 0)
+
+
+def files(*, ratings: bool = True, table: bool = True) -> dict[str, bytes]:
+    head = HEAD if ratings else "user,item\n"
+
+    def line(user: int, item: int, time: int) -> str:
+        return f"u{user},i{item}" + (f",{rating(user, item)},{1_600_000_000 + time}" if ratings else "") + "\n"
+
+    train = "".join(line(user, item, at) for user, items in chosen().items() for at, item in enumerate(items[:-1]))
+    test = "".join(line(user, items[-1], CHOSEN) for user, items in chosen().items())
+    items = "item,title,genre\n" + "".join(f"i{item},The {item}th,{'abc'[item % TASTES]}|x\n" for item in range(ITEMS))
+    found = {"train.csv": (head + train).encode(), "test.csv": (head + test).encode()}
+    return found | ({"items.csv": items.encode()} if table else {})
+
+
+def prepared(folder: Path, given: dict[str, bytes], options: Options | None = None) -> Path:
+    prepare_dataset(folder, given, options=options)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    running._current.clear()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepared(tmp_path_factory.mktemp("data") / "dataset", files())
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    done = try_package(SHIPPED / "recommendation", tmp_path_factory.mktemp("trained"), dataset=dataset, epochs=30)
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture(scope="module")
+def served(trained: Trial) -> Any:
+    return tf.saved_model.load(str(trained.model))
+
+
+def recommend(served: Any, users: list[str], k: int) -> dict[str, NDArray[Any]]:
+    answer = served.signatures["recommend"](user=tf.constant(users), k=tf.constant(k))
+    return {name: value.numpy() for name, value in answer.items()}
+
+
+def test_users_are_recommended_what_is_to_their_taste_and_nothing_that_they_have_chosen(served: Any) -> None:
+    answer = recommend(served, [f"u{user}" for user in range(USERS)], ITEMS // TASTES - CHOSEN)
+    assert answer["known"].all()
+    mine = 0
+    for user, items in enumerate(answer["items"].tolist()):
+        numbers = [int(item[1:]) for item in items]
+        assert not set(numbers) & set(chosen()[user][:-1])
+        mine += sum(number % TASTES == user % TASTES for number in numbers)
+    assert mine / answer["items"].size > 0.9
+    assert (np.diff(answer["scores"]) <= 0).all()
+
+
+def test_an_unknown_user_gets_what_is_chosen_most_and_is_marked(served: Any) -> None:
+    answer = recommend(served, ["u1", "nobody"], 5)
+    assert answer["known"].tolist() == [True, False]
+    items, counts = np.unique([item for all_ in chosen().values() for item in all_[:-1]], return_counts=True)
+    often = dict(zip(items.tolist(), counts.tolist(), strict=True))
+    got = [often[int(item[1:])] for item in answer["items"][1].tolist()]
+    assert got == sorted(counts.tolist(), reverse=True)[:5]
+
+
+def test_without_a_number_ten_are_recommended(served: Any) -> None:
+    answer = served.signatures["serving_default"](user=tf.constant(["u3"]))
+    assert answer["items"].numpy().tolist() == recommend(served, ["u3"], 10)["items"].tolist()
+
+
+def test_where_all_others_are_chosen_already_the_last_places_are_empty(served: Any) -> None:
+    answer = recommend(served, ["u0"], ITEMS)
+    left = ITEMS - CHOSEN
+    assert b"" not in answer["items"][0, :left]
+    assert set(answer["items"][0, left:].tolist()) == {b""}
+    assert not answer["scores"][0, left:].any()
+    assert answer["scores"].sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("k", [0, -3, ITEMS + 1])
+def test_another_number_of_items_than_there_are_is_refused(served: Any, k: int) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"k is the number of items to recommend: 1 to {ITEMS}"):
+        recommend(served, ["u0"], k)
+
+
+def test_ratings_follow_user_and_item_and_say_whether_both_are_known(served: Any) -> None:
+    answer = served.signatures["score"](
+        user=tf.constant(["u2", "u3", "nobody", "u3"]), item=tf.constant(["i8", "i3", "i8", "nothing"])
+    )
+    assert answer["known"].numpy().tolist() == [True, True, False, False]
+    assert answer["rating"].numpy()[:2] == pytest.approx([rating(2, 8), rating(3, 3)], abs=0.5)
+    assert np.isfinite(answer["rating"].numpy()).all()
+
+
+def test_an_evaluation_has_floors_controls_and_users_to_look_at(trained: Trial, dataset: Path, tmp_path: Path) -> None:
+    found = run(tmp_path, dataset, trained.model)
+    metrics, floors = found["metrics"], found["floors"]
+    assert found["kind"] == "recommendation"
+    assert found["examples"] == USERS
+    assert metrics["recall_at_10"] > 0.8 > floors["recall_at_10"]["value"]
+    assert metrics["rmse"] < 0.5 < floors["rmse"]["value"]
+    controls = {each["name"]: each for each in found["controls"]}
+    assert set(controls) == {"users swapped", "random items"}
+    shown = found["shown"][0]
+    assert len(shown["recommended"]) == 10
+    assert shown["of"] == 1
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert "The 3th" in page
+    assert "Recall@10" in page
+
+
+def test_it_learns_from_choices_alone_and_permuted_ones_teach_it_nothing(tmp_path: Path) -> None:
+    dataset = prepared(tmp_path / "dataset", files(ratings=False, table=False))
+    done = try_package(SHIPPED / "recommendation", tmp_path, dataset=dataset, epochs=12, permute=True)
+    assert done.status == 0, done.printed
+    assert done.metrics["val_ndcg_at_10"] < 0.3
+    description = json.loads((done.model / "modelyard.model.json").read_text())
+    assert set(description["signatures"]) == {"serving_default", "recommend"}
+    assert (description["task"], description["inputs"]) == ("recommendation", {"user": "user", "item": "item"})
+
+
+def test_one_user_alone_is_refused(tmp_path: Path) -> None:
+    dataset = prepared(tmp_path / "d", {"train.csv": (HEAD + "a,i1,3,1\na,i2,4,2\n").encode()})
+    assert "split 'train' has one user only ('a'); there are no other users to compare" in str(
+        refused("recommendation", dataset)
+    )
+
+
+def test_an_item_that_the_table_does_not_have_is_named(tmp_path: Path) -> None:
+    given = files()
+    given["items.csv"] = given["items.csv"].replace(b"i7,", b"j7,")
+    problem = str(refused("recommendation", prepared(tmp_path / "d", given)))
+    assert "1 of the 60 items that were chosen are not in the table of items: 'i7'" in problem
+
+
+MOVIELENS = {"movielens-small": ("recall_at_50", 0.18), "movielens-ratings": ("rmse", 0.93)}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", MOVIELENS)
+def test_movielens_is_learnt_as_well_as_a_plain_script_learns_it(name: str, tmp_path: Path) -> None:
+    from modelyard.sdk import gallery
+
+    folder = gallery.find(name).make()
+    dataset = prepared(tmp_path / "dataset", {path.name: path.read_bytes() for path in folder.iterdir()})
+    done = try_package(SHIPPED / "recommendation", tmp_path, dataset=dataset)
+    assert done.status == 0, done.printed
+    metric, figure = MOVIELENS[name]
+    found = run(tmp_path, dataset, done.model, split="test")["metrics"][metric]
+    assert found >= figure if metric.startswith("recall") else found <= figure
