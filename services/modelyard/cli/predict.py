@@ -106,7 +106,7 @@ def _ask(
     client: Client, name: str, said: Said, k: int | None, signature: str, picture: Path | None, *, as_json: bool
 ) -> int:
     """How many rows got no answer, of several; raises why the only one got none."""
-    asker = client.deployments.asker(name, signature=signature, **({"rows": 1} if said.streams else {}))
+    asker = client.deployments.asker(name, signature=signature, **({"rows_at_once": 1} if said.streams else {}))
     left_out: list[str] = []
     started = time.perf_counter()
     questions = said.questions(asker.model, k, signature, left_out)

@@ -109,7 +109,7 @@ class Deployments:
     def asker(self, name: str, *, signature: str = "", version: int = 0, **options: Any) -> Asker:
         """What asks a deployment with Python values, files and rows; it reads once what the model takes.
 
-        `options` are Asker's: `in_flight`, `rows` (in a request), `timeout`.
+        `options` are Asker's: `in_flight` requests, `rows_at_once` in one of them, `timeout`.
         """
         model = self.model(name, version)
         server = self._connection.access.server

@@ -93,10 +93,10 @@ class Asker:
         version: int = 0,
         timeout: float = 60.0,
         in_flight: int = IN_FLIGHT,
-        rows: int = ROWS,
+        rows_at_once: int = ROWS,
         server: str = "",
     ) -> None:
-        """`signature` "": the one that takes what is given. `rows` in a request at most."""
+        """`signature` "": the one that takes what is given. `rows_at_once`: in a request at most."""
         self._predict = predict
         self._serving_name = serving_name
         self.model = model
@@ -104,7 +104,7 @@ class Asker:
         self._version = version
         self._timeout = timeout
         self._in_flight = in_flight
-        self._rows = rows if model.joins else 1
+        self._rows = rows_at_once if model.joins else 1
         self._server = server
         self._chosen: dict[tuple[Any, ...], tuple[Way, Matched]] = {}
 
