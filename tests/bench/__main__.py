@@ -83,6 +83,12 @@ def _templates() -> list[Row]:
     return templates.measure()
 
 
+def _prediction() -> list[Row]:
+    from tests.bench import prediction
+
+    return prediction.measure()
+
+
 def _sandbox() -> list[Row]:
     from tests.bench import sandbox
 
@@ -109,6 +115,7 @@ BENCHES = {
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
     "templates": Bench("training steps of each template's networks", _templates),
+    "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
     "demo": Bench("the whole demo", _demo),
