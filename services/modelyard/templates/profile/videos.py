@@ -1,6 +1,7 @@
 """Videos: every frame is decoded after their headers were looked at; some frames are looked at closer."""
 
 from collections import Counter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ class Videos:
         self._frames, self._seconds, self._width, self._height = Numbers(1.0), Numbers(), Numbers(1.0), Numbers(1.0)
         self._levels = np.zeros(256, np.int64)
 
+    @cached_property
+    def _colours(self) -> Any:
+        """One for all frames: making one takes longer than converting a small frame."""
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
+
     def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
         wanted = frozenset(self._samples.wanted(portion, len(values)))
         for row, data in enumerate(values):
@@ -57,10 +65,7 @@ class Videos:
         """Count what is in it; answers some frames, and how long it is. `claimed` frames, 0 where the header does not
         say. Raises UnusableError."""
         import av
-        from av.video.reformatter import VideoReformatter
 
-        # One for all frames: making one takes longer than a small frame.
-        colours = VideoReformatter()
         done = 0
         pictures: list[NDArray[np.uint8]] = []
         try:
@@ -75,7 +80,9 @@ class Videos:
                 rate = float(stream.average_rate or stream.base_rate or 25)
                 for frame in container.decode(stream):
                     if done in chosen:
-                        pictures.append(np.asarray(colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8))
+                        pictures.append(
+                            np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+                        )
                     done += 1
                 height, width = int(stream.height), int(stream.width)
         except (av.FFmpegError, IndexError) as error:
