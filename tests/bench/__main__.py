@@ -77,6 +77,12 @@ def _steps() -> list[Row]:
     return training.measure()
 
 
+def _prediction() -> list[Row]:
+    from tests.bench import prediction
+
+    return prediction.measure()
+
+
 def _sandbox() -> list[Row]:
     from tests.bench import sandbox
 
@@ -102,6 +108,7 @@ BENCHES = {
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
+    "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
     "demo": Bench("the whole demo", _demo),

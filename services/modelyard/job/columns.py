@@ -137,24 +137,6 @@ class Column:
                 found[rows] = _objects([self.read(start + int(row)) for row in rows])
         return found
 
-    def between(self, start: int, stop: int) -> "NDArray[np.object_]":
-        """The stored bytes of the examples start … stop - 1, read together where they lie together."""
-        ranges = self.values[start:stop]
-        found = np.full(len(ranges), b"", object)
-        filled = ranges["size"] > 0
-        for number in np.unique(ranges["file"][filled]):
-            rows = np.flatnonzero(filled & (ranges["file"] == number))
-            offsets = ranges["offset"][rows]
-            ends = offsets + ranges["size"][rows]
-            first, last = int(offsets.min()), int(ends.max())
-            if last - first <= 2 * int(ranges["size"][rows].sum()) + (1 << 20):
-                data = self._map(int(number))[first:last].tobytes()
-                places = zip((offsets - first).tolist(), (ends - first).tolist(), strict=True)
-                found[rows] = _objects([data[begin:end] for begin, end in places])
-            else:
-                found[rows] = _objects([self.read(start + int(row)) for row in rows])
-        return found
-
     def padded(self, filling: float = -1) -> NDArray[Any]:
         """Ragged values as one array [n, most, …], filled up."""
         dtype = np.dtype(NUMBERS[self.feature.dtype])

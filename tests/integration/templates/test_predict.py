@@ -183,8 +183,11 @@ def test_it_goes_on_behind_the_parts_that_were_kept_with_the_same_bytes(
     assert again == whole
     one, other = (tmp_path / name / "outputs/prediction" for name in ("whole", "second"))
     assert [path.read_bytes() for path in files(one)] == [path.read_bytes() for path in files(other)]
-    kept_marks = [(kept / path.name).read_bytes() == path.read_bytes() for path in files(other)[:2]]
-    assert kept_marks == [True, True]
+    marked = kept / "train-00001.jsonl"
+    marked.write_text(marked.read_text().replace("dark", "not asked again"))
+    third = predict(tmp_path / "third", pictures, brightness, resume=str(kept), **parameters)
+    assert {line["label"] for line in third[10:20]} == {"not asked again"}
+    assert (third[:10], third[20:]) == (whole[:10], whole[20:])
 
 
 def test_rows_of_a_table_go_in_by_the_names_of_their_columns(tmp_path: Path) -> None:

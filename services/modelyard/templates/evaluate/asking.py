@@ -1,7 +1,7 @@
 """A model that is asked about the examples of a split: batches of inputs as it takes them, with the truth beside them.
 
-Each input of the signature `serving_default` must be a batch, named like a feature of the dataset or the only one of its
-kind (`modelyard.templates.fitting`); the answers are a number for each class, or one number.
+Each input of the signature `serving_default` must be a batch, named like a feature of the dataset or the only one of
+its kind (`modelyard.templates.fitting`); the answers are a number for each class, or one number.
 """
 
 from collections import Counter

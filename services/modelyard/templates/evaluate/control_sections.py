@@ -54,7 +54,11 @@ def _importance(found: Found) -> str:
         key=lambda row: -row[1],
     )
     title = f"{label(metric)} lost when a column's values are swapped among the rows"
-    drawn = plots.bars("importance", [(name, loss, f"{loss:+.3g}") for name, loss, _ in rows[:MOST_BARS]], title)
+    drawn = plots.bars(
+        "importance",
+        [(name, loss, f"{sign * loss:+.3g}".replace("-", "−")) for name, loss, _ in rows[:MOST_BARS]],
+        title,
+    )
     left = f" The {MOST_BARS} greatest of {len(rows)} are drawn." if len(rows) > MOST_BARS else ""
     worse = "higher" if sign > 0 else "lower"
     return (

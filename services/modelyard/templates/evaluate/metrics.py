@@ -12,7 +12,7 @@ LABELS = {
     "log_loss": ("Log loss", "cross-entropy, as in training"),
     "ece": ("Calibration error", "mean gap of probability and truth"),
     "rmse": ("RMSE", "root of the mean squared difference"),
-    "mae": ("Mean error", "mean absolute difference"),
+    "mae": ("MAE", "mean absolute difference"),
     "r2": ("R²", "1 = exact, 0 = as the mean"),
     "bias": ("Bias", "mean of answered minus true"),
 }
@@ -30,3 +30,11 @@ def label(name: str) -> str:
 def written(name: str, value: float) -> str:
     """A value of the metric, as markup."""
     return percent(value) if name in _PERCENT else f"{value:,.4g}"
+
+
+def between(name: str, low: float, high: float) -> str:
+    """Two values of the metric, as markup."""
+    ends = written(name, low), written(name, high)
+    if all(end.endswith(" %") for end in ends):
+        return f"{ends[0].removesuffix(' %')} – {ends[1]}"
+    return " – ".join(ends)

@@ -34,11 +34,11 @@ def _names(found: Found) -> list[str]:
 
 
 def _place(mistake: Mapping[str, Any]) -> str:
-    """`path:line` as "path, row 7"."""
+    """`path:line` as "path, line 7"; a picture among many in a file has its number."""
     path = mistake["path"]
     file, _, line = path.rpartition(":")
     if file and line.isdecimal():
-        return f"{escape(file)}, row&nbsp;{int(line):,}"
+        return f"{escape(file)}, {'number' if 'image' in mistake else 'line'}&nbsp;{int(line):,}"
     return escape(path or f"example {mistake['example']:,}")
 
 

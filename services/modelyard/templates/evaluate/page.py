@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.templates.evaluate import class_sections, control_sections, mistake_sections, number_sections
 from modelyard.templates.evaluate.elements import document, listed, percent
-from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, label, written
+from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
 from modelyard.templates.evaluate.style import STYLE
 
 Found = Mapping[str, Any]
@@ -74,10 +74,12 @@ def _tiles(found: Found) -> str:
     known = [name for name in LABELS if name in metrics]
     for name in (*known, *(each for each in metrics if each not in LABELS and each not in HIDDEN)):
         about = LABELS[name][1] if name in LABELS else ""
+        if name == "auc":
+            about += f", of <b>{escape(found['classes'][1]['name'])}</b>"
         lines = [f"<dt>{escape(label(name))}</dt><dd>{written(name, metrics[name])}</dd>"]
         if name in intervals:
-            low, high = (written(name, end) for end in intervals[name])
-            lines.append(f'<dd class=about title="95 % confidence interval">95 %: {low} – {high}</dd>')
+            ends = between(name, *intervals[name])
+            lines.append(f'<dd class=about title="95 % confidence interval">95 %: <span>{ends}</span></dd>')
         if about:
             lines.append(f"<dd class=about>{about}</dd>")
         if name in floors:
@@ -104,6 +106,11 @@ def _notes(found: Found) -> str:
     if found["random"]:
         drawn = ", ".join(map(escape, found["random"]))
         notes.append(f"The model draws random numbers ({drawn}): another evaluation of it finds other numbers.")
+    if found.get("problems"):
+        notes.append(
+            f"{found['problems']:,} rows or files of the dataset are no examples; "
+            "<code>modelyard datasets show</code> names them."
+        )
     for why, count in found.get("left_out", {}).items():
         notes.append(f"{count:,} examples {escape(why)}; they are in none of the numbers.")
     if found["kind"] != "classification":
@@ -112,8 +119,6 @@ def _notes(found: Found) -> str:
         notes.append("The model has no class names: its answers were taken to be in the dataset's order.")
     if found["read_as"] in ("logits", "second class's logit"):
         notes.append("The model answers with logits; probabilities were made of them.")
-    if "auc" in found["metrics"]:
-        notes.append(f"The positive class of the AUC is <b>{escape(found['classes'][1]['name'])}</b>.")
     for key, says in (
         ("unknown_to_model", "The model does not know {}: all examples of these count as mistakes, without log loss."),
         ("unknown_to_dataset", "The dataset does not have {}, which the model may answer, always wrongly."),

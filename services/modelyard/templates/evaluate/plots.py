@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from modelyard.templates.evaluate.charts import drawing, words
 
-_WIDTH, _HEIGHT = 380, 300
+_WIDTH, _HEIGHT = 350, 290
 _LEFT, _TOP = 64, 8
 _TICKS = 5
 _BAR, _BAR_WIDTH = 22, 300

@@ -39,12 +39,15 @@ thead th{color:var(--soft);font-weight:500}
 span.bar{display:block;min-width:5rem;padding:0 .3rem;border-radius:.2rem;
 background:linear-gradient(to right,var(--hit) calc(var(--part)*100%),transparent 0)}
 .dot{fill:var(--curve);fill-opacity:.4}
+dd.about b,dd.about span{white-space:nowrap}
 .floor b{font-weight:600;color:var(--ink)}
 h3{font-size:1.05rem;margin:1.5rem 0 .5rem}
 .texts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.75rem;align-items:start}
 figure.text{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;background:var(--tile)}
 blockquote{margin:0 0 .4rem}blockquote p{margin:0 0 .3rem;white-space:pre-line}
-.values td{max-width:14rem;overflow:hidden;text-overflow:ellipsis}.values th:first-child{white-space:nowrap}
+.values th,.values td{padding-inline:.5rem;font-size:.9rem}
+.values td{max-width:14rem;overflow:hidden;text-overflow:ellipsis}
+.values th:first-child{white-space:nowrap}
 .values img{width:4rem;display:block}
 .names td.name:last-child{min-width:12rem;color:var(--soft)}
 summary{cursor:pointer;color:var(--soft)}

@@ -54,6 +54,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     return judge.document(about) | {
         "inputs": {name: feature.kind for name, feature in asking.features.items()},
         "left_out": dict(asking.left_out),
+        "problems": index.problems,
         **_controls(asking, judge),
     }
 
