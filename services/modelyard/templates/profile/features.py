@@ -1,6 +1,5 @@
 """What each feature looks like, by its kind; values come in portions, split by split."""
 
-from collections import Counter
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ TOP = 100
 """So many of the most frequent values are kept; of a target's classes all, up to MOST_CLASSES."""
 MOST_CLASSES = 1000
 SHAPES = 50
+_WORDS_AT_ONCE = 1 << 17
 REMEMBERED = 1 << 16
 """Hashes of values that are kept for the next time."""
 
@@ -209,13 +209,12 @@ class Texts:
         self.count = self.missing = 0
         self.characters, self.words = Numbers(1.0), Numbers(1.0)
         self.distinct = Distinct()
-        self.vocabulary = Distinct()
         self._frequencies = Frequencies()
-        self._seen: Counter[bytes] = Counter()
 
     def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
         lengths: list[int] = []
-        words: list[int] = []
+        counts: list[int] = []
+        words: list[bytes] = []
         for row, value in enumerate(values):
             try:
                 text = value.decode()
@@ -229,22 +228,19 @@ class Texts:
                 self.missing += 1
                 continue
             some = value.split()
-            self._seen.update(some)
+            words += some
             lengths.append(len(text))
-            words.append(len(some))
-        self._settle()
+            counts.append(len(some))
+            if len(words) > _WORDS_AT_ONCE:
+                self._frequencies.add(words)
+                words.clear()
+        self._frequencies.add(words)
         self.count += len(lengths)
         self.characters.add(np.array(lengths, np.float64))
-        self.words.add(np.array(words, np.float64))
+        self.words.add(np.array(counts, np.float64))
         hashes = hash_bytes(values)
         self.distinct.add(hashes)
         return hashes
-
-    def _settle(self) -> None:
-        """Words of this portion: counted once each, then added."""
-        self.vocabulary.add(hash_bytes(list(self._seen)))
-        self._frequencies.add_counted(self._seen)
-        self._seen.clear()
 
     def found(self) -> dict[str, Any]:
         measures = (("characters", self.characters), ("words", self.words))
