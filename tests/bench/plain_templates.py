@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -80,6 +81,22 @@ def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, 
     )
 
 
+def choices(folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of interactions, without their table of items."""
+    interactions, towers = (importlib.import_module(name) for name in ("interactions", "towers"))
+    (train, rating), (held_out, truth) = (read(folder, split, "rating") for split in ("train", "validation"))
+    users, items = np.unique(train["user"]), np.unique(train["item"])
+    learnt = interactions.counted({**train, "rating": rating}, users, items)
+    model = towers.Towers(learnt, len(users), len(items), None, SimpleNamespace(**values))
+    model.compile(keras.optimizers.Adam(values["learning_rate"]), jit_compile=False)
+    judged = interactions.counted({**held_out, "rating": truth}, users, items).known()
+    return (
+        model,
+        (np.arange(len(users), dtype=np.int32),),
+        ({"user": judged.user, "item": judged.item, "rating": judged.rating},),
+    )
+
+
 def steps(model: Any, train: Any, held_out: Any, batch_size: int, first: int, last: int) -> None:
     """The train function is wrapped, as a callback with a hook for batches would make Keras fetch their metrics."""
     model.make_train_function()
@@ -105,6 +122,8 @@ def main() -> None:
     examples = (
         texts(network, Path(folder), target, values)
         if template == "text-classification"
+        else choices(Path(folder), values)
+        if template == "recommendation"
         else table(Path(folder), target, values)
     )
     steps(*examples, int(values["batch_size"]), int(first), int(last))

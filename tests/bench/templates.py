@@ -6,7 +6,7 @@ after tracing, as in the row `steps`.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.layouts import Options
@@ -31,6 +31,8 @@ class Case:
     first: int
     last: int
     """The window of steps: five seconds or more."""
+    parameters: dict[str, int] = field(default_factory=dict)
+    """Others than the template's."""
 
     @property
     def name(self) -> str:
@@ -45,6 +47,7 @@ CASES = (
     Case("text-classification", "mean", "sentiment", "label", 300, 4000),
     Case("tabular", "", "adult", "salary", 300, 5000),
     Case("tabular", "", "bikeshare", "bikers", 300, 5000),
+    Case("recommendation", "", "movielens-small", "", 40, 440, {"item_values": 0}),
 )
 
 
@@ -60,8 +63,9 @@ def measure() -> list[Row]:
 
 def _steps(client: Client, case: Case) -> Row:
     folder = gallery.find(case.dataset).fetch()
-    version = client.datasets.push(case.dataset, folder, options=Options(target=case.target)).version
-    parameters = {"epochs": 1000, **({"network": case.network} if case.network else {})}
+    options = Options(target=case.target) if case.target else None
+    version = client.datasets.push(case.dataset, folder, options=options).version
+    parameters = {"epochs": 1000, **({"network": case.network} if case.network else {}), **case.parameters}
 
     def job() -> float:
         name = client.jobs.create(case.template, version, parameters=parameters).name

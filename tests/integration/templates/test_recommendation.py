@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset, try_package
 from modelyard.layouts import Options
+from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
@@ -21,6 +22,8 @@ from tests.integration.templates.evaluations import run
 pytestmark = pytest.mark.timeout(300)
 
 USERS, ITEMS, TASTES, CHOSEN = 90, 60, 3, 10
+SHORT = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.002}
+MODULES = ("recommendation", "interactions", "item_table", "towers", "serving")
 HEAD = "user,item,rating,time\n"
 
 
@@ -58,6 +61,9 @@ def prepared(folder: Path, given: dict[str, bytes], options: Options | None = No
 def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
+    for name in MODULES:
+        # They have the job that they were imported in.
+        sys.modules.pop(name, None)
     running._current.clear()
 
 
@@ -68,7 +74,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    done = try_package(SHIPPED / "recommendation", tmp_path_factory.mktemp("trained"), dataset=dataset, epochs=30)
+    done = try_package(SHIPPED / "recommendation", tmp_path_factory.mktemp("trained"), dataset=dataset, **SHORT)
     assert done.status == 0, done.printed
     return done
 
@@ -180,9 +186,7 @@ MOVIELENS = {"movielens-small": ("recall_at_50", 0.18), "movielens-ratings": ("r
 @pytest.mark.soak
 @pytest.mark.parametrize("name", MOVIELENS)
 def test_movielens_is_learnt_as_well_as_a_plain_script_learns_it(name: str, tmp_path: Path) -> None:
-    from modelyard.sdk import gallery
-
-    folder = gallery.find(name).make()
+    folder = gallery.find(name).fetch()
     dataset = prepared(tmp_path / "dataset", {path.name: path.read_bytes() for path in folder.iterdir()})
     done = try_package(SHIPPED / "recommendation", tmp_path, dataset=dataset)
     assert done.status == 0, done.printed

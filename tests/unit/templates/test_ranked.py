@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from modelyard.templates.evaluate import ranked, recommended
+from modelyard.templates.evaluate import page, ranked, recommended
 
 LISTS = [[b"a", b"b", b"c"], [b"d", b"a", b"b"]]
 CHOSEN = [frozenset({b"c"}), frozenset({b"d", b"z"})]
@@ -51,3 +51,26 @@ def test_titles_of_others_cannot_leave_their_cell() -> None:
     assert "<b>a&amp;b</b>" in section
     assert "&lt;script&gt; and 1 more" in section
     assert "does not know 1" in section
+
+
+def test_a_report_of_recommendations_is_a_whole_page_with_its_figures_in_percent() -> None:
+    values = ranked.by_user(LISTS, CHOSEN)
+    found = {
+        "kind": "recommendation",
+        "split": "test",
+        "examples": 2,
+        "seconds": 1.0,
+        "model": "projects/p/models/films/versions/2",
+        "dataset": "projects/p/datasets/movies/versions/1",
+        "date": "",
+        "random": [],
+        "metrics": ranked.means(values),
+        "intervals": ranked.intervals(values),
+        "floors": {"recall_at_50": {"value": 0.1, "by": "the most chosen"}},
+        "users": {"asked": 2, "known": 2},
+        "shown": [],
+    }
+    text = page.render(found)
+    assert "films@2 on movies@1" in text
+    assert "Recall@50" in text
+    assert "75.00 %" in text

@@ -22,7 +22,15 @@ LABELS = {
 """In the order of the page: name -> title and explanation. Others are shown behind them by their names."""
 LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae")
 HIDDEN = ("accuracy_low", "accuracy_high", "mce")
-_PERCENT = ("accuracy", "top5_accuracy", "macro_f1", "macro_precision", "macro_recall")
+_PERCENT = (
+    "accuracy",
+    "top5_accuracy",
+    "macro_f1",
+    "macro_precision",
+    "macro_recall",
+    "recall_at_50",
+    "recall_at_10",
+)
 
 
 def label(name: str) -> str:

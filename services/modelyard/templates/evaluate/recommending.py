@@ -117,7 +117,7 @@ def _recommended(
     size = context.params.batch_size
     for start in range(0, len(users), size):
         some = users[start : start + size]
-        answer = model.ask(RECOMMEND, {"user": np.array(some, object), "k": np.int32(most)})
+        answer = model.ask(RECOMMEND, {"user": np.array(some, object), "k": np.array(most, np.int32)})
         if "items" not in answer or answer["items"].shape != (len(some), most):
             raise ModelUnsuitable(
                 f"signature {RECOMMEND!r} answers no {most} items a user: {', '.join(sorted(answer)) or 'nothing'}"
@@ -151,7 +151,7 @@ def _controls(
         drawn = random.permutation(len(users))
         other = np.empty(len(users), np.int64)
         other[drawn] = np.roll(drawn, 1)
-        swapped = [[*lists[place]] for place in other]
+        swapped = [[*lists[place]] for place in other.tolist()]
         ways.insert(0, ("users swapped", "What is still hit did not need to know who is asking.", swapped))
     return [
         {

@@ -14,7 +14,6 @@ from modelyard.job.errors import DatasetUnsuitable
 
 MOST_JUDGED = 2048
 """Held-out interactions that are looked at after each epoch, evenly spread."""
-JUDGED_AT_ONCE = 64
 SHOWN = 16
 
 
@@ -35,7 +34,6 @@ def main() -> None:
         np.arange(len(users), dtype=np.int32),
         batch_size=params.batch_size,
         validation_data=judged(train, users, items),
-        validation_batch_size=JUDGED_AT_ONCE,
         epochs=params.epochs,
         callbacks=context.callbacks(),
         verbose=2,
@@ -54,10 +52,10 @@ def load() -> tuple[Interactions, Names, Names]:
     """What is learnt from, and the users' and items' names, sorted. Raises DatasetUnsuitable."""
     found = rows("train")
     users, items = np.unique(found["user"]), np.unique(found["item"])
-    for names, role, other in ((users, "user", "users"), (items, "item", "items")):
+    for names, role in ((users, "user"), (items, "item")):
         if len(names) < 2:
             only = f"one {role} only ({names[0].decode(errors='replace')!r})" if len(names) else f"no {role}"
-            raise DatasetUnsuitable(f"split 'train' has {only}; there are no {other} to compare")
+            raise DatasetUnsuitable(f"split 'train' has {only}; there are no other {role}s to compare")
     return counted(found, users, items), users, items
 
 

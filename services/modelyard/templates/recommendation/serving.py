@@ -15,7 +15,7 @@ DEFAULT_K = 10
 Names = NDArray[np.bytes_]
 
 
-class Recommender(keras.Model):
+class Recommender(keras.Model):  # type: ignore[misc]
     """`recommend` and, with ratings, `score`."""
 
     def __init__(self, towers: Towers, train: Interactions, users: Names, items: Names) -> None:
@@ -52,20 +52,20 @@ class Recommender(keras.Model):
         """By name."""
         text = tf.TensorSpec((None,), tf.string)
 
-        @tf.function(input_signature=[text, tf.TensorSpec((), tf.int32)])
         def recommend(user: Any, k: Any) -> dict[str, Any]:
             return self.recommend(user, k)
 
-        @tf.function(input_signature=[text])
         def serving_default(user: Any) -> dict[str, Any]:
             return self.recommend(user, tf.constant(min(DEFAULT_K, self.count)))
 
-        @tf.function(input_signature=[text, text])
         def score(user: Any, item: Any) -> dict[str, Any]:
             return self.score(user, item)
 
-        found = {"serving_default": serving_default, "recommend": recommend}
-        return found | ({"score": score} if self.rates else {})
+        found = {
+            "serving_default": tf.function(serving_default, input_signature=[text]),
+            "recommend": tf.function(recommend, input_signature=[text, tf.TensorSpec((), tf.int32)]),
+        }
+        return found | ({"score": tf.function(score, input_signature=[text, text])} if self.rates else {})
 
     def recommend(self, user: Any, k: Any) -> dict[str, Any]:
         """The `k` items that each user is likeliest to choose next, of those that it has not chosen; where there are

@@ -19,7 +19,7 @@ NEVER = -1e9
 """Of an item that is no candidate."""
 
 
-class Towers(keras.Model):
+class Towers(keras.Model):  # type: ignore[misc]
     """Trained on users' numbers, judged on interactions: {"user", "item", "rating"} by example."""
 
     def __init__(
