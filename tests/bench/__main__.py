@@ -101,6 +101,12 @@ def _owncode() -> list[Row]:
     return owncode.measure(PAIRS)
 
 
+def _predicting() -> list[Row]:
+    from tests.bench import predicting
+
+    return predicting.measure(PAIRS)
+
+
 def _demo() -> list[Row]:
     from tests.bench import demo
 
@@ -118,6 +124,7 @@ BENCHES = {
     "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
+    "predicting": Bench("many rows through the command line", _predicting),
     "demo": Bench("the whole demo", _demo),
 }
 
