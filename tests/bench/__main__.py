@@ -77,6 +77,12 @@ def _steps() -> list[Row]:
     return training.measure()
 
 
+def _templates() -> list[Row]:
+    from tests.bench import templates
+
+    return templates.measure()
+
+
 def _prediction() -> list[Row]:
     from tests.bench import prediction
 
@@ -108,6 +114,7 @@ BENCHES = {
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
+    "templates": Bench("training steps of each template's networks", _templates),
     "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
