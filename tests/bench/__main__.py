@@ -77,6 +77,18 @@ def _steps() -> list[Row]:
     return training.measure()
 
 
+def _templates() -> list[Row]:
+    from tests.bench import templates
+
+    return templates.measure()
+
+
+def _prediction() -> list[Row]:
+    from tests.bench import prediction
+
+    return prediction.measure()
+
+
 def _sandbox() -> list[Row]:
     from tests.bench import sandbox
 
@@ -87,6 +99,12 @@ def _owncode() -> list[Row]:
     from tests.bench import owncode
 
     return owncode.measure(PAIRS)
+
+
+def _predicting() -> list[Row]:
+    from tests.bench import predicting
+
+    return predicting.measure(PAIRS)
 
 
 def _demo() -> list[Row]:
@@ -102,8 +120,11 @@ BENCHES = {
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
     "steps": Bench("training steps", _steps),
+    "templates": Bench("training steps of each template's networks", _templates),
+    "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
+    "predicting": Bench("many rows through the command line", _predicting),
     "demo": Bench("the whole demo", _demo),
 }
 

@@ -53,8 +53,13 @@ def measure() -> list[Row]:
 
 def plain(*arguments: str) -> dict[str, Any]:
     """What the plain script prints."""
+    return plain_script("tests.bench.plain", *arguments)
+
+
+def plain_script(module: str, *arguments: str) -> dict[str, Any]:
+    """What this module prints, run as a program."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.plain", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env=plain_environment(),
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ from modelyard.cli import (
     datasets,
     deployments,
     evaluate,
+    gallery,
     hosts,
     init,
     jobs,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 local.register(app)
 app.add_typer(datasets.app, name="datasets")
+gallery.register(app)
 init.register(app)
 train.register(app)
 app.add_typer(templates.app, name="templates")

@@ -1,7 +1,7 @@
 """Progress bars on a terminal; a line now and then elsewhere is up to the caller."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import (
     Progress,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -51,3 +52,20 @@ def byte_bars(*, quiet: bool) -> Iterator[Callback]:
             bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
         yield show
+
+
+@contextmanager
+def counting(verb: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Counts up, with the rate; silent where nobody looks, and where what is counted goes by on the same terminal."""
+    if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.completed:,} " + verb), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(verb, total=None, rate="")
+
+        def count() -> None:
+            speed = bars.tasks[0].speed
+            bars.update(task, advance=1, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield count

@@ -1,8 +1,8 @@
 """Two model versions on the same examples."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2, model_pb2
@@ -17,7 +17,11 @@ from modelyard.sdk.jobs import State
 from modelyard.sdk.names import short
 
 _LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mce", "mae", "rmse"})
-_NO_GOAL = frozenset({"accuracy_low", "accuracy_high", "bias"})
+_NO_GOAL = frozenset({"bias"})
+_ENDS = ("_low", "_high")
+"""Of an interval: they follow what they are of."""
+_FIRST = ("accuracy", "auc", "rmse", "mae", "r2")
+"""Metrics that are shown first, the others by name."""
 _Z_95 = 1.96
 _MOST_CLASSES = 20
 
@@ -30,6 +34,8 @@ class Judged:
     evaluation: model_pb2.Evaluation
     recall: dict[str, tuple[float | None, int]] | None
     """By class: which part of its examples was told right, and how many there are; None where the report is gone."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By metric, 95 %; of those that the report has one for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Comparison:
     def metrics(self) -> list[tuple[str, float | None, float | None]]:
         """Name and both values, None where one lacks it."""
         mine, other = self.first.evaluation.metrics, self.second.evaluation.metrics
-        names = sorted({*mine, *other})
+        names = sorted({*mine, *other}, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
         return [(name, mine.get(name), other.get(name)) for name in names]
 
     def classes(self) -> list[tuple[str, float, float, int]]:
@@ -54,6 +60,20 @@ class Comparison:
             if before is not None and after is not None and before != after:
                 rows.append((name, before, after, count))
         return sorted(rows, key=lambda row: (-abs(row[2] - row[1]), row[0]))
+
+    def beyond_chance(self) -> dict[str, bool]:
+        """Whether the values of a metric differ by more than chance would make them (95 %), as far as that is known.
+
+        The versions count as judged on different examples, which says "no" too often rather than "yes".
+        """
+        found = {}
+        for name, before, after in self.metrics():
+            mine, other = self.first.intervals.get(name), self.second.intervals.get(name)
+            if name != "accuracy" and mine and other and before is not None and after is not None:
+                halves = ((high - low) / 2 for low, high in (mine, other))
+                found[name] = abs(after - before) > math.hypot(*halves)
+        accuracy = self.significant()
+        return found if accuracy is None else {"accuracy": accuracy, **found}
 
     def significant(self) -> bool | None:
         """Whether the accuracies differ by more than chance would (95 %); None without accuracies."""
@@ -75,6 +95,7 @@ class Comparison:
                 for name, before, after in self.metrics()
             ],
             "accuracy_differs_by_more_than_chance": self.significant(),
+            "differs_by_more_than_chance": self.beyond_chance(),
             "classes": [
                 {"name": name, "first_recall": before, "second_recall": after, "examples": count}
                 for name, before, after, count in self.classes()
@@ -100,7 +121,13 @@ def judge(
         evaluation = _recorded(client, version, dataset, split)
     if evaluation is None:
         raise NotFound(f"{short(version)} has no evaluation on {short(dataset)}", reason="EVALUATION_NOT_FOUND")
-    return Judged(version, evaluation, _recall(client, evaluation.report))
+    try:
+        document = read_document(client, evaluation.report) if evaluation.report else {}
+    except NotFound:
+        return Judged(version, evaluation, None)
+    recall = {each["name"]: (each["recall"], each["support"]) for each in document.get("classes", ())}
+    intervals = {name: (low, high) for name, (low, high) in document.get("intervals", {}).items()}
+    return Judged(version, evaluation, recall, intervals)
 
 
 def held_out(spec: dataset_pb2.InputSpec) -> str:
@@ -111,15 +138,6 @@ def held_out(spec: dataset_pb2.InputSpec) -> str:
 
 def _recorded(client: Client, version: str, dataset: str, split: str) -> model_pb2.Evaluation | None:
     return next((each for each in client.models.evaluations(version, dataset=dataset) if each.split == split), None)
-
-
-def _recall(client: Client, report: str) -> dict[str, tuple[float | None, int]] | None:
-    """None where the report was deleted with its job; empty for a regression, which has no classes."""
-    try:
-        document = read_document(client, report) if report else {}
-    except NotFound:
-        return None
-    return {each["name"]: (each["recall"], each["support"]) for each in document.get("classes", ())}
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -141,11 +159,9 @@ def show_comparison(comparison: Comparison) -> None:
             for name, before, after in comparison.metrics()
         ],
     )
-    verdict = comparison.significant()
-    if verdict is not None:
-        console().print(
-            f"the accuracies differ by {'more' if verdict else 'no more'} than chance would make them (95 %)"
-        )
+    for name, beyond in comparison.beyond_chance().items():
+        values = "the accuracies differ" if name == "accuracy" else f"the values of {name} differ"
+        console().print(f"{values} by {'more' if beyond else 'no more'} than chance would make them (95 %)")
     rows = comparison.classes()
     for each in (comparison.first, comparison.second):
         if each.recall is None:
@@ -178,6 +194,6 @@ def _signed(before: float | None, after: float | None) -> str:
 
 def _verdict(name: str, before: float | None, after: float | None) -> str:
     difference = _difference(before, after)
-    if not difference or name in _NO_GOAL:
+    if not difference or name in _NO_GOAL or name.endswith(_ENDS):
         return ""
     return "better" if (difference < 0) == (name in _LOWER_IS_BETTER) else "worse"

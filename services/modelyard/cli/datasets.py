@@ -1,5 +1,6 @@
 """`modelyard datasets …`"""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.galleries import show_gallery, show_set
 from modelyard.cli.globals import settings
-from modelyard.cli.output import age, bytes_text, print_json, show_all, show_facts, to_json
+from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, to_json
+from modelyard.cli.profiles import find_profile, save_page, show_profile
 from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
@@ -102,16 +104,44 @@ def list_(context: typer.Context) -> None:
 
 @app.command()
 def show(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="`mnist`, `mnist@3`, `mnist@latest`.")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="`mnist`, `mnist@3`, `mnist@latest`.")],
+    html: Annotated[Path | None, typer.Option(help="Save the page with examples and histograms as this file.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the version has been profiled.")] = False,
 ) -> None:
-    """A version: what an example looks like, splits, classes, size."""
+    """A version: what an example looks like, splits, classes, size, and what was found in it."""
+    as_json = settings(context).json
     with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
         version = client.datasets.version(name)
         spec = client.datasets.input_spec(version.name)
-    if settings(context).json:
-        print_json({"version": to_json(version), "input_spec": to_json(spec)})
+        profile = find_profile(client, version.name, wait=wait, quiet=as_json)
+        if html is not None:
+            save_page(client, profile, html)
+    if as_json:
+        statistics = to_json(profile.statistics) if profile.statistics is not None else None
+        print_json({"version": to_json(version), "input_spec": to_json(spec), "statistics": statistics})
         return
     _show_version(version, spec)
+    show_profile(profile, spec, short(version.name))
+    if html is not None:
+        console().print(f"the page is {html}")
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="`mnist`, `mnist@3`.")],
+    croissant: Annotated[Path, typer.Option(help="Write Croissant JSON-LD into this file.")],
+    licence: Annotated[str, typer.Option(help="The data's licence, as an SPDX name or an address.")] = "",
+) -> None:
+    """Describe a version for other tools."""
+    with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
+        described = client.datasets.croissant(name, licence=licence)
+    croissant.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if settings(context).json:
+        print_json(described)
+    else:
+        console().print(f"{described['name']} is described in {croissant}")
 
 
 add_versions(app, NOUN, FILES, files_row)

@@ -1,24 +1,32 @@
 """`modelyard predict`"""
 
+import itertools
 import json
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from modelyard.api.catalog.v1 import model_pb2
+from modelyard.cli import answers
+from modelyard.cli.asked import Said
+from modelyard.cli.bars import counting
 from modelyard.cli.batch import predict_dataset
-from modelyard.cli.deployments import names, question
+from modelyard.cli.deployments import names
+from modelyard.cli.failures import FAILED
 from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
-from modelyard.cli.output import print_json
+from modelyard.cli.output import plain, print_json
 from modelyard.cli.parameters import parameter
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
-from modelyard.sdk.errors import InvalidArgument, ModelyardError
+from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.names import short
+from modelyard.sdk.predicting import Answer, Row, RowProblem
 from modelyard.sdk.tensors import rows
 
 
@@ -30,44 +38,173 @@ def register(app: typer.Typer) -> None:
 def predict(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The deployment; for a dataset also `digits@3`.")],
-    image: Annotated[list[Path] | None, typer.Option(help="A PNG, JPEG, GIF or BMP file. May be given again.")] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further files of --image, --audio or --video.", show_default=False)
+    ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="An image file, '*.png', or - for stdin. May be given again.")
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text, or - for stdin.")] = None,
+    audio: Annotated[list[str] | None, typer.Option(help="A sound file, a pattern, or -.")] = None,
+    video: Annotated[list[str] | None, typer.Option(help="A video file, a pattern, or -.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="age=39,job=clerk or a JSON object; job= is missing.")] = None,
+    user: Annotated[list[str] | None, typer.Option(help="Whom to recommend to.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="What --user would rate.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="How many items, or how many classes are shown.")] = None,
+    file: Annotated[
+        str, typer.Option(help="Rows: CSV, JSONL, Parquet, lines of text, a folder of files; - reads stdin.")
+    ] = "",
     input_: Annotated[
         list[str] | None, typer.Option("--input", help="An input as JSON, x=[[1, 2]], or from a file, x=@rows.json.")
     ] = None,
-    signature: Annotated[str, typer.Option(help="By default `encoded` for images, else `serving_default`.")] = "",
+    signature: Annotated[str, typer.Option(help="By default the one that takes what is given.")] = "",
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the answer: out.png, or a folder for several inputs.")
+    ] = None,
     dataset: Annotated[str, typer.Option(help="Ask about all of it, as a job: `mnist`, `mnist@3`.")] = "",
     output: Annotated[str, typer.Option(help="With --dataset: the dataset that the answers become.")] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Of that job: split=test, batch_size=64.")] = None,
     job: Annotated[str, typer.Option(help="That job's name; by default one is made.")] = "",
     watch: Annotated[bool, typer.Option(help="Follow that job to its end.")] = False,
 ) -> None:
-    """Ask a deployment; one line for each image or row. With --dataset: a deployment or `model@3`, about a dataset."""
+    """Ask a deployment; one line for each image, text or row.
+
+    With --dataset: a deployment or `model@3`, about a dataset.
+    """
+    media = {"image": image or [], "audio": audio or [], "video": video or []}
+    if more:
+        given = [kind for kind, paths in media.items() if paths]
+        if len(given) != 1:
+            raise typer.BadParameter(f"what is {more[0]!r}? Say --image, --text, --row or --file before it")
+        media[given[0]] = [*media[given[0]], *more]
+    said = Said(media, text or (), row or (), user or (), item or (), file)
     if dataset or output:
-        if image or input_:
+        if said or input_:
             raise typer.BadParameter("it takes its inputs from the dataset", param_hint="--dataset")
-        parameters = dict(parameter(each) for each in set_ or ()) | ({"signature": signature} if signature else {})
+        chosen = ({"signature": signature} if signature else {}) | ({"k": k} if k else {})
+        parameters = dict(parameter(each) for each in set_ or ()) | chosen
         predict_dataset(context, name, dataset, output, parameters=parameters, job=job, watch=watch)
         return
     if set_ or job or watch:
         raise typer.BadParameter("they are of the job that --dataset starts", param_hint="--set, --job, --watch")
-    if bool(image) == bool(input_):
-        raise typer.BadParameter("one of --image and --input is needed", param_hint="--image")
-    contents = {"image_bytes": [_read(path) for path in image or ()]} if image else read_inputs(input_ or ())
-    images_assumed = bool(image) and not signature
-    signature = signature or ("encoded" if image else "serving_default")
+    if bool(said) == bool(input_):
+        raise typer.BadParameter(
+            "one of --image, --text, --audio, --video, --row, --user, --file and --input is needed",
+            param_hint="--image",
+        )
+    said.check()
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
-        if not image:
-            contents = typed(contents, _signature(client, name, signature))
-        started = time.perf_counter()
-        try:
-            response = client.deployments.predict(name, contents, signature=signature)
-        except ModelyardError as error:
-            if images_assumed and error.reason == "SIGNATURE_NOT_FOUND":
-                _say_what_it_takes(client, name)
-            raise
-        seconds = time.perf_counter() - started
+        if input_:
+            _ask_tensors(client, name, input_, signature or "serving_default", as_json=settings(context).json)
+            return
+        failed = _ask(client, name, said, k, signature, picture, as_json=settings(context).json)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _ask(
+    client: Client, name: str, said: Said, k: int | None, signature: str, picture: Path | None, *, as_json: bool
+) -> int:
+    """How many rows got no answer, of several; raises why the only one got none."""
+    asker = client.deployments.asker(name, signature=signature, **({"rows_at_once": 1} if said.streams else {}))
+    left_out: list[str] = []
+    started = time.perf_counter()
+    questions = said.questions(asker.model, k, signature, left_out)
+    first = list(itertools.islice(questions, 1 if said.streams else 2))
+    several = said.streams or len(first) > 1
+    show = _Shown(several, k or 0, as_json, picture, said.streams)
+    with ExitStack() as stack:
+        count = stack.enter_context(counting("asked", quiet=not several))
+        if left_out:
+            print(f"note: not asked for and left out: {', '.join(left_out)}", file=sys.stderr)
+        for row, answer in _beside(asker.answers, itertools.chain(first, questions)):
+            count()
+            show(row, answer)
+    seconds = time.perf_counter() - started
+    show.close(asker.model.name, seconds)
+    return show.failed
+
+
+def _beside(answers_to: Any, questions: Iterable[Row | RowProblem]) -> Iterator[tuple[Row | RowProblem, Answer]]:
+    """Each question with its answer."""
+    asked: list[Row | RowProblem] = []
+
+    def noted() -> Iterator[Row | RowProblem]:
+        for question in questions:
+            asked.append(question)
+            yield question
+
+    for answer in answers_to(noted()):
+        yield asked.pop(0), answer
+
+
+class _Shown:
+    """Shows answers as they come."""
+
+    def __init__(self, several: bool, top: int, as_json: bool, picture: Path | None, streams: bool) -> None:
+        self._several = several
+        self._top = top
+        self._json = as_json
+        self._picture = picture
+        self._flush = streams
+        self._versions: set[int] = set()
+        self.count = self.failed = 0
+
+    def __call__(self, row: Row | RowProblem, answer: Answer) -> None:
+        self.count += 1
+        if answer.error is not None:
+            if not self._several:
+                raise answer.error
+            self.failed += 1
+            origin = "" if answer.error.message.startswith(answer.origin) else f"{answer.origin}: "
+            print(f"{origin}{answer.error.message} [{answer.error.reason}]", file=sys.stderr)
+            if self._json:
+                print(json.dumps(answer.to_json(), ensure_ascii=False))
+            return
+        self._versions.add(answer.version)
+        if self._json:
+            print(json.dumps(answer.to_json(), ensure_ascii=False), flush=self._flush)
+        else:
+            said = plain(answers.text_of(answer, self._top))
+            prefix = f"{answer.origin}:{chr(10) if answers.is_table(said) else ' '}" if self._several else ""
+            print(prefix + said, flush=self._flush)
+        if self._picture is not None and isinstance(row, Row):
+            self._draw(self._picture, row, answer)
+
+    def _draw(self, picture: Path, row: Row, answer: Answer) -> None:
+        from modelyard.cli.pictures import draw, name_of
+
+        target = picture
+        if picture.is_dir() or picture.suffix == "":
+            picture.mkdir(parents=True, exist_ok=True)
+            target = picture / name_of(answer.origin, self.count)
+        elif self._several and self.count > 1:
+            raise InvalidArgument(
+                f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"
+            )
+        draw(row, answer, target)
+
+    def close(self, model: str, seconds: float) -> None:
+        """What was asked, and how long it took."""
+        if self.count == 0:
+            print("nothing was asked: there is no row", file=sys.stderr)
+            return
+        versions = ", ".join(map(str, sorted(self._versions)))
+        version = "" if not versions or model.endswith(f"@{versions}") else f", version {versions}"
+        rate = f", {self.count / seconds:,.0f} a second" if self._several else f", {seconds * 1000:.0f} ms"
+        lost = f", {self.failed:,} without an answer" if self.failed else ""
+        rows_said = f"{self.count:,} rows{rate}{lost}; " if self._several else ""
+        tail = "" if self._several else rate
+        print(f"{rows_said}{model}{version}{tail}", file=sys.stderr)
+
+
+def _ask_tensors(client: Client, name: str, said: list[str], signature: str, *, as_json: bool) -> None:
+    contents = typed(read_inputs(said), _signature(client, name, signature))
+    started = time.perf_counter()
+    response = client.deployments.predict(name, contents, signature=signature)
+    seconds = time.perf_counter() - started
     outputs = {key: rows(tensor) for key, tensor in response.outputs.items()}
-    if settings(context).json:
+    if as_json:
         print_json(
             {"predictions": _readable(outputs), "version": response.model_spec.version.value, "seconds": seconds}
         )
@@ -76,19 +213,8 @@ def predict(
     if not count:
         print(json.dumps(_readable(outputs)))
     for index in range(count):
-        prefix = f"{image[index].name}: " if image and len(image) > 1 else ""
-        print(prefix + _line({key: values[index] for key, values in outputs.items()}))
+        print(json.dumps(_readable({key: values[index] for key, values in outputs.items()})))
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
-
-
-def _say_what_it_takes(client: Client, name: str) -> None:
-    """Raises InvalidArgument for a model that takes no image files, with what it takes; nothing for who may not ask."""
-    try:
-        deployment = client.deployments.get(name)
-        asked = question(client, deployment.serving_version or deployment.model_version)
-    except ModelyardError:
-        return
-    raise InvalidArgument(f"{name} takes no image files; ask it with {asked}", reason="SIGNATURE_NOT_FOUND")
 
 
 def _signature(client: Client, name: str, signature: str) -> model_pb2.Signature:
@@ -108,20 +234,6 @@ def _rows_of(outputs: dict[str, Any]) -> int:
     """How many rows all outputs have."""
     counts = {len(values) if isinstance(values, list) else 0 for values in outputs.values()}
     return counts.pop() if len(counts) == 1 else 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidArgument(f"{path} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error
-
-
-def _line(outputs: dict[str, Any]) -> str:
-    """`7 (0.998)` for a classifier; anything else as JSON."""
-    if set(outputs) == {"label", "probabilities"}:
-        return f"{outputs['label'].decode()} ({max(outputs['probabilities']):.3f})"
-    return json.dumps(_readable(outputs))
 
 
 def _readable(value: Any) -> Any:

@@ -131,18 +131,18 @@ def _stage(job: job_pb2.Job) -> str:
 
 def _works(job: job_pb2.Job) -> bool:
     """Whether it is at what it is for."""
-    return job.state == State.STATE_RUNNING and job.progress.stage in ("training", "predicting")
+    return job.state == State.STATE_RUNNING and job.progress.stage in ("training", "predicting", "profiling")
 
 
 def _asks(job: job_pb2.Job) -> bool:
-    """An evaluation or a prediction: its steps are examples, and it has no epochs."""
-    return bool(job.spec.model_version)
+    """An evaluation, a prediction or a profile: its steps are examples, and it has no epochs."""
+    return bool(job.spec.model_version) or job.progress.stage == "profiling"
 
 
 def _asked(job: job_pb2.Job) -> tuple[str, str]:
     """As `_milestone`, of these."""
     progress = job.progress
-    done = "predicted" if job.spec.output_dataset else "judged"
+    done = "predicted" if job.spec.output_dataset else "judged" if job.spec.model_version else "profiled"
     where = f"{done} {progress.step:,} of {progress.total_steps:,} examples"
     if job.spec.output_dataset and progress.examples_per_second:
         left = max(0, progress.total_steps - progress.step) / progress.examples_per_second

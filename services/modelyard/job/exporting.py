@@ -109,7 +109,7 @@ class Exporting:
             task=served.task if task is None else task,
             classes=classes,
             inputs={**kinds, **served.inputs, **(inputs or {})},
-            about={**served.about, **self._form_of(kinds)},
+            about={**served.about, **self._form_of(kinds), **_categories(features, kinds)},
         )
 
     def _form_of(self, kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -121,6 +121,12 @@ class Exporting:
         if "video" in kinds.values():
             about["video"] = {"frames": form.frames, "image_size": form.image_size}
         return about
+
+
+def _categories(features: Mapping[str, Feature], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The values that each category of the inputs had in the data."""
+    known = {name: list(features[name].classes) for name, kind in kinds.items() if kind == "category"}
+    return {"categories": known} if any(known.values()) else {}
 
 
 def _kind(feature: Feature) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from modelyard.foundation.errors import ModelyardError
+from modelyard.job import named_inputs
 from modelyard.job.errors import CompiledWrong, InputsUnfit, LabelsUnfit
 
 SPARSE, ONE_HOT, BINARY = "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"
@@ -91,15 +92,23 @@ def diagnose(fit: Fit) -> ModelyardError | None:
     if isinstance(fit.x, tf.data.Dataset) and not isinstance(fit.x.element_spec, tuple):
         return LabelsUnfit("the dataset gives examples without labels; fit needs pairs of (example, label)")
     return (
-        (_wrong_input(fit, inputs) if inputs is not None else None)
+        named_inputs.wrong_names(fit.model, fit.x)
+        or (_wrong_input(fit, inputs) if inputs is not None else None)
+        or named_inputs.wrong_targets(fit.x, fit.y, fit.model)
         or (_wrong_label(fit, labels) if labels is not None else None)
         or _out_of_range(fit)
+        or named_inputs.missing_values(fit.x)
     )
 
 
 def _wrong_input(fit: Fit, spec: Any) -> InputsUnfit | None:
     if spec.dtype == tf.string:
-        return InputsUnfit("the examples are text (strings); turn them into numbers first, as with a TextVectorization")
+        if getattr(fit.model, "inputs", None) and fit.model.inputs[0].dtype == "string":
+            return None
+        return InputsUnfit(
+            "the examples are text (strings) and the model takes numbers; turn them into numbers first, as with a "
+            "TextVectorization behind keras.Input((), dtype='string')"
+        )
     takes, given = fit.takes, spec.shape
     if takes is None or given.rank is None:
         return None
@@ -168,9 +177,14 @@ def _out_of_range(fit: Fit) -> LabelsUnfit | None:
     low, high = 0, 0
     if isinstance(fit.x, tf.data.Dataset):
         for batch in fit.x.take(_CHECKED_BATCHES):
-            if isinstance(batch, tuple) and len(batch) > 1 and hasattr(batch[1], "dtype") and batch[1].dtype.is_integer:
+            if isinstance(batch, tuple) and len(batch) > 1 and hasattr(batch[1], "dtype"):
                 values = batch[1].numpy()
-                low, high = min(low, int(values.min(initial=0))), max(high, int(values.max(initial=0)))
+                if (wrong := _no_classes(values)) is not None:
+                    return wrong
+                if batch[1].dtype.is_integer:
+                    low, high = min(low, int(values.min(initial=0))), max(high, int(values.max(initial=0)))
+    elif isinstance(fit.y, np.ndarray) and (wrong := _no_classes(fit.y)) is not None:
+        return wrong
     elif isinstance(fit.y, np.ndarray) and fit.y.dtype.kind in "iu":
         low, high = int(fit.y.min(initial=0)), int(fit.y.max(initial=0))
     try:
@@ -178,6 +192,17 @@ def _out_of_range(fit: Fit) -> LabelsUnfit | None:
     except LabelsUnfit as error:
         return error
     return None
+
+
+def _no_classes(labels: Any) -> LabelsUnfit | None:
+    """Numbers of a table's column, say, which are no numbers of classes."""
+    if labels.dtype.kind != "f" or (labels == np.round(labels)).all():
+        return None
+    example = float(labels[labels != np.round(labels)][0])
+    return LabelsUnfit(
+        f"the labels are numbers such as {example:g} and the loss {SPARSE!r} takes class numbers: to learn a number, "
+        "make the last layer Dense(1) and use loss='mse'"
+    )
 
 
 def _check_range(fit: Fit, low: int, high: int) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import clips, pixels, scratch, sounds
+from modelyard.job import pixels, scratch
 from modelyard.job.columns import is_ragged
 from modelyard.job.errors import DatasetUnsuitable, MediaUnreadable
 from modelyard.job.index import Examples
 from modelyard.job.order import Indices
-from modelyard.layouts import Feature
+from modelyard.layouts import Feature, clips, waves
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
 from modelyard.layouts.sounds import sound_length
@@ -143,7 +143,7 @@ def _sounds(examples: Examples, name: str, form: Form) -> _Decoder:
             )
         seconds = seconds or longest
     samples = max(1, round(seconds * rate))
-    return _Decoder((samples,), lambda data: sounds.decode(data, rate, samples), f"{rate}x{samples}")
+    return _Decoder((samples,), lambda data: waves.decode(data, rate, samples), f"{rate}x{samples}")
 
 
 def _sound(examples: Examples, name: str, row: int) -> tuple[int, float]:

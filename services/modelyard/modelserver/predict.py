@@ -7,7 +7,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError, Message
 
 from modelyard.api.serving.v1 import metadata_pb2, model_pb2, predict_pb2
-from modelyard.modelserver import tensors
+from modelyard.modelserver import media, tensors
 from modelyard.modelserver.errors import InvalidRequest, NotOffered, SignatureNotFound
 from modelyard.modelserver.models import Models, Wanted
 from modelyard.modelserver.servable import DEFAULT_SIGNATURE, Array, Arrays, Servable, Signature
@@ -113,10 +113,12 @@ def signature_of(servable: Servable, name: str) -> Signature:
 
 
 def checked_inputs(signature: Signature, given: Mapping[str, Array]) -> Arrays:
-    """Every input of the signature, checked for dtype and shape. Raises InvalidRequest."""
+    """Every input of the signature, checked for dtype and shape, encoded files by their headers. Raises
+    InvalidRequest."""
     inputs = {**signature.defaults, **given}
     if inputs.keys() != signature.inputs.keys():
-        raise InvalidRequest(_names_differ(signature, given), field="inputs")
+        wrong = sorted(given.keys() - signature.inputs.keys()) or sorted(signature.inputs.keys() - inputs.keys())
+        raise InvalidRequest(_names_differ(signature, given), field=f"inputs.{wrong[0]}")
     for key, array in inputs.items():
         spec = signature.inputs[key]
         have = tensors.DTYPE[array.dtype]
@@ -126,6 +128,7 @@ def checked_inputs(signature: Signature, given: Mapping[str, Array]) -> Arrays:
                 f"the request has {tensors.dtype_name(have)} of shape {_listed(array.shape)}",
                 field=f"inputs.{key}",
             )
+        media.check(key, spec, array)
     return inputs
 
 

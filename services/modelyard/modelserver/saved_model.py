@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from modelyard.foundation.errors import (
     ResourceExhausted,
     Unimplemented,
 )
+from modelyard.modelserver import media
 from modelyard.modelserver.errors import CannotServe, ModelFailed
 from modelyard.modelserver.servable import Array, Arrays, Servable, Signature, TensorSpec
 from modelyard.savedmodel.names import Loadable, loadable
@@ -61,8 +62,9 @@ def load(name: str, version: int, folder: Path, tags: str = "serve", warmup: boo
     definitions = {key: value for key, value in meta_graph.signature_def.items() if not key.startswith("__")}
     if not definitions:
         raise CannotServe(f"{folder} has no signature; export with signatures={{'serving_default': …}}")
+    meanings = media.meanings(folder)
     signatures = {
-        key: _signature(key, definition, loaded, place)
+        key: _signature(key, definition, loaded, place, meanings)
         for key, definition in definitions.items()
         if key in loaded.signatures
     }
@@ -96,16 +98,19 @@ def _compiles(meta_graph: Any) -> bool:
     return any(function.attr["_XlaMustCompile"].b for function in meta_graph.graph_def.library.function)
 
 
-def _signature(key: str, definition: Any, loaded: Any, place: Loadable) -> Signature:
-    inputs = {alias: _spec(info) for alias, info in definition.inputs.items()}
+def _signature(
+    key: str, definition: Any, loaded: Any, place: Loadable, meanings: Mapping[str, media.Meaning]
+) -> Signature:
+    inputs = {alias: _spec(info, *meanings.get(alias, media.Meaning())) for alias, info in definition.inputs.items()}
     outputs = {alias: _spec(info) for alias, info in definition.outputs.items()}
     defaults: dict[str, Array] = {alias: tf.make_ndarray(value) for alias, value in definition.defaults.items()}
     return Signature(key, definition.method_name, inputs, outputs, defaults, _caller(loaded, key, inputs, place))
 
 
-def _spec(info: Any) -> TensorSpec:
+def _spec(info: Any, kind: str = "", sample_rate: int = 0) -> TensorSpec:
     shape = info.tensor_shape
-    return TensorSpec(info.dtype, None if shape.unknown_rank else tuple(dim.size for dim in shape.dim))
+    sizes = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
+    return TensorSpec(info.dtype, sizes, kind, sample_rate)
 
 
 def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec], place: Loadable) -> Callable[[Arrays], Arrays]:

@@ -19,6 +19,10 @@ class TensorSpec:
     """A value of modelyard.api.serving.v1.DataType."""
     shape: tuple[int, ...] | None
     """-1 is any size; None is any rank."""
+    kind: str = ""
+    """What an input of strings stands for, where the model says it: `image`, `audio`, `video`, …"""
+    sample_rate: int = 0
+    """Of an `audio`; 0 where the model does not say."""
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         if self.shape is None:

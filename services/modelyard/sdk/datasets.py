@@ -1,20 +1,29 @@
 """Datasets."""
 
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelyard.api.catalog.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from modelyard.api.catalog.v1 import (
+    dataset_pb2,
+    dataset_service_pb2,
+    dataset_service_pb2_grpc,
+    statistics_pb2,
+)
 from modelyard.layouts import Options
+from modelyard.sdk import croissant
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.describing import describe
-from modelyard.sdk.download import fetch_files
+from modelyard.sdk.download import fetch_files, read_manifest, signed_reads
+from modelyard.sdk.errors import NotFound
 from modelyard.sdk.folder import Sources, scan, scan_file
 from modelyard.sdk.names import in_project, version_in_project
 from modelyard.sdk.pages import every, lister
 from modelyard.sdk.progress import Progress, silent
+from modelyard.sdk.store import Store
 from modelyard.sdk.upload import Pushed, push
 
 
@@ -90,6 +99,33 @@ class Datasets:
         """What an example of a version looks like."""
         full = version_in_project(self._project, "datasets", name)
         return self._connection.call(self._stub.GetInputSpec, dataset_service_pb2.GetInputSpecRequest(name=full))
+
+    def statistics(self, name: str) -> statistics_pb2.Statistics:
+        """What the profile job has found in a version.
+
+        Raises NotFound: reason STATISTICS_PENDING while that job has not ended, STATISTICS_NOT_AVAILABLE when it has
+        ended without them; `facts["job"]` names it, where it has been made.
+        """
+        full = version_in_project(self._project, "datasets", name)
+        return self._connection.call(self._stub.GetStatistics, dataset_service_pb2.GetStatisticsRequest(name=full))
+
+    def profile_page(self, statistics: statistics_pb2.Statistics) -> bytes:
+        """The page that the profile job has made. Raises NotFound where it is gone, as with its job."""
+        if not statistics.report:
+            raise NotFound(f"{statistics.dataset_version} has no page", reason="REPORT_NOT_FOUND")
+        with tempfile.TemporaryDirectory() as folder:
+            fetch_files(self._connection, statistics.report, Path(folder))
+            return (Path(folder) / "page.html").read_bytes()
+
+    def croissant(self, name: str, *, licence: str = "") -> dict[str, Any]:
+        """A version described in Croissant 1.0: JSON-LD that other tools load data sets by.
+
+        `licence` by default is what the label `licence` of the version says.
+        """
+        version, spec = self.version(name), self.input_spec(name)
+        reads = signed_reads(self._connection, version.name)
+        entries = read_manifest(Store(self._connection.access.ca_file), reads)
+        return croissant.describe(version, spec, entries, licence or version.labels.get("licence", ""))
 
     def list(self) -> Iterator[dataset_pb2.Dataset]:
         """Every dataset of the project."""

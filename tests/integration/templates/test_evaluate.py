@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import code, running
-from modelyard.job.channel import SilentChannel
+from modelyard.job import running
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
-from modelyard.job.messages import Evaluated, Exported, JobSpec, Metric, Progress
-from modelyard.job.session import Context
+from modelyard.job.messages import Evaluated, Exported, Metric, Progress
+from modelyard.templates.fitting import DatasetNotForModel
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, prepare_idx, strokes
+from tests.integration.templates.evaluations import run, save
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -43,42 +43,6 @@ def bands(image: Any) -> Any:
     """The right answers: the mean of each row band, sharpened. uint8 or float [n, 28, 28, 1] -> logits [n, 4]."""
     pixels = tf.cast(image, tf.float32)
     return tf.stack([tf.reduce_mean(pixels[:, 7 * k : 7 * k + 4], (1, 2, 3)) for k in range(4)], 1) / 10.0
-
-
-def save(
-    folder: Path,
-    function: Any,
-    spec: Any = tf.TensorSpec((None, 28, 28, 1), tf.uint8, "image"),  # noqa: B008
-    *,
-    names: Sequence[str] | None = NAMES,
-) -> Path:
-    """A SavedModel with this signature, and class names beside it."""
-    module = tf.Module()
-    specs = spec if isinstance(spec, list) else [spec]
-    module.serve = tf.function(function, input_signature=specs)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
-    if names is not None:
-        (folder / "modelyard.model.json").write_text(json.dumps({"format": 1, "classes": names}))
-    return folder
-
-
-def run(tmp_path: Path, dataset: Path, model: Path, **parameters: Any) -> dict[str, Any]:
-    """evaluation.json of an evaluation in this process."""
-    spec = JobSpec(
-        "projects/p/jobs/j",
-        1,
-        str(SHIPPED / "evaluate"),
-        "evaluate:main",
-        -1,
-        get_template("evaluate").complete(parameters),
-        kind="evaluation",
-        dataset=str(dataset),
-        input_model=str(model),
-    )
-    running.begin(Context(spec, tmp_path, SilentChannel()))
-    code.run(SHIPPED / "evaluate", "evaluate:main")
-    found: dict[str, Any] = json.loads((tmp_path / "outputs/report/evaluation.json").read_text())
-    return found
 
 
 def classifier(image: Any) -> Mapping[str, Any]:
@@ -229,25 +193,29 @@ IMAGE = tf.TensorSpec((None, 28, 28, 1), tf.uint8, "image")
         (
             lambda image, mask: {"a": bands(image) * mask},
             [IMAGE, tf.TensorSpec((None, 1), tf.float32, "mask")],
-            r"takes 2 inputs \(image, mask\)",
+            r"has images of \[28, 28, 1\] as 'image'; the model takes 'mask' \(float32 \[any, 1\]\)",
         ),
-        (lambda text: {"a": tf.strings.to_number(text)}, tf.TensorSpec((None,), tf.string, "text"), "as string"),
+        (
+            lambda text: {"a": tf.strings.to_number(text)},
+            tf.TensorSpec((None,), tf.string, "text"),
+            "has nothing for 'text'",
+        ),
         (
             lambda image: {"a": bands(image)},
             tf.TensorSpec((None, 28, 28, 3), tf.uint8, "image"),
-            r"takes images of \[28, 28, 3\]; the dataset's are \[28, 28, 1\]",
+            r"has images of \[28, 28, 1\] as 'image'; the model takes 'image' \(uint8 \[any, 28, 28, 3\]\)",
         ),
-        (lambda image: {"a": tf.cast(image, tf.float32)}, IMAGE, r"output 'a' is \[128, 28, 28, 1\] for 128 images"),
+        (lambda image: {"a": tf.cast(image, tf.float32)}, IMAGE, r"output 'a' is \[128, 28, 28, 1\] for 128 examples"),
         (lambda image: {"a": bands(image)[:, :3]}, IMAGE, "names 4 classes and gives 3 values"),
         (lambda image: {"a": bands(image) / 0.0}, IMAGE, "answers inf for example 0"),
-        (lambda image: {"a": tf.reduce_mean(bands(image), 0)}, IMAGE, r"output 'a' is \[4, 1\] for 128 images"),
+        (lambda image: {"a": tf.reduce_mean(bands(image), 0)}, IMAGE, r"output 'a' is \[4, 1\] for 128 examples"),
     ],
 )
 def test_a_model_that_cannot_be_evaluated_is_told_what_one_looks_like(
     tmp_path: Path, dataset: Path, function: Any, spec: Any, says: str
 ) -> None:
     model = save(tmp_path / "model", function, spec)
-    with pytest.raises(ModelUnsuitable, match=says):
+    with pytest.raises((ModelUnsuitable, DatasetNotForModel), match=says):
         run(tmp_path, dataset, model)
 
 
@@ -269,7 +237,7 @@ def test_a_model_that_fails_is_told_with_tensorflows_reason(tmp_path: Path, data
             return classifier(image)
 
     model = save(tmp_path / "model", failing)
-    with pytest.raises(ModelUnsuitable, match=r"the model fails on 128 images: .*bright"):
+    with pytest.raises(ModelUnsuitable, match=r"the model fails: .*bright.* \(on 128 examples\)"):
         run(tmp_path, dataset, model)
 
 

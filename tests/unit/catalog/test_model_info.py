@@ -12,13 +12,14 @@ from modelyard.api.catalog.v1 import model_pb2
 from modelyard.catalog.adapters.model_info_json import info_of, info_to_json
 from modelyard.catalog.domain.model_info import (
     Gate,
+    InputMeaning,
     ModelInfo,
     Requirement,
     Signature,
     TensorSpec,
     validate_model_info,
 )
-from modelyard.catalog.servicers.model_messages import model_info_of
+from modelyard.catalog.servicers.model_messages import _model_info_message, model_info_of
 from modelyard.foundation.errors import InvalidArgument
 
 IMAGE = TensorSpec("image", "uint8", (-1, 28, 28, 1))
@@ -36,6 +37,9 @@ WHOLE = ModelInfo(
     resident_bytes=123_456_789,
     latency=timedelta(microseconds=4321),
     requirements=(Requirement("numpy", "2.1.0", "BSD-3-Clause"), Requirement("my_pkg.x", "0", "")),
+    task="tabular-classification",
+    classes=("no", "yes"),
+    inputs={"job": InputMeaning("category", categories=("clerk",)), "audio": InputMeaning("audio", 16_000, 1.5)},
 )
 
 
@@ -43,6 +47,10 @@ def test_what_sql_keeps_is_what_was_said() -> None:
     stored = json.loads(json.dumps(info_to_json(validate_model_info(WHOLE, "model_info"))))
     assert info_of(stored) == WHOLE
     assert info_of(info_to_json(None)) is None
+
+
+def test_what_the_api_says_is_what_was_said() -> None:
+    assert model_info_of(_model_info_message(WHOLE)) == WHOLE
 
 
 def test_a_row_of_an_earlier_version_still_means_something() -> None:
@@ -90,6 +98,15 @@ def signature(**changes: Any) -> tuple[Signature, ...]:
         ({"requirements": (Requirement("a b", "1", ""),)}, "requirements[0].name"),
         ({"requirements": (Requirement("numpy", "", ""),)}, "requirements[0].version"),
         ({"requirements": (Requirement("numpy", "1", "x" * 501),)}, "requirements[0].license"),
+        ({"task": "x" * 201}, "task"),
+        ({"classes": ("c",) * 1001}, "classes"),
+        ({"classes": ("x" * 201,)}, "classes"),
+        ({"inputs": {"x": InputMeaning("")}}, "inputs['x']"),
+        ({"inputs": {"": InputMeaning("text")}}, "inputs['']"),
+        ({"inputs": {"x": InputMeaning("audio", -1)}}, "inputs['x']"),
+        ({"inputs": {"x": InputMeaning("audio", 1, math.nan)}}, "inputs['x']"),
+        ({"inputs": {"x": InputMeaning("category", categories=("c",) * 10_001)}}, "inputs"),
+        ({"inputs": {f"x{n}": InputMeaning("text") for n in range(1001)}}, "inputs"),
     ],
 )
 def test_what_is_too_much_or_makes_no_sense_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from modelyard.cli.__main__ import app
 from modelyard.cli.datasets import _pair
 from modelyard.cli.parameters import parameter as _parameter
-from modelyard.cli.predict import _line, _readable
 from modelyard.cli.tokens import _role
 from modelyard.cli.train import _devices
 from modelyard.sdk.errors import InvalidArgument
@@ -62,12 +61,6 @@ def test_devices_are_a_kind_and_a_count(text: str, kind: int, count: int) -> Non
 def test_other_devices_are_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         _devices(text)
-
-
-def test_an_answer_is_a_class_with_its_probability_or_json() -> None:
-    assert _line({"label": b"7", "probabilities": [0.001, 0.9983]}) == "7 (0.998)"
-    assert _line({"scores": [1.5, 2.0]}) == '{"scores": [1.5, 2.0]}'
-    assert _readable({"a": [b"x", b"\xff"]}) == {"a": ["x", "�"]}
 
 
 @pytest.mark.parametrize(

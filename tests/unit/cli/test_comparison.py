@@ -62,3 +62,27 @@ def test_a_script_gets_numbers() -> None:
     assert found["metrics"][0] == {"name": "accuracy", "first": 0.75, "second": 0.875, "difference": 0.125}
     assert found["classes"] == [{"name": "cat", "first_recall": 0.5, "second_recall": 0.75, "examples": 10}]
     assert found["first"]["split"] == "test"
+
+
+def regression(number: int, rmse: float, half: float) -> Judged:
+    metrics = {"rmse": rmse, "r2": 1 - rmse / 100, "bias": rmse / 10}
+    evaluation = model_pb2.Evaluation(dataset_version=DATASET, split="test", example_count=9, metrics=metrics)
+    version = f"projects/p/models/m/versions/{number}"
+    return Judged(version, evaluation, {}, {"rmse": (rmse - half, rmse + half)})
+
+
+@pytest.mark.parametrize(("half", "says"), [(1.0, "more"), (8.0, "no more")])
+def test_regressions_are_compared_by_their_own_metrics_of_which_less_may_be_better(
+    capsys: pytest.CaptureFixture[str], half: float, says: str
+) -> None:
+    comparison = Comparison(regression(1, 50.0, half), regression(2, 40.0, half))
+    show_comparison(comparison)
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines()]
+    assert [line[0] for line in lines[2:5]] == ["rmse", "r2", "bias"]
+    assert ["rmse", "50", "40", "-10", "better"] in lines
+    assert ["r2", "0.5", "0.6", "+0.1", "better"] in lines
+    assert ["bias", "5", "4", "-1"] in lines
+    assert f"the values of rmse differ by {says} than chance would make them (95 %)" in shown
+    assert comparison.to_json()["differs_by_more_than_chance"] == {"rmse": says == "more"}
+    assert comparison.to_json()["accuracy_differs_by_more_than_chance"] is None

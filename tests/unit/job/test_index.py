@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelyard.job.columns import RANGE, Column
 from modelyard.job.errors import DatasetDescriptionWrong, DatasetUnsuitable
 from modelyard.job.index import Index
 from modelyard.job.indexing import build_index
@@ -87,6 +88,30 @@ def test_texts_numbers_and_items_keep_what_the_rows_say(tmp_path: Path) -> None:
     assert found is not None
     assert found.dtype == np.float32
     assert found[0] == row % 5
+
+
+@pytest.mark.parametrize("gap", [0, 3 << 20], ids=["one behind the other", "far apart"])
+def test_a_stretch_of_examples_is_what_each_of_them_is(tmp_path: Path, gap: int) -> None:
+    texts = [b"one", b"", b"two", b"three", b"four"]
+    ranges = np.array([(n * (8 + gap), len(text), n // 3) for n, text in enumerate(texts)], RANGE)
+    files = [tmp_path / "0", tmp_path / "1"]
+    for (offset, _, number), text in zip(ranges.tolist(), texts, strict=True):
+        with files[number].open("r+b" if files[number].exists() else "wb") as file:
+            file.seek(offset)
+            file.write(text)
+    column = Column(Feature("text", "text", "string"), ranges, files)
+    assert [column.read(row) for row in range(5)] == texts
+    assert column.between(0, 5).tolist() == texts
+    assert column.between(1, 4).tolist() == texts[1:4]
+    assert column.between(3, 3).tolist() == []
+
+
+def test_origins_are_read_from_any_example_on(tmp_path: Path) -> None:
+    files = {f"train/{'ant' if n % 2 else 'bee'}/{n}.txt": b"text %d" % n for n in range(8)}
+    prepare_dataset(tmp_path, files)
+    train = Index(tmp_path).split("train")
+    for start in (0, 3, len(train)):
+        assert list(train.origins(start)) == [train.origin(row) for row in range(start, len(train))]
 
 
 def test_what_cannot_be_used_is_left_out_and_named(tmp_path: Path) -> None:

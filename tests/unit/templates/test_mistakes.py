@@ -16,17 +16,25 @@ def batch(confidence: list[float], right: list[bool]) -> Judged:
 
 def test_the_surest_wrong_answers_are_kept_the_worst_first() -> None:
     mistakes = Mistakes(2)
-    images = np.arange(4, dtype=np.uint8)[:, None, None, None]
-    mistakes.add(0, images, np.zeros(4, np.int64), batch([0.6, 0.9, 0.7, 0.99], [False, False, False, True]))
-    mistakes.add(4, images, np.zeros(4, np.int64), batch([0.8, 0.9, 0.9, 0.1], [False, False, True, False]))
+    mistakes.add(np.arange(4), np.zeros(4, np.int64), batch([0.6, 0.9, 0.7, 0.99], [False, False, False, True]))
+    mistakes.add(np.arange(4, 8), np.zeros(4, np.int64), batch([0.8, 0.9, 0.9, 0.1], [False, False, True, False]))
     assert [(each.example, each.probability) for each in mistakes.worst] == [(1, 0.9), (5, 0.9)]
-    assert [each.image.item() for each in mistakes.worst] == [1, 1]
     assert (mistakes.worst[0].true, mistakes.worst[0].predicted) == (0, 1)
+
+
+def test_each_class_may_have_mistakes_of_its_own_where_there_is_room_for_them() -> None:
+    true, rows = np.array([0, 0, 0, 2]), np.array([7, 8, 9, 10])
+    judged = batch([0.9, 0.8, 0.7, 0.6], [False] * 4)
+    apart, together = Mistakes(5, 2), Mistakes(2, 3)
+    for mistakes in (apart, together):
+        mistakes.add(rows, true, judged)
+    assert [(each.true, each.example) for each in apart.worst] == [(0, 7), (0, 8), (2, 10)]
+    assert [(each.true, each.example) for each in together.worst] == [(0, 7), (0, 8)]
 
 
 def test_none_are_kept_where_none_are_wanted() -> None:
     mistakes = Mistakes(0)
-    mistakes.add(0, np.zeros((1, 1, 1, 1), np.uint8), np.zeros(1, np.int64), batch([0.6], [False]))
+    mistakes.add(np.zeros(1, np.int64), np.zeros(1, np.int64), batch([0.6], [False]))
     assert mistakes.worst == []
 
 

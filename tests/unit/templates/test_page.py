@@ -10,8 +10,10 @@ import pytest
 from modelyard.templates.evaluate import document, page
 from modelyard.templates.evaluate.classification import Classification
 from modelyard.templates.evaluate.document import About
+from modelyard.templates.evaluate.elements import number, percent
 from modelyard.templates.evaluate.matching import match
 from modelyard.templates.evaluate.mistakes import Mistakes
+from modelyard.templates.evaluate.pictures import data_uri
 from modelyard.templates.evaluate.regression import Regression
 from modelyard.templates.evaluate.style import STYLE
 
@@ -36,9 +38,12 @@ def evaluated(names: tuple[str, ...], examples: int = 400, model: tuple[str, ...
             scores[row, known.index(names[label])] += 3
     powers = np.exp(scores)
     judged = found.add(true, powers / powers.sum(1, keepdims=True))
-    mistakes.add(0, random.integers(0, 256, (examples, 8, 8, 1)).astype(np.uint8), true, judged)
+    mistakes.add(np.arange(examples), true, judged)
     about = About("test", examples, "probabilities", "probabilities", 1.5)
-    return document.of_classification(about, found, mistakes.worst, lambda example: f"{names[0]}/{example}.png")
+    image = data_uri(random.integers(0, 256, (8, 8, 1)).astype(np.uint8))
+    return document.of_classification(
+        about, found, mistakes.worst, lambda example: {"path": f"{names[0]}/{example}.png", "image": image}
+    )
 
 
 class Elements(HTMLParser):
@@ -147,10 +152,15 @@ def test_a_report_of_names_that_nobody_told_has_a_heading_all_the_same() -> None
 
 
 def test_percentages_are_never_rounded_to_what_they_are_not() -> None:
-    assert page._percent(0.999999) == "&gt; 99.99 %"
-    assert page._percent(0.000001) == "&lt; 0.01 %"
-    assert page._percent(1.0) == "100.00 %"
-    assert page._percent(0.0) == "0.00 %"
+    assert percent(0.999999) == "&gt; 99.99 %"
+    assert percent(0.000001) == "&lt; 0.01 %"
+    assert percent(1.0) == "100.00 %"
+    assert percent(0.0) == "0.00 %"
+
+
+def test_numbers_keep_their_digits_before_the_point() -> None:
+    assert [number(value) for value in (0.012346, 12345.6, 3.0, -7.25, 0.0)] == ["0.01235", "12,346", "3", "−7.25", "0"]
+    assert [number(value, sign=True) for value in (2.5, -2.5)] == ["+2.5", "−2.5"]
 
 
 def test_a_regression_has_its_own_numbers() -> None:

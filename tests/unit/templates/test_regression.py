@@ -32,3 +32,28 @@ def test_there_is_no_r2_where_all_true_values_are_the_same() -> None:
     regression = Regression()
     regression.add(np.array([2.0, 2.0]), np.array([1.0, 3.0]))
     assert set(regression.metrics()) == {"mae", "rmse", "bias"}
+
+
+def test_intervals_are_about_what_drawing_again_gives() -> None:
+    random = np.random.default_rng(0)
+    true = random.gamma(2.0, 50.0, 800)
+    regression = Regression()
+    regression.add(true, true * 0.9 + random.normal(size=800) * 20)
+    drawn = []
+    for _ in range(500):
+        rows = random.integers(0, 800, 800)
+        again = Regression()
+        again.add(true[rows], regression.answered[rows])
+        drawn.append(again.metrics())
+    found, metrics = regression.intervals(), regression.metrics()
+    assert set(found) == set(metrics)
+    for name, (low, high) in found.items():
+        expected = np.quantile([each[name] for each in drawn], [0.025, 0.975])
+        np.testing.assert_allclose([low, high], expected, atol=0.15 * (high - low))
+        assert low < metrics[name] < high
+
+
+def test_one_example_has_no_interval() -> None:
+    regression = Regression()
+    regression.add(np.array([1.0]), np.array([2.0]))
+    assert regression.intervals() == {}

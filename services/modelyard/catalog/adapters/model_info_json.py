@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from modelyard.catalog.domain.model_info import Gate, ModelInfo, Requirement, Signature, TensorSpec
+from modelyard.catalog.domain.model_info import Gate, InputMeaning, ModelInfo, Requirement, Signature, TensorSpec
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -22,6 +22,12 @@ def info_to_json(info: ModelInfo | None) -> dict[str, Any] | None:
         "resident_bytes": info.resident_bytes,
         "latency_us": None if info.latency is None else info.latency // _MICROSECOND,
         "requirements": [[each.name, each.version, each.license] for each in info.requirements],
+        "task": info.task,
+        "classes": list(info.classes),
+        "inputs": {
+            name: [each.kind, each.sample_rate, each.seconds, list(each.categories)]
+            for name, each in info.inputs.items()
+        },
     }
 
 
@@ -42,6 +48,12 @@ def info_of(value: Mapping[str, Any] | None) -> ModelInfo | None:
         resident_bytes=value.get("resident_bytes", 0),
         latency=None if latency is None else latency * _MICROSECOND,
         requirements=tuple(Requirement(*each) for each in value.get("requirements", ())),
+        task=value.get("task", ""),
+        classes=tuple(value.get("classes", ())),
+        inputs={
+            name: InputMeaning(kind, rate, seconds, tuple(categories))
+            for name, (kind, rate, seconds, categories) in value.get("inputs", {}).items()
+        },
     )
 
 

@@ -21,7 +21,13 @@ MAX_REQUIREMENT_TEXT = 200
 MAX_LICENSE = 500
 MAX_BYTES = 1 << 50
 MAX_LATENCY = timedelta(hours=1)
+MAX_CLASSES = 1000
+MAX_INPUTS = 1000
+MAX_CATEGORIES = 10_000
+MAX_NAME = 200
+MAX_SAMPLE_RATE = 1_000_000
 _DTYPE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+_KIND = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -61,6 +67,16 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class InputMeaning:
+    """What an input stands for."""
+
+    kind: str
+    sample_rate: int = 0
+    seconds: float = 0.0
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     metrics: Mapping[str, float] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
@@ -72,6 +88,10 @@ class ModelInfo:
     resident_bytes: int = 0
     latency: timedelta | None = None
     requirements: tuple[Requirement, ...] = ()
+    task: str = ""
+    classes: tuple[str, ...] = ()
+    inputs: Mapping[str, InputMeaning] = field(default_factory=dict)
+    """By the names that they have in the signatures."""
 
     @property
     def rejected(self) -> bool:
@@ -93,7 +113,28 @@ def validate_model_info(info: ModelInfo, at: str) -> ModelInfo:
     if info.latency is not None and not timedelta(0) <= info.latency <= MAX_LATENCY:
         raise InvalidArgument(f"{at}.latency is not between 0 and {MAX_LATENCY}", field=f"{at}.latency")
     _validate_requirements(info.requirements, f"{at}.requirements")
+    _validate_meaning(info, at)
     return info
+
+
+def _validate_meaning(info: ModelInfo, at: str) -> None:
+    _validate_texts((info.task,), 1, f"{at}.task")
+    _validate_texts(info.classes, MAX_CLASSES, f"{at}.classes")
+    _at_most(len(info.inputs), MAX_INPUTS, f"{at}.inputs")
+    _at_most(sum(len(each.categories) for each in info.inputs.values()), MAX_CATEGORIES, f"{at}.inputs", "categories")
+    for name, meaning in info.inputs.items():
+        field = f"{at}.inputs[{name[:80]!a}]"
+        if not 1 <= len(name) <= MAX_TENSOR_NAME or not _KIND.fullmatch(meaning.kind):
+            raise InvalidArgument(f"{field} is of the kind {meaning.kind[:80]!a}, which is no word", field=field)
+        if not 0 <= meaning.sample_rate <= MAX_SAMPLE_RATE or not 0 <= meaning.seconds < math.inf:
+            raise InvalidArgument(f"{field} has {meaning.sample_rate} samples a second", field=field)
+        _validate_texts(meaning.categories, MAX_CATEGORIES, f"{field}.categories")
+
+
+def _validate_texts(texts: tuple[str, ...], most: int, at: str) -> None:
+    _at_most(len(texts), most, at)
+    if any(len(text) > MAX_NAME for text in texts):
+        raise InvalidArgument(f"{at} holds a text longer than {MAX_NAME}", field=at)
 
 
 def validate_metrics(metrics: Mapping[str, float], at: str) -> None:

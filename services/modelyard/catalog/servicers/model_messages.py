@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from modelyard.api.catalog.v1 import model_pb2
 from modelyard.catalog.domain.artifacts import Version
 from modelyard.catalog.domain.evaluations import Evaluation, Measured
-from modelyard.catalog.domain.model_info import Gate, ModelInfo, Requirement, Signature, TensorSpec
+from modelyard.catalog.domain.model_info import Gate, InputMeaning, ModelInfo, Requirement, Signature, TensorSpec
 from modelyard.catalog.servicers.messages import timestamp, version_fields
 from modelyard.foundation.errors import InvalidArgument
 
@@ -38,6 +38,14 @@ def _model_info_message(info: ModelInfo) -> model_pb2.ModelInfo:
             model_pb2.Requirement(name=each.name, version=each.version, license=each.license)
             for each in info.requirements
         ],
+        task=info.task,
+        classes=info.classes,
+        inputs={
+            name: model_pb2.InputMeaning(
+                kind=each.kind, sample_rate=each.sample_rate, seconds=each.seconds, categories=each.categories
+            )
+            for name, each in info.inputs.items()
+        },
     )
     if info.latency is not None:
         message.latency.FromTimedelta(info.latency)
@@ -70,6 +78,12 @@ def model_info_of(message: model_pb2.ModelInfo, at: str = "model_info") -> Model
         resident_bytes=message.resident_bytes,
         latency=_timedelta(message.latency, f"{at}.latency") if message.HasField("latency") else None,
         requirements=tuple(Requirement(each.name, each.version, each.license) for each in message.requirements),
+        task=message.task,
+        classes=tuple(message.classes),
+        inputs={
+            name: InputMeaning(each.kind, each.sample_rate, each.seconds, tuple(each.categories))
+            for name, each in message.inputs.items()
+        },
     )
 
 

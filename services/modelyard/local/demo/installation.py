@@ -1,4 +1,4 @@
-"""The installation that the demo runs on: started, or found running."""
+"""The installation that the demo, or the gallery, runs on: started, or found running."""
 
 import os
 import time
@@ -16,10 +16,12 @@ _SETTLE_S = 10.0
 
 
 class Installation:
-    """One on `./.modelyard`, in the background."""
+    """One in the background."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, down: str = "make demo-down") -> None:
+        """`down` is the command that stops it."""
         self._wanted = wanted
+        self._down = down
         self._started = False
         self._footprint: Footprint | None = None
         self.folder = DataFolder(wanted.folder)
@@ -39,7 +41,7 @@ class Installation:
             self.address = facts["address"]
             say(f"up already at {self.address}; data in {self._wanted.folder}; reused")
             if os.environ.get("PORT") and self.address != self._wanted.address:
-                say(f"PORT={self._wanted.port} does not count for it; `make demo-down` first, then it does")
+                say(f"PORT={self._wanted.port} does not count for it; `{self._down}` first, then it does")
         self._footprint = take_footprint(self.folder)
         return self.address
 
@@ -51,7 +53,7 @@ class Installation:
         """Stop what was started here and look for leftovers; answers whether there are none."""
         if not self._started:
             if self.is_up():
-                say("the installation was up before, so it stays up; stop it: make demo-down")
+                say(f"the installation was up before, so it stays up; stop it: {self._down}")
             return True
         footprint, was_up = self._footprint, self.is_up()
         if was_up:

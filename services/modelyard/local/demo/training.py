@@ -6,8 +6,9 @@ from modelyard.cli.output import metrics_text
 from modelyard.cli.watch import watch_job
 from modelyard.local.demo import EPOCHS, MODEL, TEMPLATE
 from modelyard.local.demo.phases import say
+from modelyard.local.jobs import failure, found
 from modelyard.sdk import Client
-from modelyard.sdk.errors import FailedPrecondition, NotFound, from_status
+from modelyard.sdk.errors import NotFound
 from modelyard.sdk.jobs import ENDED, State
 from modelyard.sdk.names import short
 
@@ -30,23 +31,19 @@ def train(client: Client, dataset_version: str, *, fresh: bool) -> job_pb2.Job:
         say(f"{short(job.name)} is at work already; taken up")
     job = watch_job(client, job.name)
     if job.state != State.STATE_SUCCEEDED:
-        raise _why(job)
+        raise failure(job, "make demo")
     say(f"{short(job.model_version)}: {metrics_text(job.progress.metrics.items())}")
     return job
 
 
 def _found(client: Client, dataset_version: str, *, fresh: bool) -> job_pb2.Job | None:
     """The newest of the demo's jobs on this data that is of use."""
-    for job in client.jobs.list():
-        if job.spec.dataset_version != dataset_version or dict(job.labels) != _LABELS:
-            continue
-        if job.spec.parameters["epochs"] != EPOCHS:
-            continue
-        if job.state not in ENDED and job.state != State.STATE_CANCELLING:
-            return job
-        if not fresh and job.state == State.STATE_SUCCEEDED and _is_ready(client, job.model_version):
-            return job
-    return None
+
+    def fits(job: job_pb2.Job) -> bool:
+        same = job.spec.dataset_version == dataset_version and dict(job.labels) == _LABELS
+        return same and bool(job.spec.parameters["epochs"] == EPOCHS)
+
+    return found(client, fits, lambda job: not fresh and _is_ready(client, job.model_version))
 
 
 def _is_ready(client: Client, model_version: str) -> bool:
@@ -54,10 +51,3 @@ def _is_ready(client: Client, model_version: str) -> bool:
         return client.models.version(model_version).state == model_pb2.ModelVersion.STATE_READY
     except NotFound:
         return False
-
-
-def _why(job: job_pb2.Job) -> Exception:
-    if job.HasField("error"):
-        return from_status(job.error)
-    state = State.Name(job.state).removeprefix("STATE_").lower()
-    return FailedPrecondition(f"{short(job.name)} is {state}; run the demo again", reason="JOB_NOT_SUCCEEDED")

@@ -80,7 +80,8 @@ class GrpcCatalog:
         request = model_service_pb2.GetModelVersionRequest(name=version)
         found: model_pb2.ModelVersion = await _answer(self._models.GetModelVersion(request, timeout=TIMEOUT_S))
         state = model_pb2.ModelVersion.State.Name(found.state).removeprefix("STATE_")
-        return Model(found.name, state, {each.name: _inputs(each) for each in found.info.signatures})
+        signatures = {each.name: _inputs(each) for each in found.info.signatures}
+        return Model(found.name, state, signatures, {name: said.kind for name, said in found.info.inputs.items()})
 
     async def begin(self, job: str, inputs: Sequence[str], output_dataset: str, *, weak: bool) -> Mapping[str, str]:
         request = lineage_service_pb2.BeginExecutionRequest(

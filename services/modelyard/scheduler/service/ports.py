@@ -233,6 +233,8 @@ class Model:
     """`READY` if it may be used."""
     signatures: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
     """What it can be asked; {} where that is not known."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """What its inputs are, by their names: `image`, `text`, `user`; {} where that is not known."""
 
 
 class Unsettled(Exception):

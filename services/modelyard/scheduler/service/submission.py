@@ -117,7 +117,7 @@ def _check_answerable(model: Model, dataset: Dataset, parameters: Mapping[str, o
     _, _, _, name, _, number = model.version.split("/")
     try:
         signature = choose(model.signatures, data, str(parameters.get("signature", "")))
-        fit(model.signatures[signature], data, model=f"{name}@{number}")
+        fit(model.signatures[signature], data, model=f"{name}@{number}", kinds=model.kinds or None)
     except DatasetNotForModel as error:
         error.field, error.resource = f"{SPEC}.dataset_version", dataset.version
         raise

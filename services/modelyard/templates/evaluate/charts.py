@@ -51,16 +51,16 @@ def reliability(bins: Sequence[Mapping[str, Any]], title: str) -> str:
         for x, y, radius, says in points
     ]
     parts.append(f'<path class="axis" d="M{_LEFT} {floor}H{right}"/>')
-    parts += [_text(_LEFT + _SIDE * at, floor + 14, f"{at:g}", "middle") for at in (0, 0.25, 0.5, 0.75, 1)]
-    parts.append(_text(_LEFT + _SIDE / 2, floor + 30, "probability of the answer", "middle"))
-    return _svg("reliability", right + 10, floor + 38, title, "".join(parts))
+    parts += [words(_LEFT + _SIDE * at, floor + 14, f"{at:g}", "middle") for at in (0, 0.25, 0.5, 0.75, 1)]
+    parts.append(words(_LEFT + _SIDE / 2, floor + 30, "probability of the answer", "middle"))
+    return drawing("reliability", right + 10, floor + 38, title, "".join(parts))
 
 
 def _axes() -> str:
     right, bottom = _LEFT + _SIDE, _TOP + _SIDE
     lines = "".join(
         f'<path class="grid" d="M{_LEFT} {bottom - _SIDE * at}H{right}"/>'
-        + _text(_LEFT - 6, bottom - _SIDE * at + 4, f"{at:g}", "end")
+        + words(_LEFT - 6, bottom - _SIDE * at + 4, f"{at:g}", "end")
         for at in (0, 0.25, 0.5, 0.75, 1)
     )
     middle = _TOP + _SIDE / 2
@@ -90,7 +90,7 @@ def confusion(names: Sequence[str], cells: Sequence[Sequence[int]], title: str) 
             f'fill-opacity="{max(0.2, math.sqrt(share)):.2f}"><title>{says}</title></rect>'
         )
         if count <= NUMBERED_CLASSES:
-            parts.append(_text(x + cell / 2, y + cell / 2 + 4, _short(number), "middle", "count"))
+            parts.append(words(x + cell / 2, y + cell / 2 + 4, _short(number), "middle", "count"))
     lines = "".join(
         f"M{margin} {margin + cell * at}H{end}M{margin + cell * at} {margin}V{end}"
         for at in (range(count + 1) if count <= NUMBERED_CLASSES else (0, count))
@@ -99,18 +99,19 @@ def confusion(names: Sequence[str], cells: Sequence[Sequence[int]], title: str) 
     if named:
         for number, name in enumerate(names):
             at = margin + cell * (number + 0.5)
-            parts.append(_text(margin - 5, at + 4, _cut(name), "end"))
+            parts.append(words(margin - 5, at + 4, _cut(name), "end"))
             place = f'transform="translate({at + 4:g} {margin - 5:g}) rotate(-90)"'
             parts.append(f'<text class="label" {place}>{escape(_cut(name))}</text>')
     middle = margin + cell * count / 2
-    parts.append(_text(middle, 12, "predicted", "middle"))
+    parts.append(words(middle, 12, "predicted", "middle"))
     parts.append(
         f'<text class="label" transform="translate(12 {middle:g}) rotate(-90)" text-anchor="middle">true</text>'
     )
-    return _svg("confusion", end + 2, end + 2, title, "".join(parts))
+    return drawing("confusion", end + 2, end + 2, title, "".join(parts))
 
 
-def _svg(name: str, width: float, height: float, title: str, content: str) -> str:
+def drawing(name: str, width: float, height: float, title: str, content: str) -> str:
+    """An SVG of these pixels; `content` is markup, `title` text."""
     # Drawn at its own size where there is room; on a phone it shrinks to half of that and then scrolls.
     return (
         f'<svg class="chart" role="img" aria-labelledby="{name}-title" viewBox="0 0 {width:g} {height:g}" '
@@ -119,7 +120,8 @@ def _svg(name: str, width: float, height: float, title: str, content: str) -> st
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, kind: str = "label") -> str:
+def words(x: float, y: float, text: str, anchor: str, kind: str = "label") -> str:
+    """Text at a place."""
     return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(text)}</text>'
 
 

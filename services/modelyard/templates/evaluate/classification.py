@@ -1,4 +1,5 @@
-"""How a classifier does, counted batch by batch: memory depends on the number of classes, not of examples.
+"""How a classifier does, counted batch by batch: memory depends on the number of classes, not of examples; only of two
+classes there is one score an example, for the area under the ROC curve.
 
 Definitions are scikit-learn's (`precision_recall_fscore_support`, `log_loss`, `top_k_accuracy_score`), where a quotient
 of nothing counts as 0 in a mean. Means over classes are over those that have examples. The logarithm's argument is kept
@@ -14,13 +15,12 @@ from numpy.typing import NDArray
 
 from modelyard.templates.evaluate.calibration import Reliability
 from modelyard.templates.evaluate.matching import Matching
+from modelyard.templates.evaluate.ranking import Z_95, auc
 
 EPSILON = 1e-7
 TOP = 5
 TOP_CLASSES = 10
 """With fewer answers than that, being among the best five says little."""
-Z_95 = 1.959963984540054
-"""Two-sided 95 % of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class Classification:
         self._right = 0
         self._among_top = 0
         self._log_loss = 0.0
+        self._log_loss_squared = 0.0
+        self._scores: list[NDArray[np.float64]] = []
+        """Of two classes: the probability of the second."""
+        self._positive: list[NDArray[np.bool_]] = []
         self._known = 0
         """Examples of classes that the model knows."""
 
@@ -79,7 +83,12 @@ class Classification:
         self.examples += len(true)
         self._known += int(known.sum())
         self._right += int(right.sum())
-        self._log_loss -= float(np.log(np.clip(of_true[known], EPSILON, 1 - EPSILON)).sum())
+        losses = -np.log(np.clip(of_true[known], EPSILON, 1 - EPSILON))
+        self._log_loss += float(losses.sum())
+        self._log_loss_squared += float((losses**2).sum())
+        if self.has_two_classes:
+            self._scores.append(probabilities[:, self._answers[1]])
+            self._positive.append(true == 1)
         # Of equal probabilities the first counts as the larger, as it does for argmax.
         before = (probabilities == of_true[:, None]) & (np.arange(probabilities.shape[1]) < answers[:, None])
         rank = (probabilities > of_true[:, None]).sum(1) + before.sum(1)
@@ -89,6 +98,11 @@ class Classification:
         for (actual, answered), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
             self.confusion[actual, answered] += count
         return Judged(predicted, confidence, of_true, right)
+
+    @property
+    def has_two_classes(self) -> bool:
+        """Whether model and dataset tell the same two classes apart; the second one is the positive one."""
+        return len(self.matching.names) == 2 and bool((self._answers >= 0).all())
 
     def classes(self) -> list[ClassFigures]:
         """All of them, in the matching's order."""
@@ -120,7 +134,26 @@ class Classification:
             found["log_loss"] = self._log_loss / self._known
         if len(self.matching.class_of_answer) >= TOP_CLASSES:
             found["top5_accuracy"] = self._among_top / self.examples
+        if area := self._area():
+            found["auc"] = area[0]
         return found
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Of 95 %, by metric: Wilson's of shares, DeLong's of `auc`, the normal one of the mean `log_loss`."""
+        found = {"accuracy": wilson(self._right, self.examples)}
+        if len(self.matching.class_of_answer) >= TOP_CLASSES:
+            found["top5_accuracy"] = wilson(self._among_top, self.examples)
+        if self._known > 1:
+            mean = self._log_loss / self._known
+            variance = max(0.0, self._log_loss_squared / self._known - mean**2) * self._known / (self._known - 1)
+            spread = Z_95 * math.sqrt(variance / self._known)
+            found["log_loss"] = (max(0.0, mean - spread), mean + spread)
+        if area := self._area():
+            found["auc"] = area[1:]
+        return found
+
+    def _area(self) -> tuple[float, float, float] | None:
+        return auc(np.concatenate(self._positive), np.concatenate(self._scores)) if self._scores else None
 
 
 def _figures(name: str, support: int, predicted: int, right: int) -> ClassFigures:

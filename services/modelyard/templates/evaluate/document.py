@@ -13,32 +13,49 @@
     random         the operations with which the model draws random numbers, if it answers the same examples differently
                    each time: another evaluation finds other numbers
     metrics        {name: number}: accuracy, accuracy_low and accuracy_high (Wilson, 95 %), macro_precision,
-                   macro_recall, macro_f1, log_loss, top5_accuracy (from 10 classes on), ece, mce; of a regression
-                   mae, rmse, bias, r2
+                   macro_recall, macro_f1, log_loss, auc (of two classes; the dataset's second is the positive one),
+                   top5_accuracy (from 10 classes on), ece, mce; of a regression rmse, mae, r2, bias
+    intervals      {metric: [low, high]}, 95 %
+    floors         {metric: {value, by}}: what is reached without looking at an example, and how
+    inputs         {name: kind} of what the model takes
+    left_out       {why: examples} that could not be judged
+    problems       how many rows or files of the dataset, in all splits, are no examples
+    controls       [{name, says, metric, as_is, value, examples}]: what the metric becomes where a part of the input is
+                   destroyed, on a sample of the examples; as_is is the same sample's metric without that
+    importance     {metric, as_is, examples, columns: [{name, value}]}: the same for each input whose values are swapped
+                   among the examples; only where there are several
     matched_by     "name" | "position": how the model's answers were brought together with the dataset's classes
     classes        [{name, support, predicted, precision, recall, f1}], the dataset's first; its numbers are used below
     unknown_to_model, unknown_to_dataset, without_examples   names of classes
     confusion      [[true class, predicted class, examples]], where there are any, in order
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
-    mistakes       [{example, path, true, predicted, probability, true_probability, image}], the worst first: example
-                   is its number in the split, path its file in the dataset (with its place in it where one file has
-                   many), true and predicted are classes' numbers, image is a data URI (PNG)
+    mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
+                   first: example is its number in the split, path its file in the dataset (`path:line` for a row),
+                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG), texts and
+                   values are by feature. Of a regression true and answered are numbers
+    points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
+    target         of a regression: what the number is called
 
 A regression has neither classes nor what refers to them. A reader refuses other formats; keys may be added to a format.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modelyard.templates.evaluate.classification import Classification
 from modelyard.templates.evaluate.mistakes import Mistake
-from modelyard.templates.evaluate.pictures import data_uri
 from modelyard.templates.evaluate.regression import Regression
 
 FORMAT = 1
+MOST_POINTS = 1000
+Show = Callable[[int], Mapping[str, Any]]
+"""What is shown of an example: its `path`, and `image`, `texts` and `values` as far as it has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +63,55 @@ class About:
     """What was asked."""
 
     split: str
-    examples: int
-    read_as: str
-    output: str
-    seconds: float
+    examples: int = 0
+    read_as: str = ""
+    output: str = ""
+    seconds: float = 0.0
     model: str = ""
     dataset: str = ""
     date: str = ""
     random: tuple[str, ...] = ()
 
+    def told(self, *, examples: int, read_as: str, output: str, random: tuple[str, ...]) -> "About":
+        """With what was found out by asking."""
+        return replace(self, examples=examples, read_as=read_as, output=output, random=random)
 
-def of_regression(about: About, regression: Regression) -> dict[str, Any]:
-    """The document of one number an example."""
-    return {"format": FORMAT, "kind": "regression", **asdict(about), "metrics": regression.metrics()}
+
+def of_regression(
+    about: About,
+    found: Regression,
+    rows: NDArray[np.int64] | None = None,
+    mistakes: int = 0,
+    show: Show = lambda _: {"path": ""},
+) -> dict[str, Any]:
+    """The document of one number an example; `rows` are the examples' numbers in the split, in the order of `found`."""
+    true, answered = found.true, found.answered
+    rows = np.arange(len(true)) if rows is None else rows
+    worst = np.argsort(-np.abs(answered - true), kind="stable")[:mistakes]
+    points = np.unique(np.linspace(0, len(true) - 1, min(MOST_POINTS, len(true))).astype(np.int64))
+    return {
+        "format": FORMAT,
+        "kind": "regression",
+        **asdict(about),
+        "metrics": found.metrics(),
+        "intervals": {name: list(each) for name, each in found.intervals().items()},
+        "points": [[float(true[at]), float(answered[at])] for at in points],
+        "mistakes": [
+            {
+                "example": int(rows[at]),
+                "true": float(true[at]),
+                "answered": float(answered[at]),
+                **show(int(rows[at])),
+            }
+            for at in worst
+        ],
+    }
 
 
 def of_classification(
-    about: About, found: Classification, mistakes: Sequence[Mistake], path: Callable[[int], str] = lambda _: ""
+    about: About, found: Classification, mistakes: Sequence[Mistake], show: Show = lambda _: {"path": ""}
 ) -> dict[str, Any]:
-    """The document of a classifier; `path` says where in the dataset an example lies."""
+    """The document of a classifier."""
     classes = found.classes()
     matching = found.matching
     known = classes[: matching.known_to_dataset]
@@ -73,6 +120,7 @@ def of_classification(
         "kind": "classification",
         **asdict(about),
         "metrics": found.metrics(),
+        "intervals": {name: list(each) for name, each in found.intervals().items()},
         "matched_by": "name" if matching.by_name else "position",
         "classes": [asdict(each) for each in classes],
         "unknown_to_model": list(matching.unknown_to_model),
@@ -87,12 +135,11 @@ def of_classification(
         "mistakes": [
             {
                 "example": each.example,
-                "path": path(each.example),
                 "true": each.true,
                 "predicted": each.predicted,
                 "probability": each.probability,
                 "true_probability": each.true_probability,
-                "image": data_uri(each.image),
+                **show(each.example),
             }
             for each in mistakes
         ],

@@ -20,7 +20,6 @@ class Mistake:
     true: int = field(compare=False)
     predicted: int = field(compare=False)
     true_probability: float = field(compare=False)
-    image: NDArray[Any] = field(compare=False)
 
     @property
     def example(self) -> int:
@@ -29,32 +28,33 @@ class Mistake:
 
 
 class Mistakes:
-    """Keeps the worst `count`, with their images."""
+    """Keeps the worst `count`; of each of `classes` true classes equally many, where that is at least one each."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._worst: list[Mistake] = []
+    def __init__(self, count: int, classes: int = 1) -> None:
+        self._most = count // classes if count >= classes > 1 else count
+        self._apart = count >= classes > 1
+        self._worst: dict[int, list[Mistake]] = {}
 
-    def add(self, start: int, images: NDArray[Any], true: NDArray[Any], judged: Judged) -> None:
-        """A batch, whose first example has the number `start`."""
-        for row in (~judged.right).nonzero()[0]:
-            probability = float(judged.confidence[row])
-            if len(self._worst) == self._count and (not self._count or probability <= self._worst[0].probability):
+    def add(self, rows: NDArray[Any], true: NDArray[Any], judged: Judged) -> None:
+        """A batch of the examples with the numbers `rows`."""
+        for place in (~judged.right).nonzero()[0]:
+            probability = float(judged.confidence[place])
+            worst = self._worst.setdefault(int(true[place]) if self._apart else 0, [])
+            if len(worst) == self._most and (not self._most or probability <= worst[0].probability):
                 continue
             mistake = Mistake(
                 probability,
-                -(start + int(row)),
-                int(true[row]),
-                int(judged.predicted[row]),
-                float(judged.true_probability[row]),
-                images[row].copy(),
+                -int(rows[place]),
+                int(true[place]),
+                int(judged.predicted[place]),
+                float(judged.true_probability[place]),
             )
-            if len(self._worst) < self._count:
-                heapq.heappush(self._worst, mistake)
+            if len(worst) < self._most:
+                heapq.heappush(worst, mistake)
             else:
-                heapq.heappushpop(self._worst, mistake)
+                heapq.heappushpop(worst, mistake)
 
     @property
     def worst(self) -> list[Mistake]:
         """The worst first."""
-        return sorted(self._worst, reverse=True)
+        return sorted((each for kept in self._worst.values() for each in kept), reverse=True)

@@ -32,12 +32,24 @@ caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:.25rem
 th,td{padding:.3rem .75rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
 th{font-weight:600}
 td,thead th{white-space:nowrap}
-th:first-child,td.name{text-align:left;min-width:5rem;max-width:16rem;white-space:normal}
+th:first-child,td.name{text-align:left;overflow-wrap:break-word;min-width:5rem;max-width:16rem;white-space:normal}
 .names th:nth-child(2){text-align:left}
 .pair{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}
 thead th{color:var(--soft);font-weight:500}
 span.bar{display:block;min-width:5rem;padding:0 .3rem;border-radius:.2rem;
 background:linear-gradient(to right,var(--hit) calc(var(--part)*100%),transparent 0)}
+.dot{fill:var(--curve);fill-opacity:.4}
+dd.about b,dd.about span{white-space:nowrap}
+.floor b{font-weight:600;color:var(--ink)}
+h3{font-size:1.05rem;margin:1.5rem 0 .5rem}
+.texts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.75rem;align-items:start}
+figure.text{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;background:var(--tile)}
+blockquote{margin:0 0 .4rem}blockquote p{margin:0 0 .3rem;white-space:pre-line}
+.values th,.values td{padding-inline:.5rem;font-size:.9rem}
+.values td{max-width:14rem;overflow:hidden;text-overflow:ellipsis}
+.values th:first-child{white-space:nowrap}
+.values img{width:4rem;display:block}
+.names td.name:last-child{min-width:12rem;color:var(--soft)}
 summary{cursor:pointer;color:var(--soft)}
 .mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:1rem}
 figure{margin:0;font-size:.9rem;line-height:1.35}

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import ModelUnsuitable
 
+PROBABILITIES = "probabilities"
+"""The output that is judged without being asked for."""
 SUM_TOLERANCE = 1e-2
 """How far a row of probabilities may be from 1: float16 and bfloat16 are that coarse."""
 

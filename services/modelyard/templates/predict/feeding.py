@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import clips, images, scratch, sounds
+from modelyard.job import images, scratch
 from modelyard.job.columns import Column
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
-from modelyard.layouts import Feature
+from modelyard.layouts import Feature, clips, waves
 from modelyard.templates.fitting import Input
 
 Rows = NDArray[np.int64]
@@ -169,7 +169,7 @@ def _sounds(each: Input, about: Mapping[str, Any]) -> Read:
     if rate <= 0 or seconds <= 0:
         raise ModelUnsuitable(f"the model takes sounds as {each} and does not say at which rate and how long")
     samples = max(1, round(rate * seconds))
-    return _media(each, (samples,), np.float32, lambda data: sounds.decode(data, rate, samples))
+    return _media(each, (samples,), np.float32, lambda data: waves.decode(data, rate, samples))
 
 
 def _videos(each: Input, about: Mapping[str, Any]) -> Read:

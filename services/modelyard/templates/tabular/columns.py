@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
@@ -24,6 +25,8 @@ FURTHEST = 20.0
 LARGEST, SMALLEST = 1e30, 1e-30
 """Of a number and of a deviation: what is beyond counts as this, so that float32 can divide them."""
 
+AT_ONCE = 8192
+"""Rows that are encoded together."""
 PLACE = "{}_place"
 """What the place of a category's value is called."""
 
@@ -93,9 +96,19 @@ def _parts(given: Any, number: Number) -> list[Any]:
     return found
 
 
-def read(encoded: keras.Model, categories: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Any]:
+def encoded(encode: keras.Model, rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """All rows as the network takes them."""
+    count = len(next(iter(rows.values())))
+    parts = [
+        encode({name: tf.constant(values[start : start + AT_ONCE]) for name, values in rows.items()})
+        for start in range(0, count, AT_ONCE)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in encode.output}
+
+
+def read(encode: keras.Model, categories: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Any]:
     """Inputs of the form that `encoder` answers, and all of them as one float32 [n, width]."""
-    given = {name: keras.Input(spec.shape[1:], dtype=spec.dtype, name=name) for name, spec in encoded.output.items()}
+    given = {name: keras.Input(spec.shape[1:], dtype=spec.dtype, name=name) for name, spec in encode.output.items()}
     state = [given["values"]] if "values" in given else []
     for name, known in categories.items():
         if len(known) > ONE_HOT:

@@ -5,8 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from columns import encoder, learn_categories, learn_number, read
+from columns import encoded, encoder, learn_categories, learn_number, read
 from figures import AreaUnderCurve, RootMeanSquaredError
 from keras import layers, ops
 from numpy.typing import NDArray
@@ -18,8 +17,6 @@ from modelyard.layouts import Feature
 
 READ = {"number": "float32", "category": "string"}
 """Kinds of columns, and what the network's input of each is."""
-AT_ONCE = 8192
-"""Rows that are encoded together."""
 Rows = Mapping[str, NDArray[Any]]
 
 
@@ -73,11 +70,12 @@ def network(state: Any, answers: int) -> Any:
 def compile_model(model: keras.Model, scale: Scale | None, steps: int) -> None:
     """For `steps` steps; without a `scale` for classes."""
     rate = keras.optimizers.schedules.CosineDecay(context.params.learning_rate, steps, alpha=0.01)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=context.params.weight_decay)
     if scale:
-        model.compile(keras.optimizers.Adam(rate), "mean_squared_error", metrics=[RootMeanSquaredError(scale)])
+        model.compile(optimizer, "mean_squared_error", metrics=[RootMeanSquaredError(scale)])
     else:
         two = [AreaUnderCurve()] if len(context.classes) == 2 else []
-        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy", *two])
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy", *two])
 
 
 def inputs() -> dict[str, str]:
@@ -125,21 +123,14 @@ def load(split: str, columns: Mapping[str, str], target: Feature) -> tuple[Rows,
     }, truth
 
 
-def encoded(encode: keras.Model, rows: Rows) -> dict[str, NDArray[Any]]:
-    """All rows as the network takes them."""
-    count = len(next(iter(rows.values())))
-    parts = [
-        encode({name: tf.constant(values[start : start + AT_ONCE]) for name, values in rows.items()})
-        for start in range(0, count, AT_ONCE)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in encode.output}
-
-
 def permuted(rows: Rows, truth: NDArray[Any], column: str, target: str) -> tuple[Rows, NDArray[Any]]:
     """The column's values, or the target's, among the wrong rows."""
     order = np.random.default_rng(context.seed).permutation(len(truth))
     if column == target:
         return rows, truth[order]
     if column not in rows:
-        raise ValueError(f"there is no column {column!r} to permute; there is {', '.join([*rows, target])}")
+        raise DatasetUnsuitable(
+            f"there is no column {column!r} to permute; there is {', '.join([*rows, target])}",
+            field="parameters.permute",
+        )
     return {**rows, column: rows[column][order]}, truth

@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from modelyard.job.errors import DatasetUnsuitable
+
 LONG_TAIL = 100.0
 
 
@@ -33,12 +35,15 @@ class Scale:
 
 
 def learn_scale(values: NDArray[Any], asked: str) -> Scale:
-    """`asked`: auto, standard or log; raises ValueError for a logarithm of numbers that have none."""
+    """`asked`: auto, standard or log; raises DatasetUnsuitable for a logarithm of numbers that have none."""
     exact = values.astype(np.float64)
     tail = exact.min() >= 0 and exact.max() > LONG_TAIL * max(float(np.median(exact)), 1e-9)
     log = asked == "log" or (asked == "auto" and bool(tail))
     if log and exact.min() <= -1:
-        raise ValueError(f"the target has {exact.min():g}, which has no logarithm; use --set target_scale=standard")
+        raise DatasetUnsuitable(
+            f"the target has {exact.min():g}, which has no logarithm; use --set target_scale=standard",
+            field="parameters.target_scale",
+        )
     scaled = np.log1p(exact) if log else exact
     mean, deviation = float(scaled.mean()), float(scaled.std()) or 1.0
     return Scale(mean, deviation, log, float((scaled.max() - mean) / deviation))

@@ -30,6 +30,14 @@ def model_info(
             model_pb2.Requirement(name=one.name, version=one.version, license=one.license[:_MAX_LICENSE])
             for one in installed
         ],
+        task=checked.described.task,
+        classes=checked.described.classes,
+        inputs={
+            name: model_pb2.InputMeaning(
+                kind=one.kind, sample_rate=one.sample_rate, seconds=one.seconds, categories=one.categories
+            )
+            for name, one in checked.described.inputs.items()
+        },
     )
     if checked.latency_s > 0:
         info.latency.FromMicroseconds(round(checked.latency_s * 1e6))

@@ -51,7 +51,7 @@ async def check_model(
             server, examples, by_name, scanned.drawn_with, scanned.unanswered, gates
         )
         resident = await asyncio.to_thread(server.memory_bytes) - empty
-    return Checked(tuple(gates.results), row_wise, signatures, max(resident, 0), latency_s)
+    return Checked(tuple(gates.results), row_wise, signatures, max(resident, 0), latency_s, scanned.described)
 
 
 async def _whole(folder: Path, tier: Tier, gates: Gates) -> Scanned:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from modelyard.savedmodel.drawing import DRAWING
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.gates.files import GRAPH_FILE, MAX_INDEX_BYTES
 from modelyard.trainer.gates.graph import DTYPES, Operation
-from modelyard.trainer.gates.verdict import Signature, TensorSpec
+from modelyard.trainer.gates.verdict import Described, Meaning, Signature, TensorSpec
 
 _MAX_LINES = 50_000
 _WALL_S = 300.0
@@ -33,12 +33,26 @@ class Scanned:
     """-1: there is no file."""
     unanswered: dict[str, str] = field(default_factory=dict)
     """Signature -> why no examples of it came with the model, as whoever made it says."""
+    task: str = ""
+    classes: list[str] = field(default_factory=list)
+    inputs: dict[str, Meaning] = field(default_factory=dict)
+    categories: dict[str, list[str]] = field(default_factory=dict)
+    """By the name of the input."""
     complete: bool = False
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
         """As they are written in the graph."""
         return tuple(Signature(name, tuple(inputs), tuple(outputs)) for name, (inputs, outputs) in self.tensors.items())
+
+    @property
+    def described(self) -> Described:
+        """What whoever made it says of its inputs and classes."""
+        inputs = {
+            name: replace(meaning, categories=tuple(self.categories.get(name, ())))
+            for name, meaning in self.inputs.items()
+        }
+        return Described(self.task, tuple(self.classes), inputs)
 
     @property
     def drawn_with(self) -> tuple[str, ...]:
@@ -65,6 +79,16 @@ class Scanned:
                 self.problems.setdefault(str(values["gate"]), str(values["text"]))
             case "unanswered":
                 self.unanswered[str(values["signature"])] = str(values["why"])
+            case "task":
+                self.task = str(values["task"])
+            case "class":
+                self.classes.append(str(values["name"]))
+            case "input":
+                self.inputs[str(values["name"])] = Meaning(
+                    str(values["stands_for"]), int(values["sample_rate"]), float(values["seconds"])
+                )
+            case "category":
+                self.categories.setdefault(str(values["input"]), []).append(str(values["name"]))
             case "counts":
                 self.variables, self.functions = int(values["variables"]), int(values["functions"])
                 self.warmup_requests = int(values["warmup_requests"])

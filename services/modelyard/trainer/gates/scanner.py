@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from modelyard.trainer.gates import bundle, graph, warmup
+from modelyard.trainer.gates import bundle, described, graph, warmup
 from modelyard.trainer.gates.files import DESCRIPTION_FILE, VARIABLES, WARMUP_FILE, NotWhole
 
 MAX_PLACES = 3
@@ -55,16 +55,18 @@ def _check_description(path: Path) -> None:
     if not path.is_file():
         return
     try:
-        described = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         raise NotWhole(f"{path.name} is no JSON") from None
-    if not isinstance(described, dict) or described.get("format") != 1:
+    if not isinstance(content, dict) or content.get("format") != 1:
         raise NotWhole(f'{path.name} is no description of format 1; it begins with {{"format": 1, …}}')
-    if isinstance(described.get("trouble"), str):
-        _say("problem", gate="parity", text=described["trouble"])
-    unanswered = described.get("unanswered")
+    if isinstance(content.get("trouble"), str):
+        _say("problem", gate="parity", text=content["trouble"])
+    unanswered = content.get("unanswered")
     for signature, why in list(unanswered.items())[:MAX_TOLD] if isinstance(unanswered, dict) else ():
         _say("unanswered", signature=signature, why=str(why))
+    for kind, values in described.told(content):
+        _say(kind, **values)
 
 
 def _say(kind: str, **values: object) -> None:

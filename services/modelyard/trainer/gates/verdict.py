@@ -1,7 +1,7 @@
 """What the gates find."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 
@@ -79,6 +79,25 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an input stands for, as whoever made the model says."""
+
+    kind: str
+    sample_rate: int = 0
+    seconds: float = 0.0
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What clients need to know to make inputs of files and rows, and to name what is answered."""
+
+    task: str = ""
+    classes: tuple[str, ...] = ()
+    inputs: Mapping[str, Meaning] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """A model that may become a version."""
 
@@ -90,6 +109,7 @@ class Checked:
     """What a model server needs with it, beyond what one without a model needs."""
     latency_s: float = 0.0
     """The median time of a request of one example, model server alone; 0 if no signature takes single examples."""
+    described: Described = Described()
 
 
 class GateFailed(AttemptFailed):

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/api/catalog/v1/model.proto\x12\x18modelyard.api.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12;\n\x06labels\x18\x06 \x03(\x0b\x32+.modelyard.api.catalog.v1.Model.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x12=\n\x07\x61liases\x18\n \x03(\x0b\x32,.modelyard.api.catalog.v1.Model.AliasesEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xf5\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x07 \x03(\x0b\x32\x32.modelyard.api.catalog.v1.ModelVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x12;\n\x05state\x18\t \x01(\x0e\x32,.modelyard.api.catalog.v1.ModelVersion.State\x12\x31\n\x04info\x18\n \x01(\x0b\x32#.modelyard.api.catalog.v1.ModelInfo\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_VALIDATING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x12\n\x0eSTATE_ARCHIVED\x10\x04\"\x86\x04\n\tModelInfo\x12\x41\n\x07metrics\x18\x01 \x03(\x0b\x32\x30.modelyard.api.catalog.v1.ModelInfo.MetricsEntry\x12-\n\x05gates\x18\x02 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Gate\x12\x10\n\x08row_wise\x18\x03 \x01(\x08\x12G\n\nframeworks\x18\x04 \x03(\x0b\x32\x33.modelyard.api.catalog.v1.ModelInfo.FrameworksEntry\x12\x0f\n\x07\x66oreign\x18\x05 \x01(\x08\x12\x37\n\nsignatures\x18\x06 \x03(\x0b\x32#.modelyard.api.catalog.v1.Signature\x12\x16\n\x0eresident_bytes\x18\x07 \x01(\x03\x12*\n\x07latency\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12;\n\x0crequirements\x18\t \x03(\x0b\x32%.modelyard.api.catalog.v1.Requirement\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x31\n\x0f\x46rameworksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x86\x01\n\tSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x06inputs\x18\x02 \x03(\x0b\x32$.modelyard.api.catalog.v1.TensorSpec\x12\x35\n\x07outputs\x18\x03 \x03(\x0b\x32$.modelyard.api.catalog.v1.TensorSpec\"N\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x14\n\x0cunknown_rank\x18\x04 \x01(\x08\"=\n\x0bRequirement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07license\x18\x03 \x01(\t\"\xb7\x02\n\nEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x03 \x01(\t\x12\r\n\x05split\x18\x04 \x01(\t\x12\x15\n\rexample_count\x18\x05 \x01(\x03\x12\x42\n\x07metrics\x18\x06 \x03(\x0b\x32\x31.modelyard.api.catalog.v1.Evaluation.MetricsEntry\x12\x0e\n\x06report\x18\x07 \x01(\t\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9d\x01\n\x04Gate\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.modelyard.api.catalog.v1.Gate.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_PASSED\x10\x01\x12\x10\n\x0cSTATE_FAILED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/api/catalog/v1/model.proto\x12\x18modelyard.api.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12;\n\x06labels\x18\x06 \x03(\x0b\x32+.modelyard.api.catalog.v1.Model.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\t \x01(\x03\x12=\n\x07\x61liases\x18\n \x03(\x0b\x32,.modelyard.api.catalog.v1.Model.AliasesEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xf5\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x12\n\nfile_count\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x06labels\x18\x07 \x03(\x0b\x32\x32.modelyard.api.catalog.v1.ModelVersion.LabelsEntry\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x12;\n\x05state\x18\t \x01(\x0e\x32,.modelyard.api.catalog.v1.ModelVersion.State\x12\x31\n\x04info\x18\n \x01(\x0b\x32#.modelyard.api.catalog.v1.ModelInfo\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"m\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_VALIDATING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x12\n\x0eSTATE_ARCHIVED\x10\x04\"\xbd\x05\n\tModelInfo\x12\x41\n\x07metrics\x18\x01 \x03(\x0b\x32\x30.modelyard.api.catalog.v1.ModelInfo.MetricsEntry\x12-\n\x05gates\x18\x02 \x03(\x0b\x32\x1e.modelyard.api.catalog.v1.Gate\x12\x10\n\x08row_wise\x18\x03 \x01(\x08\x12G\n\nframeworks\x18\x04 \x03(\x0b\x32\x33.modelyard.api.catalog.v1.ModelInfo.FrameworksEntry\x12\x0f\n\x07\x66oreign\x18\x05 \x01(\x08\x12\x37\n\nsignatures\x18\x06 \x03(\x0b\x32#.modelyard.api.catalog.v1.Signature\x12\x16\n\x0eresident_bytes\x18\x07 \x01(\x03\x12*\n\x07latency\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12;\n\x0crequirements\x18\t \x03(\x0b\x32%.modelyard.api.catalog.v1.Requirement\x12\x0c\n\x04task\x18\n \x01(\t\x12\x0f\n\x07\x63lasses\x18\x0b \x03(\t\x12?\n\x06inputs\x18\x0c \x03(\x0b\x32/.modelyard.api.catalog.v1.ModelInfo.InputsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x31\n\x0f\x46rameworksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aU\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.api.catalog.v1.InputMeaning:\x02\x38\x01\"V\n\x0cInputMeaning\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\x12\n\ncategories\x18\x04 \x03(\t\"\x86\x01\n\tSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x06inputs\x18\x02 \x03(\x0b\x32$.modelyard.api.catalog.v1.TensorSpec\x12\x35\n\x07outputs\x18\x03 \x03(\x0b\x32$.modelyard.api.catalog.v1.TensorSpec\"N\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x14\n\x0cunknown_rank\x18\x04 \x01(\x08\"=\n\x0bRequirement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07license\x18\x03 \x01(\t\"\xb7\x02\n\nEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x03 \x01(\t\x12\r\n\x05split\x18\x04 \x01(\t\x12\x15\n\rexample_count\x18\x05 \x01(\x03\x12\x42\n\x07metrics\x18\x06 \x03(\x0b\x32\x31.modelyard.api.catalog.v1.Evaluation.MetricsEntry\x12\x0e\n\x06report\x18\x07 \x01(\t\x12\x0f\n\x07\x63reator\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9d\x01\n\x04Gate\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.modelyard.api.catalog.v1.Gate.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_PASSED\x10\x01\x12\x10\n\x0cSTATE_FAILED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELINFO_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_MODELINFO_FRAMEWORKSENTRY']._loaded_options = None
   _globals['_MODELINFO_FRAMEWORKSENTRY']._serialized_options = b'8\001'
+  _globals['_MODELINFO_INPUTSENTRY']._loaded_options = None
+  _globals['_MODELINFO_INPUTSENTRY']._serialized_options = b'8\001'
   _globals['_EVALUATION_METRICSENTRY']._loaded_options = None
   _globals['_EVALUATION_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_MODEL']._serialized_start=132
@@ -58,23 +60,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSION_STATE']._serialized_start=959
   _globals['_MODELVERSION_STATE']._serialized_end=1068
   _globals['_MODELINFO']._serialized_start=1071
-  _globals['_MODELINFO']._serialized_end=1589
-  _globals['_MODELINFO_METRICSENTRY']._serialized_start=1492
-  _globals['_MODELINFO_METRICSENTRY']._serialized_end=1538
-  _globals['_MODELINFO_FRAMEWORKSENTRY']._serialized_start=1540
-  _globals['_MODELINFO_FRAMEWORKSENTRY']._serialized_end=1589
-  _globals['_SIGNATURE']._serialized_start=1592
-  _globals['_SIGNATURE']._serialized_end=1726
-  _globals['_TENSORSPEC']._serialized_start=1728
-  _globals['_TENSORSPEC']._serialized_end=1806
-  _globals['_REQUIREMENT']._serialized_start=1808
-  _globals['_REQUIREMENT']._serialized_end=1869
-  _globals['_EVALUATION']._serialized_start=1872
-  _globals['_EVALUATION']._serialized_end=2183
-  _globals['_EVALUATION_METRICSENTRY']._serialized_start=1492
-  _globals['_EVALUATION_METRICSENTRY']._serialized_end=1538
-  _globals['_GATE']._serialized_start=2186
-  _globals['_GATE']._serialized_end=2343
-  _globals['_GATE_STATE']._serialized_start=2277
-  _globals['_GATE_STATE']._serialized_end=2343
+  _globals['_MODELINFO']._serialized_end=1772
+  _globals['_MODELINFO_METRICSENTRY']._serialized_start=1588
+  _globals['_MODELINFO_METRICSENTRY']._serialized_end=1634
+  _globals['_MODELINFO_FRAMEWORKSENTRY']._serialized_start=1636
+  _globals['_MODELINFO_FRAMEWORKSENTRY']._serialized_end=1685
+  _globals['_MODELINFO_INPUTSENTRY']._serialized_start=1687
+  _globals['_MODELINFO_INPUTSENTRY']._serialized_end=1772
+  _globals['_INPUTMEANING']._serialized_start=1774
+  _globals['_INPUTMEANING']._serialized_end=1860
+  _globals['_SIGNATURE']._serialized_start=1863
+  _globals['_SIGNATURE']._serialized_end=1997
+  _globals['_TENSORSPEC']._serialized_start=1999
+  _globals['_TENSORSPEC']._serialized_end=2077
+  _globals['_REQUIREMENT']._serialized_start=2079
+  _globals['_REQUIREMENT']._serialized_end=2140
+  _globals['_EVALUATION']._serialized_start=2143
+  _globals['_EVALUATION']._serialized_end=2454
+  _globals['_EVALUATION_METRICSENTRY']._serialized_start=1588
+  _globals['_EVALUATION_METRICSENTRY']._serialized_end=1634
+  _globals['_GATE']._serialized_start=2457
+  _globals['_GATE']._serialized_end=2614
+  _globals['_GATE_STATE']._serialized_start=2548
+  _globals['_GATE_STATE']._serialized_end=2614
 # @@protoc_insertion_point(module_scope)

@@ -290,6 +290,27 @@ class ModelInfo(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class InputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___InputMeaning: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___InputMeaning | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     METRICS_FIELD_NUMBER: _builtins.int
     GATES_FIELD_NUMBER: _builtins.int
     ROW_WISE_FIELD_NUMBER: _builtins.int
@@ -299,12 +320,17 @@ class ModelInfo(_message.Message):
     RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     REQUIREMENTS_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     row_wise: _builtins.bool
     """True if its answers are the same row by row as in a batch, so that a server may batch requests."""
     foreign: _builtins.bool
     """True if code or files that others wrote made it: it is loaded in the strong sandbox only."""
     resident_bytes: _builtins.int
     """What a model server needs with it loaded, beyond what one without a model needs; 0 if it was not measured."""
+    task: _builtins.str
+    """What it learned to do, such as `image-classification`; empty if whoever made it did not say."""
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Final metrics by name, such as `accuracy` on the held-out split."""
@@ -329,6 +355,14 @@ class ModelInfo(_message.Message):
     def requirements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Requirement]:
         """What was installed for the code that made it."""
 
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of its classes, in the order of its probabilities."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.MessageMap[_builtins.str, Global___InputMeaning]:
+        """What its inputs stand for, by their names; those are left out of which nobody said it."""
+
     def __init__(
         self,
         *,
@@ -341,14 +375,53 @@ class ModelInfo(_message.Message):
         resident_bytes: _builtins.int = ...,
         latency: _duration_pb2.Duration | None = ...,
         requirements: _abc.Iterable[Global___Requirement] | None = ...,
+        task: _builtins.str = ...,
+        classes: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Mapping[_builtins.str, Global___InputMeaning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "frameworks", b"frameworks", "gates", b"gates", "latency", b"latency", "metrics", b"metrics", "requirements", b"requirements", "resident_bytes", b"resident_bytes", "row_wise", b"row_wise", "signatures", b"signatures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "foreign", b"foreign", "frameworks", b"frameworks", "gates", b"gates", "inputs", b"inputs", "latency", b"latency", "metrics", b"metrics", "requirements", b"requirements", "resident_bytes", b"resident_bytes", "row_wise", b"row_wise", "signatures", b"signatures", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelInfo: _TypeAlias = ModelInfo  # noqa: Y015
+
+@_typing.final
+class InputMeaning(_message.Message):
+    """What an input of a model stands for, so that a client can make it of files and rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """`image`, `text`, `audio`, `video`, `number`, `category`, `user`, `item`, `time`."""
+    sample_rate: _builtins.int
+    """Of an `audio`: samples a second; 0 if nobody said."""
+    seconds: _builtins.float
+    """Of an `audio`: how long; 0 if nobody said."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a `category`: the values that it was trained on; empty if nobody said."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        sample_rate: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "kind", b"kind", "sample_rate", b"sample_rate", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputMeaning: _TypeAlias = InputMeaning  # noqa: Y015
 
 @_typing.final
 class Signature(_message.Message):

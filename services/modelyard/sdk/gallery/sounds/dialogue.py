@@ -6,9 +6,9 @@ from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.gallery.packages import Deb
-from modelyard.sdk.gallery.rows import SPLITS, write_csv
 from modelyard.sdk.gallery.sets import Make, Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_csv
 
 _GAME = "usr/share/games/fillets-ng"
 _STRING = r'"((?:[^"\\]|\\.)*)"'

@@ -15,10 +15,10 @@ from modelyard.layouts import Options
 from modelyard.sdk.errors import FailedPrecondition
 from modelyard.sdk.gallery.generated.draws import Draws
 from modelyard.sdk.gallery.packages import Wheel
-from modelyard.sdk.gallery.rows import write_csv
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.sounds import espeak
 from modelyard.sdk.gallery.sounds.waves import to_wav
+from modelyard.sdk.gallery.writing import write_csv
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

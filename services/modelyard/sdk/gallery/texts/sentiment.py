@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import IO
 
 from modelyard.sdk.gallery.packages import Sdist
-from modelyard.sdk.gallery.rows import SPLITS, write_splits
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 _MEMBER = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"

@@ -9,9 +9,9 @@ from email.message import Message
 from pathlib import Path
 
 from modelyard.sdk.gallery.packages import Tarball
-from modelyard.sdk.gallery.rows import SPLITS, write_jsonl
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_jsonl
 
 _PATH = re.compile(r"package/data/(easy-ham-1|easy-ham-2|hard-ham-1|spam-1|spam-2)/\d+\.[0-9a-f]+\.txt")
 _ANSWER = re.compile(r"^(\s*(re|fwd?|aw|sv)(\[\d+\])?:\s*)+", re.IGNORECASE)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.gallery.packages import Translations
-from modelyard.sdk.gallery.rows import SPLITS, write_splits
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
+from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _TEST, _VALIDATION = 4, 5
 """Percent."""

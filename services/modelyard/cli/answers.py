@@ -1,0 +1,95 @@
+"""Answers of a deployment as people read them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelyard.sdk.predicting import Answer
+from modelyard.sdk.predicting.answers import plain
+
+BAR = 20
+FEW = 3
+
+
+def text_of(answer: Answer, top: int = 0) -> str:
+    """A line, or a small table: the classes with bars where `top` asks for several, items, boxes."""
+    outputs = answer.outputs
+    if "items" in outputs and isinstance(outputs["items"], list):
+        said = _items(outputs)
+    elif "boxes" in outputs and isinstance(outputs["boxes"], list):
+        said = _boxes(outputs)
+    elif answer.label and (probable := answer.top(max(top, 1))):
+        said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
+    else:
+        said = _values(outputs)
+    return said + "".join(f"\n  note: {note}" for note in answer.notes)
+
+
+def is_table(text: str) -> bool:
+    """Whether it has several lines, so that what it answers stands above it and not beside it."""
+    return "\n" in text.partition("\n  note:")[0]
+
+
+def bar(share: float) -> str:
+    """`████▌` of twenty blocks."""
+    eighths = round(max(0.0, min(1.0, share)) * BAR * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+def boxes_of(outputs: Mapping[str, Any]) -> list[tuple[str, float | None, Sequence[float]]]:
+    """Class, score and x_min, y_min, x_max, y_max of each box that is one."""
+    boxes = [box for box in outputs["boxes"] if isinstance(box, list) and len(box) == 4]
+    labels: list[Any] = next(
+        (outputs[key] for key in ("labels", "classes", "label") if isinstance(outputs.get(key), list)), []
+    )
+    scores = outputs["scores"] if isinstance(outputs.get("scores"), list) else []
+    found: list[tuple[str, float | None, Sequence[float]]] = []
+    for at, box in enumerate(boxes):
+        if all(value == -1 for value in box):
+            continue
+        label = str(labels[at]) if at < len(labels) else ""
+        found.append((label, float(scores[at]) if at < len(scores) else None, box))
+    return found
+
+
+def _bars(probable: Sequence[tuple[str, float]]) -> str:
+    width = max(len(name) for name, _ in probable)
+    return "\n".join(f"{name:<{width}}  {share:.3f}  {bar(share)}".rstrip() for name, share in probable)
+
+
+def _items(outputs: Mapping[str, Any]) -> str:
+    items = [str(item) for item in outputs["items"]]
+    scores = outputs.get("scores")
+    shown = scores if isinstance(scores, list) and len(scores) == len(items) else [None] * len(items)
+    if not items:
+        return "nothing"
+    width, places = max(map(len, items)), len(str(len(items)))
+    lines = [
+        f"{at:>{places}}  {item:<{width}}" + (f"  {score:.4g}" if isinstance(score, float) else "")
+        for at, (item, score) in enumerate(zip(items, shown, strict=True), 1)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _boxes(outputs: Mapping[str, Any]) -> str:
+    found = boxes_of(outputs)
+    if not found:
+        return "nothing found"
+    width = max(len(label) for label, _, _ in found)
+    return "\n".join(
+        f"{label:<{width}}  {'' if score is None else f'{score:.3f}'}  "
+        + " ".join(f"{value:,.0f}" for value in box).strip()
+        for label, score, box in found
+    )
+
+
+def _values(outputs: Mapping[str, Any]) -> str:
+    """The only value itself; `known` is told in a note."""
+    told = {name: value for name, value in outputs.items() if name != "known" or len(outputs) == 1}
+    if len(told) == 1:
+        (value,) = told.values()
+        if isinstance(value, str):
+            return value
+        if isinstance(value, float):
+            return f"{value:.6g}"
+    return json.dumps(plain(told), ensure_ascii=False)

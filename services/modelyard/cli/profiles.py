@@ -1,0 +1,123 @@
+"""What was found in a dataset version, or why that is not known."""
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modelyard.api.catalog.v1 import dataset_pb2, statistics_pb2
+from modelyard.cli.output import console, plain, show_table
+from modelyard.cli.watch import watch_job
+from modelyard.sdk import Client
+from modelyard.sdk.errors import NotFound
+from modelyard.sdk.names import short
+
+PENDING, NOT_AVAILABLE = "STATISTICS_PENDING", "STATISTICS_NOT_AVAILABLE"
+ASK_EVERY_S = 0.5
+_TOP = 4
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The statistics, or why there are none."""
+
+    statistics: statistics_pb2.Statistics | None
+    missing: NotFound | None = None
+
+
+def find_profile(client: Client, version: str, *, wait: bool, quiet: bool) -> Profile:
+    """With `wait`, the profile job is followed to its end where it has not ended."""
+    while True:
+        try:
+            return Profile(client.datasets.statistics(version))
+        except NotFound as error:
+            if error.reason not in (PENDING, NOT_AVAILABLE):
+                raise
+            if not wait or error.reason == NOT_AVAILABLE:
+                return Profile(None, error)
+            _wait(client, error.facts.get("job", ""), quiet=quiet)
+
+
+def _wait(client: Client, job: str, *, quiet: bool) -> None:
+    """Until the job ends; a moment where it has not been made, or has just ended."""
+    if job and not client.jobs.get(job).HasField("end_time"):
+        watch_job(client, job, quiet=quiet)
+    else:
+        time.sleep(ASK_EVERY_S)
+
+
+def save_page(client: Client, profile: Profile, path: Path) -> None:
+    """Raises NotFound where there is none (yet)."""
+    if profile.statistics is None:
+        assert profile.missing is not None
+        raise profile.missing
+    path.write_bytes(client.datasets.profile_page(profile.statistics))
+
+
+def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str) -> None:
+    """For people."""
+    out = console()
+    if profile.statistics is None:
+        assert profile.missing is not None
+        waits = profile.missing.reason == PENDING
+        hint = f"; to wait for them: modelyard datasets show {name} --wait" if waits else ""
+        print(f"{profile.missing.message}{hint}", file=sys.stderr)
+        return
+    found = profile.statistics
+    out.print()
+    kinds = {feature.name: feature for feature in (*spec.features, *spec.item_features)}
+    for title, features in (("FEATURE", found.features), ("ITEM", found.item_features)):
+        if features:
+            show_table(
+                (title, "VALUES", "MISSING", "DIFFERENT", "WHAT"),
+                [_row(feature, kinds.get(feature.name)) for feature in features],
+            )
+    out.print()
+    for sentence in found.findings or ("nothing stands out",):
+        out.print(f"· {plain(sentence)}")
+    for example in list(found.undecodable.examples)[:_LISTED]:
+        out.print(f"  {plain(example.origin)}: {plain(example.reason)}")
+    out.print(f"profiled by {short(found.job)}; a page to look at: modelyard datasets show {name} --html FILE")
+
+
+def _row(feature: statistics_pb2.FeatureStatistics, described: dataset_pb2.Feature | None) -> tuple[str, ...]:
+    about = "~" if feature.distinct_estimated else ""
+    different = f"{about}{feature.distinct_count:,}" if feature.distinct_count else ""
+    missing = f"{feature.missing_count:,}" if feature.missing_count else ""
+    return feature.name, f"{feature.count:,}", missing, different, "; ".join(_what(feature))
+
+
+def _what(feature: statistics_pb2.FeatureStatistics) -> Iterable[str]:
+    time_ = feature.kind == dataset_pb2.Feature.KIND_TIME
+    if feature.HasField("number"):
+        number = feature.number
+        if time_:
+            yield f"{_day(number.minimum)} to {_day(number.maximum)}"
+        elif number.minimum == number.maximum:
+            yield f"always {_number(number.minimum)}"
+        else:
+            spread = f"mean {_number(number.mean)} ± {_number(number.standard_deviation)}"
+            yield f"{_number(number.minimum)} to {_number(number.maximum)}, {spread}"
+    for length in feature.lengths:
+        low, high = _number(length.minimum), _number(length.maximum)
+        yield f"{low} {length.unit}" if low == high else f"{low} to {high} {length.unit}"
+    if feature.encodings:
+        yield ", ".join(f"{each.count:,} {each.value}" for each in feature.encodings)
+    if feature.top_values:
+        shown = [f"{plain(each.value)[:24]} {each.count:,}" for each in feature.top_values[:_TOP]]
+        yield ", ".join(shown) + (" …" if len(feature.top_values) > _TOP else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _day(seconds: float) -> Any:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return _number(seconds)

@@ -1,0 +1,134 @@
+"""Reaches a row's figure: the set, a training job, an evaluation job; those that are there already are taken up."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from modelyard.api.scheduler.v1 import job_pb2
+from modelyard.cli.bars import byte_bars
+from modelyard.cli.watch import watch_job
+from modelyard.local.jobs import failure, found
+from modelyard.sdk import Client, gallery
+from modelyard.sdk.errors import FailedPrecondition, NotFound
+from modelyard.sdk.gallery.digests import sha256
+from modelyard.sdk.gallery.rows import SPLIT, Row
+from modelyard.sdk.jobs import State
+from modelyard.sdk.names import short
+from modelyard.templates.specs import get_template
+
+_EVALUATE = "evaluate"
+_COMPILED = "__pycache__"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a row came to."""
+
+    figure: float
+    date: date
+    minutes: float
+    """That the attempts of both jobs took."""
+    dataset: str
+    """The digest of its version."""
+    code: str
+    """The digest of the template."""
+
+
+class Runner:
+    """Runs rows on an installation, one at a time."""
+
+    def __init__(self, client: Client, say: Callable[[str], None]) -> None:
+        self._client = client
+        self._say = say
+
+    def reach(self, row: Row) -> Reached:
+        """The row's figure. Raises ModelyardError: of the set, of a job that failed, or of a metric that is missing."""
+        with byte_bars(quiet=False) as progress:
+            dataset = gallery.find(row.dataset).bring(self._client, progress=progress).version
+        model = f"{row.name}-{row.template}"
+        trained = self._done(row, row.template, dataset, row.parameters, model=model)
+        judged = self._done(row, _EVALUATE, dataset, {"split": SPLIT}, model_version=trained.model_version)
+        return Reached(
+            self._figure(row, judged),
+            judged.end_time.ToDatetime(UTC).date(),
+            self._minutes(trained) + self._minutes(judged),
+            trained.spec.dataset_digest,
+            trained.labels["code"],
+        )
+
+    def _done(
+        self,
+        row: Row,
+        template: str,
+        dataset: str,
+        parameters: Mapping[str, Any],
+        *,
+        model: str = "",
+        model_version: str = "",
+    ) -> job_pb2.Job:
+        """A job that has succeeded: today's of the same code if there is one, at work or done, else a new one."""
+        labels = {"gallery": row.name, "code": code_digest(get_template(template).folder)}
+
+        def fits(job: job_pb2.Job) -> bool:
+            spec = job.spec
+            same = (spec.template, spec.dataset_version, spec.model_version) == (template, dataset, model_version)
+            return same and dict(job.labels) == labels and _has(spec, parameters)
+
+        job = found(self._client, fits, lambda job: _is_of_today(job) and self._has_model(job))
+        if job is not None and job.state == State.STATE_SUCCEEDED:
+            self._say(f"{short(job.name)}: {template} was done today, with the same code on the same data")
+            return job
+        if job is None:
+            job = self._client.jobs.create(
+                template, dataset, model=model, model_version=model_version, parameters=parameters, labels=labels
+            )
+            self._say(f"{short(job.name)}: {template} on {short(dataset)}")
+        else:
+            self._say(f"{short(job.name)}: {template} is at work already; taken up")
+        job = watch_job(self._client, job.name)
+        if job.state != State.STATE_SUCCEEDED:
+            raise failure(job, "make gallery")
+        return job
+
+    def _has_model(self, job: job_pb2.Job) -> bool:
+        """Whether the model version that it made or judged has not been deleted meanwhile."""
+        try:
+            self._client.models.version(job.model_version or job.spec.model_version)
+        except NotFound:
+            return False
+        return True
+
+    def _figure(self, row: Row, judged: job_pb2.Job) -> float:
+        evaluations = self._client.models.evaluations(judged.spec.model_version)
+        metrics = next(each.metrics for each in evaluations if each.name == judged.evaluation)
+        if row.metric not in metrics:
+            raise FailedPrecondition(
+                f"the evaluation of {row.name} has no metric `{row.metric}`; it has {', '.join(sorted(metrics))}",
+                reason="METRIC_MISSING",
+            )
+        return metrics[row.metric]
+
+    def _minutes(self, job: job_pb2.Job) -> float:
+        attempts = self._client.jobs.attempts(job.name)
+        lasted = (each.end_time.ToDatetime() - each.create_time.ToDatetime() for each in attempts)
+        return sum(each.total_seconds() for each in lasted) / 60
+
+
+def code_digest(folder: Path) -> str:
+    """One SHA-256 for a template's files, without what Python has compiled of them."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and _COMPILED not in path.parts:
+            whole.update(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return whole.hexdigest()
+
+
+def _has(spec: job_pb2.JobSpec, parameters: Mapping[str, Any]) -> bool:
+    return all(name in spec.parameters and spec.parameters[name] == value for name, value in parameters.items())
+
+
+def _is_of_today(job: job_pb2.Job) -> bool:
+    return job.end_time.ToDatetime(UTC).date() == datetime.now(UTC).date()

@@ -1,0 +1,187 @@
+"""What the files hold: record sets with a field for each feature."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelyard.api.catalog.v1 import dataset_pb2
+from modelyard.layouts.names import SPLIT_ALIASES
+from modelyard.sdk.croissant.resources import Resource
+
+SPLITS = "splits"
+EXAMPLES = "examples"
+_TERMS = {
+    "train": "cr:TrainingSplit",
+    "validation": "cr:ValidationSplit",
+    "test": "cr:TestSplit",
+}
+_Kind = dataset_pb2.Feature.Kind
+_TYPES = {
+    "IMAGE": "sc:ImageObject",
+    "AUDIO": "sc:AudioObject",
+    "VIDEO": "sc:VideoObject",
+    "BOXES": "cr:BoundingBox",
+}
+
+
+def splits(spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """Their names and what they mean."""
+    return {
+        "@type": "cr:RecordSet",
+        "@id": SPLITS,
+        "name": SPLITS,
+        "dataType": "cr:Split",
+        "key": {"@id": f"{SPLITS}/name"},
+        "field": [
+            {"@type": "cr:Field", "@id": f"{SPLITS}/name", "name": "name", "dataType": "sc:Text"},
+            {"@type": "cr:Field", "@id": f"{SPLITS}/url", "name": "url", "dataType": "cr:Split"},
+            {"@type": "cr:Field", "@id": f"{SPLITS}/examples", "name": "examples", "dataType": "sc:Integer"},
+        ],
+        "data": [
+            {
+                f"{SPLITS}/name": split.name,
+                f"{SPLITS}/url": _TERMS.get(split.name, "cr:Split"),
+                f"{SPLITS}/examples": split.example_count,
+            }
+            for split in spec.splits
+        ],
+    }
+
+
+def of_class_folders(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """A file an example; the folder it is in is its class."""
+    fields = []
+    for feature in spec.features:
+        where = source.source(file_property="content")
+        if feature.role == dataset_pb2.Feature.ROLE_TARGET:
+            where = {**source.source(file_property="fullpath"), "transform": {"regex": "([^/]*)/[^/]*$"}}
+        fields.append(_field(EXAMPLES, feature, where))
+    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+
+
+def of_table(source: Resource, spec: dataset_pb2.InputSpec, media: str) -> dict[str, Any]:
+    """A row an example; a column may name a file."""
+    fields = []
+    for feature in spec.features:
+        where = source.source(column=feature.column or feature.name)
+        field = _field(EXAMPLES, feature, where)
+        if media and _kind(feature) in ("IMAGE", "AUDIO", "VIDEO"):
+            field["description"] = f"The column has the file's path; its content is in the file set {media}."
+            field["dataType"] = "sc:Text"
+        fields.append(field)
+    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+
+
+def of_items(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """What the items of interactions are."""
+    fields = [
+        _field("items", feature, source.source(column=feature.column or feature.name)) for feature in spec.item_features
+    ]
+    key = [field["@id"] for field, feature in zip(fields, spec.item_features, strict=True) if _is_item(feature)]
+    return _record_set("items", fields) | ({"key": {"@id": key[0]}} if key else {})
+
+
+def of_lines(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """A line an example."""
+    fields = [_field(EXAMPLES, feature, source.source(file_property="lines")) for feature in spec.features]
+    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+
+
+def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """The same line of two files is an example."""
+    return _record_set(
+        EXAMPLES,
+        [
+            _field(EXAMPLES, feature, sources[feature.name].source(file_property="lines"))
+            for feature in spec.features
+            if feature.name in sources
+        ],
+    )
+
+
+def of_contents(source: Resource, spec: dataset_pb2.InputSpec, only: str = "") -> dict[str, Any]:
+    """Files of which the format knows no more than that they have a content: IDX, TFRecord, COCO's images."""
+    fields = [
+        _field(EXAMPLES, feature, source.source(file_property="content"))
+        for feature in spec.features
+        if only in ("", feature.name)
+    ]
+    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+
+
+def of_coco(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+    """The boxes of a COCO file; x, y, width, height there."""
+    name = source.identifier
+    paths = {
+        "image_id": ("sc:Integer", "$.annotations[*].image_id"),
+        "bbox": ("cr:BoundingBox", "$.annotations[*].bbox"),
+        "category_id": (["sc:Integer", "cr:Label"], "$.annotations[*].category_id"),
+    }
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{name}/{field}",
+            "name": field,
+            "dataType": kind,
+            "source": source.source(json_path=path),
+        }
+        for field, (kind, path) in paths.items()
+    ]
+    # The file itself has this name as its id.
+    return _record_set(f"boxes of {name}", fields)
+
+
+def _record_set(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": fields}
+
+
+def _field(records: str, feature: dataset_pb2.Feature, source: dict[str, Any]) -> dict[str, Any]:
+    kind = _TYPES.get(_kind(feature)) or _plain_type(feature)
+    field: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{records}/{feature.name}",
+        "name": feature.name,
+        "dataType": [kind, "cr:Label"] if feature.role == dataset_pb2.Feature.ROLE_TARGET else kind,
+        "source": source,
+    }
+    if (-1 in feature.shape and _kind(feature) not in _TYPES) or _kind(feature) == "BOXES":
+        field["repeated"] = True
+    return field
+
+
+def _plain_type(feature: dataset_pb2.Feature) -> str:
+    if feature.dtype == "string" or feature.classes:
+        return "sc:Text"
+    return "sc:Integer" if feature.dtype == "int64" else "sc:Float"
+
+
+def _kind(feature: dataset_pb2.Feature) -> str:
+    return _Kind.Name(feature.kind).removeprefix("KIND_")
+
+
+def _is_item(feature: dataset_pb2.Feature) -> bool:
+    return feature.role == dataset_pb2.Feature.ROLE_ITEM
+
+
+def _split_field(source: Resource, spec: dataset_pb2.InputSpec) -> list[dict[str, Any]]:
+    """Where folders, files or a column say the split; a split by hash no other program could follow."""
+    by = spec.split_rule.by
+    if by == "split_column":
+        where = source.source(column=spec.split_rule.column)
+    elif by in ("folder", "file") and source.several:
+        words = "|".join(sorted(SPLIT_ALIASES, key=len, reverse=True))
+        where = {
+            **source.source(file_property="fullpath"),
+            "transform": {"regex": f"(?:^|/)({words})[^/]*/" if by == "folder" else f"({words})"},
+        }
+    else:
+        return []
+    return [
+        {
+            "@type": "cr:Field",
+            "@id": f"{EXAMPLES}/split",
+            "name": "split",
+            "dataType": ["sc:Text", "cr:Split"],
+            "references": {"@id": f"{SPLITS}/name"},
+            "source": where,
+        }
+    ]

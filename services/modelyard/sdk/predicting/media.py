@@ -1,0 +1,160 @@
+"""Images, sounds and videos as a model takes them: their bytes, or decoded where it takes pixels or samples.
+
+Sizes are read from headers before anything is decoded.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.pictures import image_shape
+from modelyard.layouts.sounds import Sound, sound_length
+from modelyard.layouts.videos import video_size
+from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.folder import Source
+from modelyard.sdk.predicting.model import Input
+
+MAX_FILE_BYTES = 60 << 20
+"""What fits into one request."""
+FORMS = {
+    "image": "a PNG, JPEG, WebP, GIF or BMP file",
+    "audio": "a WAV, FLAC or OGG file",
+    "video": "an MP4, WebM or GIF file",
+}
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+Content = tuple[tuple[int, ...], bytes, str]
+"""Shape of what was decoded (() for the file's own bytes), bytes, and a note."""
+
+
+def content(wanted: Input, value: str | Path | bytes, base: Path | None) -> Content:
+    """What the input gets of a file; raises InvalidArgument with its name and the input's."""
+    source, name = _opened(wanted, value, base)
+    try:
+        if wanted.kind == "image":
+            return _image(wanted, source, name)
+        if wanted.kind == "audio":
+            return _sound(wanted, source, name)
+        return _video(wanted, source, name)
+    except UnusableError as error:
+        raise _unusable(wanted, name, str(error)) from error
+
+
+def read(wanted: Input, path: Path) -> bytes:
+    """A file's bytes; raises InvalidArgument."""
+    return _opened(wanted, path, None)[0].read(0, MAX_FILE_BYTES)
+
+
+def _opened(wanted: Input, value: str | Path | bytes, base: Path | None) -> tuple[Source, str]:
+    if isinstance(value, bytes):
+        return Source(len(value), content=value), "the file"
+    path = Path(value)
+    path = base / path if base is not None else path
+    try:
+        if not path.is_file():
+            raise _unusable(wanted, str(path), "is no file", "FILE_UNREADABLE")
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise _unusable(wanted, str(path), f"can't be read: {why}", "FILE_UNREADABLE") from error
+    if size > MAX_FILE_BYTES:
+        raise _unusable(wanted, str(path), f"has {size:,} bytes; {MAX_FILE_BYTES:,} fit into a request")
+    return Source(size, path), str(path)
+
+
+def _image(wanted: Input, source: Source, name: str) -> Content:
+    encoding, (height, width, _) = image_shape(source)
+    if encoding == "gif":
+        video_size(source)
+    if wanted.dtype == "string":
+        return (), source.read(0, source.size), ""
+    row = wanted.row_shape
+    if wanted.dtype != "uint8" or row is None or len(row) != 3 or row[2] not in _MODES:
+        raise _unusable(wanted, name, f"is an image; the model takes {_form(wanted)}, so give it with --input")
+    if any(size not in (-1, have) for size, have in zip(row, (height, width), strict=False)):
+        raise _unusable(wanted, name, f"is {width} × {height} pixels; the model takes {row[1]} × {row[0]}")
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(source.read(0, source.size))) as image:
+            return (height, width, row[2]), image.convert(_MODES[row[2]]).tobytes(), ""
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _sound(wanted: Input, source: Source, name: str) -> Content:
+    sound = sound_length(source)
+    _check_rate(wanted, sound, name)
+    data = source.read(0, source.size)
+    if wanted.dtype == "string":
+        return (), data, ""
+    row = wanted.row_shape
+    if wanted.dtype != "float32" or row is None or len(row) != 1:
+        raise _unusable(wanted, name, f"is a sound; the model takes {_form(wanted)}, so give it with --input")
+    samples = row[0] if row[0] >= 0 else sound.samples
+    try:
+        from modelyard.layouts import waves
+
+        array = waves.decode(data, sound.rate, samples)
+    except ImportError:
+        raise _no_decoder(wanted, "soundfile") from None
+    except ValueError as error:
+        raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+    seconds = samples / sound.rate
+    cut = f"of {name}, {sound.seconds:.1f} s long, the first {seconds:.1f} s are used"
+    return (samples,), array.tobytes(), cut if sound.samples > samples else ""
+
+
+def _check_rate(wanted: Input, sound: Sound, name: str) -> None:
+    if sound.channels == 1 and wanted.sample_rate in (0, sound.rate):
+        return
+    channels = "one channel" if sound.channels == 1 else f"{sound.channels} channels"
+    rate = wanted.sample_rate or sound.rate
+    taken = f"{wanted.sample_rate:,} in one channel" if wanted.sample_rate else "one channel"
+    raise _unusable(
+        wanted,
+        name,
+        f"has {sound.rate:,} samples a second in {channels}; the model takes {taken}, so convert it, such as with "
+        f"ffmpeg -i {name} -ac 1 -ar {rate} converted.wav",
+        "AUDIO_RATE",
+    )
+
+
+def _video(wanted: Input, source: Source, name: str) -> Content:
+    video_size(source)
+    data = source.read(0, source.size)
+    if wanted.dtype == "string":
+        return (), data, ""
+    row = wanted.row_shape
+    if wanted.dtype != "uint8" or row is None or len(row) != 4 or row[3] != 3 or row[0] < 1:
+        raise _unusable(wanted, name, f"is a video; the model takes {_form(wanted)}, so give it with --input")
+    try:
+        from modelyard.layouts import clips
+
+        height, width = row[1:3] if row[1] > 0 and row[2] > 0 else clips.size_of(data)
+        return (row[0], height, width, 3), clips.decode(data, row[0], height, width).tobytes(), ""
+    except ImportError:
+        raise _no_decoder(wanted, "av") from None
+    except ValueError as error:
+        raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _form(wanted: Input) -> str:
+    row: Any = "any shape" if wanted.row_shape is None else list(wanted.row_shape)
+    return f"{wanted.dtype} {row}"
+
+
+def _unusable(wanted: Input, name: str, problem: str, reason: str = "") -> InvalidArgument:
+    reason = reason or f"{wanted.kind.upper()}_UNUSABLE"
+    return InvalidArgument(f"{wanted.name}: {name} {problem}", reason=reason, field=wanted.name)
+
+
+def _no_decoder(wanted: Input, package: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"{wanted.name}: decoding a file of {wanted.kind} needs {package}; pip install 'modelyard[media]'",
+        reason="DECODER_MISSING",
+        field=wanted.name,
+    )

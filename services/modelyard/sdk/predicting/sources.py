@@ -1,0 +1,141 @@
+"""Rows out of files: tables, JSON lines, plain lines, a folder of files."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from modelyard.layouts.chunks import Problems
+from modelyard.layouts.errors import LayoutError
+from modelyard.layouts.names import TABLES, suffix
+from modelyard.layouts.rows import read_rows, read_shape
+from modelyard.layouts.text_files import lines as read_lines
+from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.folder import Source, scan
+from modelyard.sdk.predicting.choosing import choose
+from modelyard.sdk.predicting.model import MEDIA, Model, listed
+from modelyard.sdk.predicting.rows import Row, RowProblem
+
+Rows = Iterator[Row | RowProblem]
+
+
+def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] | None = None) -> Rows:
+    """Each example of a file or a folder, in its order; columns that the model does not take are put into `left_out`.
+
+    CSV, TSV, JSON lines and Parquet by their ending, every other file is read as plain lines, each the model's only
+    input. Raises InvalidArgument for a file that can't be read at all.
+    """
+    if path.is_dir():
+        return _folder(path, model)
+    if not path.is_file():
+        raise InvalidArgument(f"{path} is no file", reason="FILE_UNREADABLE", field="--file")
+    format = TABLES.get(suffix(path.name.removesuffix(".gz")), "")
+    source = Source(path.stat().st_size, path)
+    if format == "jsonl":
+        return _checked(path, _json_lines(path, source))
+    if format:
+        return _checked(path, _table(path, source, format, model, signature, [] if left_out is None else left_out))
+    return _checked(path, _plain_lines(path, source, model))
+
+
+def rows_of_stream(stream: TextIO, model: Model) -> Rows:
+    """JSON objects or plain lines as they come, one a line."""
+    for number, text in enumerate(stream, 1):
+        text, origin = text.rstrip("\r\n"), f"line {number}"
+        if text.startswith("{"):
+            yield _object(text, origin, None)
+        elif text:
+            _only(model)
+            yield Row({"": text}, origin)
+
+
+def _checked(path: Path, rows: Rows) -> Rows:
+    try:
+        yield from rows
+    except LayoutError as error:
+        raise InvalidArgument(error.message, reason=error.reason, field="--file") from error
+    except OSError as error:
+        raise InvalidArgument(f"{path} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error
+
+
+def _folder(folder: Path, model: Model) -> Rows:
+    kinds = {each.kind for way in model.ways.values() for each in way.inputs.values()}
+    media = [kind for kind in MEDIA if kind in kinds]
+    if not media:
+        raise InvalidArgument(
+            f"{folder} is a folder, and {model.name} takes no files of images, sounds or videos",
+            reason="INPUT_UNKNOWN",
+            field="--file",
+        )
+    for path, source in sorted(scan(folder).items()):
+        yield Row({media[0]: source.location}, path)
+
+
+def _json_lines(path: Path, source: Source) -> Rows:
+    problems = Problems()
+    for line in read_lines(str(path), source, problems):
+        text = line.text.strip()
+        if problems.kept and problems.kept[-1].row == line.number:
+            yield RowProblem(f"{path}:{line.number}", problems.kept[-1].reason)
+        elif text:
+            yield _object(text.decode(), f"{path}:{line.number}", path.parent)
+
+
+def _object(text: str, origin: str, base: Path | None) -> Row | RowProblem:
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = error if isinstance(error, ValueError) else "it is nested too deep"
+        return RowProblem(origin, f"is not JSON: {why}")
+    return Row(value, origin, base) if isinstance(value, dict) else Row({"": value}, origin, base)
+
+
+def _plain_lines(path: Path, source: Source, model: Model) -> Rows:
+    _only(model)
+    problems = Problems()
+    for line in read_lines(str(path), source, problems):
+        origin = f"{path}:{line.number}"
+        if problems.kept and problems.kept[-1].row == line.number:
+            yield RowProblem(origin, problems.kept[-1].reason)
+        else:
+            yield Row({"": line.text.decode()}, origin, path.parent)
+
+
+def _only(model: Model) -> None:
+    """Raises InvalidArgument where a line is not the one value that some signature takes."""
+    if not any(way.only for way in model.ways.values()):
+        takes = listed(next(iter(model.ways.values())).inputs, 40) if model.ways else "nothing that is known"
+        raise InvalidArgument(
+            f"a line of text is one value, and {model.name} takes {takes}; give a CSV or JSONL file",
+            reason="INPUT_UNKNOWN",
+            field="--file",
+        )
+
+
+def _table(path: Path, source: Source, format: str, model: Model, signature: str, left_out: list[str]) -> Rows:
+    shape = read_shape(str(path), source, format, header=True if format == "csv" else None)
+    way_names = [model.ways[signature]] if signature in model.ways else list(model.ways.values())
+    chosen = Model(model.name, {way.name: way for way in way_names})
+    taken = [at for at, name in enumerate(shape.header) if chosen.takes(name)]
+    if not taken:
+        takes = "; or ".join(way.wanted for way in way_names)
+        raise InvalidArgument(
+            f"{path} has the columns {listed(shape.header)}; {model.name} takes {takes}",
+            reason="INPUT_UNKNOWN",
+            field="--file",
+        )
+    left_out += [name for name in shape.header if not chosen.takes(name)]
+    names = [shape.header[at] for at in taken]
+    choose(model, names, signature, names)
+    problems, said = Problems(), 0
+    for batch in read_rows(str(path), source, shape, problems):
+        bad = [RowProblem(f"{path}:{each.row}", each.reason) for each in problems.kept[said:]]
+        places = [each.row for each in problems.kept[said:]]
+        said = len(problems.kept)
+        for number, row in zip(batch.numbers, batch.rows, strict=True):
+            while places and places[0] < number:
+                places.pop(0)
+                yield bad.pop(0)
+            yield Row({name: row[at] for name, at in zip(names, taken, strict=True)}, f"{path}:{number}", path.parent)
+        yield from bad
+    yield from (RowProblem(f"{path}:{each.row}", each.reason) for each in problems.kept[said:])

@@ -1,0 +1,80 @@
+"""What a model still reaches when a part of what it reads is destroyed: what it loses came from there.
+
+A text classifier that is as good on shuffled words reads words, not sentences; an image classifier that is as good on
+shuffled patches looks at texture or colour (Brendel and Bethge: "Approximating CNNs with Bag-of-local-Features models",
+ICLR 2019); a column whose values may be swapped among the examples gives a model nothing. The loss by swapping is
+permutation importance (Breiman: "Random Forests", Machine Learning 45, 2001, §10; for any model as in Fisher, Rudin,
+Dominici, JMLR 20, 2019). Of columns that say the same, either may look worthless.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.layouts import Feature
+from modelyard.templates.evaluate.asking import Asked, Asking
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
+
+MOST_EXAMPLES = 2000
+MOST_COLUMNS = 200
+REPEATS = 3
+"""Orders that a column's values are swapped in; the mean counts."""
+_SEED = 20260101
+Figure = Callable[[Asked, NDArray[np.float64]], Mapping[str, float]]
+"""Metrics of answers to some examples."""
+
+
+def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str) -> list[dict[str, Any]]:
+    """One control for each input whose parts have an order."""
+    found = []
+    before = figure(asked, asking.ask(asked.inputs))[metric]
+    for name, feature in asking.features.items():
+        way = _way(feature, asked.inputs[name])
+        if way is None:
+            continue
+        what, says, shuffle = way
+        changed = shuffle(asked.inputs[name], np.random.default_rng(_SEED))
+        after = figure(asked, asking.ask({**asked.inputs, name: changed}))[metric]
+        found.append(
+            {
+                "name": f"{what} of {name} shuffled",
+                "says": says,
+                "metric": metric,
+                "as_is": before,
+                "value": after,
+                "examples": len(asked.rows),
+            }
+        )
+    return found
+
+
+def importance(asking: Asking, asked: Asked, figure: Figure, metric: str) -> dict[str, Any]:
+    """What the metric becomes when one input's values are swapped among the examples, input by input; {} for models
+    with one input, where nothing would be left."""
+    if len(asking.features) < 2 or len(asked.rows) < 2:
+        return {}
+    before = figure(asked, asking.ask(asked.inputs))[metric]
+    columns = []
+    for name in list(asking.features)[:MOST_COLUMNS]:
+        random = np.random.default_rng(_SEED)
+        after = [
+            figure(asked, asking.ask({**asked.inputs, name: asked.inputs[name][random.permutation(len(asked.rows))]}))
+            for _ in range(REPEATS)
+        ]
+        columns.append({"name": name, "value": float(np.mean([each[metric] for each in after]))})
+    return {"metric": metric, "as_is": before, "examples": len(asked.rows), "columns": columns}
+
+
+def _way(feature: Feature, values: NDArray[Any]) -> tuple[str, str, Callable[..., NDArray[Any]]] | None:
+    match feature.kind:
+        case "text":
+            return "words", "What is still right did not need their order.", words
+        case "image" if values.ndim == 4 and min(values.shape[1:3]) >= GRID:
+            return "patches", "What is still right did not need shapes larger than a patch.", patches
+        case "audio" if values.ndim == 2 and values.shape[1] >= PIECES:
+            return "pieces", "What is still right did not need their order.", pieces
+        case "video" if values.ndim == 5 and values.shape[1] > 1:
+            return "frames", "What is still right did not need motion.", frames
+    return None

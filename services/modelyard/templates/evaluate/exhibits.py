@@ -1,0 +1,62 @@
+"""An example as a report shows it: its picture, its texts, the values of its columns, and where it lies."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from modelyard.job import images
+from modelyard.job.columns import Column
+from modelyard.job.index import Examples
+from modelyard.layouts import Feature, clips
+from modelyard.layouts.pictures import image_shape
+from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
+
+MOST_TEXT = 600
+"""Characters of a text."""
+MOST_VALUE = 80
+"""Characters of a value in a column."""
+
+
+def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[str, Any]:
+    """`path`, and as far as the features have it `image` (a data URI), `texts` and `values`, both by feature."""
+    texts: dict[str, str] = {}
+    values: dict[str, str | float | None] = {}
+    found: dict[str, Any] = {"path": examples.origin(row)}
+    for feature in features:
+        column = examples.column(feature.name)
+        match feature.kind:
+            case "image":
+                found["image"] = data_uri(_picture(column, row))
+            case "video":
+                found["image"] = data_uri(clips.decode(column.read(row), 3, LARGEST_SIDE, LARGEST_SIDE)[1])
+            case "text":
+                texts[feature.name] = _text(column, row, MOST_TEXT)
+            case "audio" | "boxes":
+                pass
+            case _ if feature.dtype == "string":
+                values[feature.name] = _text(column, row, MOST_VALUE)
+            case "category":
+                number = int(column.values[row])
+                values[feature.name] = feature.classes[number] if number >= 0 else None
+            case _ if feature.shape == ():
+                value = float(column.values[row])
+                values[feature.name] = value if math.isfinite(value) else None
+    return found | ({"texts": texts} if texts else {}) | ({"values": values} if values else {})
+
+
+def _picture(column: Column, row: int) -> Any:
+    if column.array is not None:
+        return column.array[row]
+    feature = column.feature
+    if feature.encoding == "raw":
+        return tf.reshape(tf.io.decode_raw(column.read(row), tf.uint8), feature.shape).numpy()
+    _, shape = image_shape(column.file(row))
+    return images.decode_to(tf.constant(column.read(row)), shape).numpy()
+
+
+def _text(column: Column, row: int, most: int) -> str:
+    """The beginning; four bytes are the longest character."""
+    text = column.part(row, 0, 4 * most + 4).decode("utf-8", "replace")
+    return text if len(text) <= most else text[: most - 1] + "…"

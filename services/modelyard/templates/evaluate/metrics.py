@@ -1,0 +1,40 @@
+"""What metrics are called on a page and how their values are written."""
+
+from modelyard.templates.evaluate.elements import number, percent
+
+LABELS = {
+    "accuracy": ("Accuracy", "right answers of all"),
+    "auc": ("AUC", "area under the ROC curve"),
+    "top5_accuracy": ("Top 5", "true class among the five likeliest"),
+    "macro_f1": ("F1", "mean over classes"),
+    "macro_precision": ("Precision", "mean over classes"),
+    "macro_recall": ("Recall", "mean over classes"),
+    "log_loss": ("Log loss", "cross-entropy, as in training"),
+    "ece": ("Calibration error", "mean gap of probability and truth"),
+    "rmse": ("RMSE", "root of the mean squared difference"),
+    "mae": ("MAE", "mean absolute difference"),
+    "r2": ("R²", "1 = exact, 0 = as the mean"),
+    "bias": ("Bias", "mean of answered minus true"),
+}
+"""In the order of the page: name -> title and explanation. Others are shown behind them by their names."""
+LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae")
+HIDDEN = ("accuracy_low", "accuracy_high", "mce")
+_PERCENT = ("accuracy", "top5_accuracy", "macro_f1", "macro_precision", "macro_recall")
+
+
+def label(name: str) -> str:
+    """What the metric is called."""
+    return LABELS[name][0] if name in LABELS else name.replace("_", " ")
+
+
+def written(name: str, value: float) -> str:
+    """A value of the metric, as markup."""
+    return percent(value) if name in _PERCENT else number(value)
+
+
+def between(name: str, low: float, high: float) -> str:
+    """Two values of the metric, as markup."""
+    ends = written(name, low), written(name, high)
+    if all(end.endswith(" %") for end in ends):
+        return f"{ends[0].removesuffix(' %')} – {ends[1]}"
+    return " – ".join(ends)

@@ -1,0 +1,119 @@
+"""How often values occur and how many differ, in memory that does not grow with the data."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_COUNTED = 1 << 16
+"""Different values that are counted at the same time."""
+MOST_HASHES = 1 << 14
+
+Hashes = NDArray[np.uint64]
+
+
+class Frequencies:
+    """How often each value occurs: exact as long as not more than MOST_COUNTED differ.
+
+    Beyond that the rare ones are forgotten, as Manku and Motwani's lossy counting does it (VLDB 2002): what is left is
+    counted at most `error` too low, and everything that occurs more often than `error` is there.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[bytes] = Counter()
+        self.error = 0
+
+    def add(self, values: Iterable[bytes]) -> None:
+        """Count these."""
+        self._counts.update(values)
+        self._forget()
+
+    def add_counted(self, values: Mapping[bytes, int]) -> None:
+        """Each as often as it says."""
+        self._counts.update(values)
+        self._forget()
+
+    def take(self, other: "Frequencies") -> None:
+        """All that another one has counted."""
+        self.add_counted(other._counts)
+        self.error += other.error
+
+    def _forget(self) -> None:
+        while len(self._counts) > MOST_COUNTED:
+            self.error += 1
+            self._counts = Counter({value: count - 1 for value, count in self._counts.items() if count > 1})
+
+    def most(self, count: int) -> list[tuple[bytes, int]]:
+        """The most frequent first; of equally frequent ones in the order of their bytes."""
+        return sorted(self._counts.items(), key=lambda each: (-each[1], each[0]))[:count]
+
+
+class Distinct:
+    """How many values differ: exact up to MOST_HASHES of them.
+
+    Beyond that an estimate with a standard error of 0.8 %, from the MOST_HASHES smallest 64-bit hashes: Bar-Yossef et
+    al., "Counting distinct elements in a data stream" (2002), with Beyer et al.'s unbiased estimate (SIGMOD 2007).
+    """
+
+    def __init__(self) -> None:
+        self._smallest = np.zeros(0, np.uint64)
+        self._waiting: list[Hashes] = []
+        self._waiting_count = 0
+        self.estimated = False
+
+    def add(self, hashes: Hashes) -> None:
+        """Of values, wherever they come from: equal ones have equal hashes."""
+        if self.estimated:
+            hashes = hashes[hashes < self._smallest[-1]]
+        self._waiting.append(hashes)
+        self._waiting_count += len(hashes)
+        if self._waiting_count >= MOST_HASHES:
+            self._settle()
+
+    @property
+    def count(self) -> int:
+        """So many differ."""
+        self._settle()
+        if not self.estimated:
+            return len(self._smallest)
+        return round((MOST_HASHES - 1) / (float(self._smallest[-1]) / 2.0**64))
+
+    def _settle(self) -> None:
+        if self._waiting:
+            found = np.unique(np.concatenate([self._smallest, *self._waiting]))
+            self.estimated = self.estimated or len(found) > MOST_HASHES
+            self._smallest = found[:MOST_HASHES]
+            self._waiting, self._waiting_count = [], 0
+
+
+def hash_bytes(values: Sequence[bytes] | NDArray[np.object_]) -> Hashes:
+    """[n]; BLAKE2b, 64 bits."""
+    blake = hashlib.blake2b
+    joined = b"".join([blake(value, digest_size=8).digest() for value in values])
+    return np.frombuffer(joined, "<u8").astype(np.uint64, copy=False)
+
+
+def hash_numbers(values: NDArray[np.generic]) -> Hashes:
+    """[n, …] -> [n]: equal rows have equal hashes; -0 is 0, and every NaN is the same."""
+    if values.dtype == np.float32:
+        plain = values.astype(np.float32) + np.float32(0)
+        plain[np.isnan(plain)] = np.nan
+        bits = plain.view(np.uint32).astype(np.uint64)
+    else:
+        bits = values.astype(np.int64, copy=False).view(np.uint64)
+    rows = bits.reshape(len(values), -1)
+    found = np.zeros(len(values), np.uint64)
+    for column in range(rows.shape[1]):
+        found = mixed(found, rows[:, column])
+    return found
+
+
+def mixed(hashes: Hashes, more: Hashes) -> Hashes:
+    """A hash of both, in this order: the finalizer of SplitMix64 (Steele, Lea, Flood 2014)."""
+    with np.errstate(over="ignore"):
+        value = hashes * np.uint64(0x9E3779B97F4A7C15) + more + np.uint64(0x9E3779B97F4A7C15)
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return np.asarray(value ^ (value >> np.uint64(31)))

@@ -1,0 +1,120 @@
+"""Sounds: decoded block by block after their headers were looked at."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.sounds import Sound, sound_length
+from modelyard.templates.profile.features import SHAPES
+from modelyard.templates.profile.files import Bytes, Misnamed
+from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.numbers import Numbers
+from modelyard.templates.profile.portions import Portion
+from modelyard.templates.profile.samples import FeatureSamples
+from modelyard.templates.profile.spectrograms import shown
+from modelyard.templates.profile.unreadable import Unreadable
+
+BLOCK = 1 << 16
+LOOKED_AT_S = 20.0
+"""So much of a sound is drawn on the page."""
+SILENT = 1e-4
+"""-80 dB of full scale."""
+
+
+class Sounds:
+    """Files of WAV, FLAC or OGG."""
+
+    def __init__(self, unreadable: Unreadable, samples: FeatureSamples) -> None:
+        self._unreadable = unreadable
+        self._samples = samples
+        self.count = self.silent = self.clipped = 0
+        self.rates: Counter[tuple[int, int]] = Counter()
+        self.encodings: Counter[str] = Counter()
+        self.misnamed = Misnamed()
+        self.seconds = Numbers()
+        self.distinct = Distinct()
+        self._levels = Numbers()
+
+    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+        wanted = frozenset(self._samples.wanted(portion, len(values)))
+        for row, data in enumerate(values):
+            try:
+                sound = sound_length(Bytes(data))
+                first = self._decode(data, sound, keep=row in wanted)
+            except UnusableError as problem:
+                self._unreadable.add(portion.split, portion.origin(row), str(problem))
+                continue
+            self.encodings[sound.encoding] += 1
+            self.misnamed.look(portion, row, sound.encoding)
+            if first is not None:
+                self._samples.keep(portion, row, shown(first, sound.rate, first.size / sound.rate))
+        hashes = hash_bytes(values)
+        self.distinct.add(hashes)
+        return hashes
+
+    def _decode(self, data: bytes, sound: Sound, *, keep: bool) -> NDArray[np.float32] | None:
+        """Count what is in it; answers its beginning, in one channel. Raises UnusableError."""
+        import soundfile
+
+        kept: list[NDArray[np.float32]] = []
+        levels, loudest, frames = [], 0.0, 0
+        try:
+            with soundfile.SoundFile(Bytes(data).open()) as file:
+                rate, channels, claimed = int(file.samplerate), int(file.channels), int(file.frames)
+                for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+                    _check(block, frames, rate)
+                    loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+                    levels.append(block.ravel())
+                    if keep and frames < LOOKED_AT_S * rate:
+                        kept.append(block.mean(1, dtype=np.float32))
+                    if len(levels) > 4:
+                        self._levels.add(np.concatenate(levels))
+                        levels = []
+                    frames += len(block)
+        except soundfile.LibsndfileError as error:
+            raise UnusableError(
+                f"is a {sound.encoding.upper()} that does not decode: {str(error.error_string).strip().rstrip('.')}"
+            ) from None
+        if not frames:
+            raise UnusableError("holds no sound")
+        if frames < max(claimed if claimed < 1 << 62 else 0, sound.samples if sound.encoding == "wav" else 0):
+            raise UnusableError(
+                f"is cut off: {max(claimed, sound.samples):,} samples are claimed, {frames:,} are there"
+            )
+        for level in levels:
+            self._levels.add(level)
+        self.count += 1
+        self.rates[rate, channels] += 1
+        self.silent += loudest < SILENT
+        self.clipped += loudest >= 1.0
+        self.seconds.add(np.array([frames / rate]))
+        return np.concatenate(kept)[: int(LOOKED_AT_S * rate)] if keep else None
+
+    def found(self) -> dict[str, Any]:
+        rates = [
+            {"value": f"{rate:,} Hz, {channels} channel{'s' if channels > 1 else ''}", "count": count}
+            for (rate, channels), count in self.rates.most_common(SHAPES)
+        ]
+        channels: Counter[int] = Counter()
+        for (_, many), count in self.rates.items():
+            channels[many] += count
+        return {
+            "count": self.count,
+            "distinctCount": self.distinct.count,
+            "distinctEstimated": self.distinct.estimated,
+            "number": self._levels.found(),
+            "lengths": [self.seconds.length("seconds")] if self.count else [],
+            "shapes": [{"shape": [many], "count": count} for many, count in channels.most_common(SHAPES)],
+            "topValues": rates,
+            "encodings": [{"value": encoding, "count": count} for encoding, count in self.encodings.most_common()],
+        }
+
+
+def _check(block: NDArray[np.float32], before: int, rate: int) -> None:
+    good = np.isfinite(block)
+    if not good.all():
+        at = before + int(np.flatnonzero(~good.all(1))[0])
+        raise UnusableError(f"holds samples that are no numbers (NaN or infinite), the first after {at / rate:.2f} s")

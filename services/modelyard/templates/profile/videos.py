@@ -1,0 +1,134 @@
+"""Videos: every frame is decoded after their headers were looked at; some frames are looked at closer."""
+
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.pictures import check_pixels
+from modelyard.layouts.videos import MAX_PIXELS, video_size
+from modelyard.templates.profile.features import SHAPES
+from modelyard.templates.profile.files import Bytes, Misnamed
+from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.numbers import Numbers
+from modelyard.templates.profile.portions import Portion
+from modelyard.templates.profile.samples import FeatureSamples, Strip, small
+from modelyard.templates.profile.unreadable import Unreadable
+
+FRAMES = 6
+"""Of each video, evenly spaced: their pixels are counted, and they are shown."""
+
+
+class Videos:
+    """Files of MP4, WebM or GIF."""
+
+    def __init__(self, unreadable: Unreadable, samples: FeatureSamples) -> None:
+        self._unreadable = unreadable
+        self._samples = samples
+        self.count = self.still = 0
+        self.shapes: Counter[tuple[int, ...]] = Counter()
+        self.encodings: Counter[str] = Counter()
+        self.misnamed = Misnamed()
+        self.distinct = Distinct()
+        self._frames, self._seconds, self._width, self._height = Numbers(1.0), Numbers(), Numbers(1.0), Numbers(1.0)
+        self._levels = np.zeros(256, np.int64)
+
+    @cached_property
+    def _colours(self) -> Any:
+        """One for all frames: making one takes longer than converting a small frame."""
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
+
+    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+        wanted = frozenset(self._samples.wanted(portion, len(values)))
+        for row, data in enumerate(values):
+            try:
+                video = video_size(Bytes(data))
+                pictures, seconds = self._decode(data, video.frames)
+            except UnusableError as problem:
+                self._unreadable.add(portion.split, portion.origin(row), str(problem))
+                continue
+            self.encodings[video.encoding] += 1
+            self.misnamed.look(portion, row, video.encoding)
+            if row in wanted:
+                self._samples.keep(portion, row, Strip([small(Image.fromarray(each)) for each in pictures], seconds))
+        hashes = hash_bytes(values)
+        self.distinct.add(hashes)
+        return hashes
+
+    def _decode(self, data: bytes, claimed: int) -> tuple[list[NDArray[np.uint8]], float]:
+        """Count what is in it; answers some frames, and how long it is. `claimed` frames, 0 where the header does not
+        say. Raises UnusableError."""
+        import av
+
+        done = 0
+        pictures: list[NDArray[np.uint8]] = []
+        try:
+            if not claimed:
+                with av.open(Bytes(data).open(), "r") as container:
+                    claimed = _packets(container)
+            chosen = frozenset(np.linspace(0, max(0, claimed - 1), FRAMES).astype(int).tolist())
+            with av.open(Bytes(data).open(), "r") as container:
+                stream = container.streams.video[0]
+                stream.codec_context.thread_count = 1
+                check_pixels(int(stream.height), int(stream.width))
+                rate = float(stream.average_rate or stream.base_rate or 25)
+                for frame in container.decode(stream):
+                    if done in chosen:
+                        pictures.append(
+                            np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+                        )
+                    done += 1
+                height, width = int(stream.height), int(stream.width)
+        except (av.FFmpegError, IndexError) as error:
+            after = f" after frame {done:,}" if done else ""
+            reason = getattr(error, "strerror", None) or "it has no video"
+            raise UnusableError(f"does not decode{after}: {reason}") from None
+        if not pictures:
+            raise UnusableError("holds no frame that decodes")
+        self.count += 1
+        self.shapes[height, width, 3] += 1
+        self._frames.add(np.array([done]))
+        self._seconds.add(np.array([done / rate]))
+        self._width.add(np.array([width]))
+        self._height.add(np.array([height]))
+        for picture in pictures:
+            self._levels += np.bincount(picture.ravel(), minlength=256)
+        self.still += done > 1 and all(np.array_equal(pictures[0], picture) for picture in pictures[1:])
+        return pictures, done / rate
+
+    def found(self) -> dict[str, Any]:
+        measures = (
+            ("frames", self._frames), ("seconds", self._seconds), ("width", self._width), ("height", self._height)
+        )  # fmt: skip
+        pixels = Numbers(1.0)
+        pixels.add_levels(self._levels)
+        return {
+            "count": self.count,
+            "distinctCount": self.distinct.count,
+            "distinctEstimated": self.distinct.estimated,
+            "number": pixels.found(),
+            "lengths": [numbers.length(unit) for unit, numbers in measures if numbers.count],
+            "shapes": [{"shape": list(shape), "count": count} for shape, count in self.shapes.most_common(SHAPES)],
+            "encodings": [{"value": encoding, "count": count} for encoding, count in self.encodings.most_common()],
+        }
+
+
+def _packets(container: Any) -> int:
+    """How many frames there are, without decoding them. Raises UnusableError where they would be too much."""
+    stream = container.streams.video[0]
+    height, width = int(stream.height), int(stream.width)
+    check_pixels(height, width)
+    count = 0
+    for packet in container.demux(stream):
+        count += packet.size > 0
+        if count * height * width > MAX_PIXELS:
+            raise UnusableError(
+                f"has more than {count:,} frames of {width:,} × {height:,} pixels, too much to be decoded"
+            )
+    return count

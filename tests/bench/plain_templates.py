@@ -1,0 +1,114 @@
+"""The networks of the templates on a dataset's own files, in a plain Keras script; prints {"steps_per_s": …}.
+
+python -m tests.bench.plain_templates TEMPLATE NETWORK FOLDER TARGET FIRST LAST
+"""
+
+import csv
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from modelyard.templates.specs import SHIPPED, get_template
+
+Columns = dict[str, Any]
+
+
+def read(folder: Path, split: str, target: str) -> tuple[Columns, Any]:
+    """A CSV's columns: float32, or objects (bytes), and the target's values as they are written."""
+    with (folder / f"{split}.csv").open(encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    columns: Columns = {}
+    for name, values in zip(header, zip(*rows, strict=True), strict=True):
+        try:
+            columns[name] = np.array([float(value or "nan") for value in values], np.float32)
+        except ValueError:
+            columns[name] = np.array([value.encode() for value in values], object)
+    return columns, columns.pop(target)
+
+
+def texts(network: str, folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """A model, and examples to train on and to judge by."""
+    words, readers = (importlib.import_module(name) for name in ("words", "readers"))
+    (train, classes), (held_out, truth) = (read(folder, split, target) for split in ("train", "validation"))
+    length = words.typical_length(train["text"])
+    cut = words.learn_words(train["text"], values["vocabulary"], length)
+    names = np.unique(classes)
+    model = readers.build(
+        network,
+        words=length,
+        vocabulary=cut.vocabulary_size(),
+        classes=len(names),
+        **{name: values[name] for name in ("embedding", "units", "dropout")},
+    )
+    model.compile(
+        keras.optimizers.Adam(values["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    pairs = [(train["text"], classes), (held_out["text"], truth)]
+    return model, *((words.numbers(cut, of), np.searchsorted(names, labels)) for of, labels in pairs)
+
+
+def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of a table."""
+    columns, figures, scaling = (importlib.import_module(name) for name in ("columns", "figures", "target"))
+    (train, truth), held_out = (read(folder, split, target) for split in ("train", "validation"))
+    numbers = {name: columns.learn_number(of) for name, of in train.items() if of.dtype != object}
+    categories = {name: columns.learn_categories(of, 1000) for name, of in train.items() if of.dtype == object}
+    encode = columns.encoder(numbers, categories)
+    given, state = columns.read(encode, categories)
+    scale = None if truth.dtype == object else scaling.learn_scale(truth, "auto")
+    for width in (values["units"], values["units"] // 2):
+        state = keras.layers.Dropout(values["dropout"])(keras.layers.Dense(width, activation="relu")(state))
+    answer = keras.layers.Dense(1 if scale else 2, activation=None if scale else "softmax")(state)
+    model = keras.Model(given, answer)
+    optimizer = keras.optimizers.AdamW(values["learning_rate"], weight_decay=values["weight_decay"])
+    if scale:
+        model.compile(optimizer, "mean_squared_error", metrics=[figures.RootMeanSquaredError(scale)])
+    else:
+        metrics = ["accuracy", figures.AreaUnderCurve()]
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics)
+    names = np.unique(truth)
+    return model, *(
+        (columns.encoded(encode, rows), scale.to_network(of) if scale else np.searchsorted(names, of))
+        for rows, of in ((train, truth), held_out)
+    )
+
+
+def steps(model: Any, train: Any, held_out: Any, batch_size: int, first: int, last: int) -> None:
+    """The train function is wrapped, as a callback with a hook for batches would make Keras fetch their metrics."""
+    model.make_train_function()
+    plain = model.train_function
+    ends: list[float] = []
+
+    def timed(batches: Any) -> Any:
+        logs = plain(batches)
+        ends.append(time.perf_counter())
+        if len(ends) == last:
+            print(json.dumps({"steps_per_s": (last - first) / (ends[last - 1] - ends[first - 1])}), flush=True)
+            os._exit(0)
+        return logs
+
+    model.train_function = timed
+    model.fit(*train, validation_data=held_out, batch_size=batch_size, epochs=1000, verbose=0)
+
+
+def main() -> None:
+    template, network, folder, target, first, last = sys.argv[1:]
+    sys.path.insert(0, str(SHIPPED / template))
+    values = get_template(template).complete({})
+    examples = (
+        texts(network, Path(folder), target, values)
+        if template == "text-classification"
+        else table(Path(folder), target, values)
+    )
+    steps(*examples, int(values["batch_size"]), int(first), int(last))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""`modelyard predict --file`: many rows, in their order, and one that fails does not stop the rest."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from modelyard.sdk.errors import ModelyardError
+from tests.contract.cli.asking import Run
+from tests.support.asked_models import Asked
+
+
+def test_lines_of_text_are_one_example_each(run: Run) -> None:
+    Path("reviews.txt").write_text("dull\nfine!\n\ngreat!!!\n")
+    done = run("predict", "reviews", "--file", "reviews.txt")
+    assert done.stdout.splitlines() == [
+        "reviews.txt:1: negative (0.750)",
+        "reviews.txt:2: negative (0.500)",
+        "reviews.txt:3: negative (0.750)",
+        "  note: text is empty",
+        "reviews.txt:4: positive (1.000)",
+    ]
+    assert done.exit_code == 0
+    assert "4 rows" in done.stderr
+
+
+def test_a_table_is_asked_by_its_columns_and_others_are_left_out(run: Run) -> None:
+    Path("people.csv").write_text('age;job;native-country;salary\n44;"cook; clerk";Italy;high\n;cook;;low\n')
+    done = run("predict", "adult", "--file", "people.csv", "-o", "json")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["input"] for each in answers] == ["people.csv:2", "people.csv:3"]
+    assert [each["outputs"]["label"] for each in answers] == ["positive", "negative"]
+    assert answers[0]["notes"] == ["job 'cook; clerk' was not seen in training"]
+    assert answers[1]["outputs"]["probabilities"] == [0.5, 0.5]
+    assert "left out: salary" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("age,job\n1,cook\n", "adult@1 also takes native_country (category)"),
+        ("years,work\n1,cook\n", "people.csv has the columns years, work; adult@1 takes age (number), job (category)"),
+        ("", "people.csv is empty"),
+    ],
+)
+def test_a_table_with_other_columns_is_refused_before_anything_is_asked(
+    run: Run, models: dict[str, Asked], content: str, sentence: str
+) -> None:
+    Path("people.csv").write_text(content)
+    done = run("predict", "adult", "--file", "people.csv")
+    assert isinstance(done.exception, ModelyardError), done.output
+    assert sentence in done.exception.message
+    assert not models["adult"].requests
+
+
+def test_a_row_that_fails_is_named_by_its_line_and_the_rest_goes_on(run: Run) -> None:
+    rows = [
+        '{"age": 50, "job": "cook", "native_country": "x"}',
+        "{oops",
+        '{"age": "old", "job": "", "native_country": ""}',
+    ]
+    rows += ['{"age": 50, "job": "cook"}', '{"age": 30, "job": "cook", "native_country": null}']
+    Path("rows.jsonl").write_text("\n".join(rows) + "\n")
+    done = run("predict", "adult", "--file", "rows.jsonl")
+    assert done.stdout.splitlines() == ["rows.jsonl:1: positive (1.000)", "rows.jsonl:5: negative (1.000)"]
+    assert done.exit_code == 1
+    said = done.stderr.splitlines()
+    assert said[0].startswith("rows.jsonl:2 is not JSON")
+    assert said[1] == "rows.jsonl:3: age takes a number (float32), not 'old' [INPUT_INVALID]"
+    assert said[2].startswith("rows.jsonl:4: adult@1 also takes native_country (category)")
+    assert "5 rows" in said[-1]
+    assert "3 without an answer" in said[-1]
+    as_json = [
+        json.loads(line) for line in run("predict", "adult", "--file", "rows.jsonl", "-o", "json").stdout.splitlines()
+    ]
+    assert [each.get("error", {}).get("field") for each in as_json] == [None, "", "age", "native_country", None]
+
+
+def test_rows_of_a_damaged_table_come_in_their_order(run: Run) -> None:
+    Path("people.csv").write_text("age,job,native_country\n50,cook,x\n1,2\n30,cook,x\n")
+    done = run("predict", "adult", "--file", "people.csv", "-o", "json")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["input"] for each in answers] == ["people.csv:2", "people.csv:3", "people.csv:4"]
+    assert answers[1]["error"]["message"] == "people.csv:3 has 2 fields; there are 3 columns"
+
+
+def test_stdin_is_answered_line_by_line(run: Run) -> None:
+    done = run("predict", "reviews", "--file", "-", stdin='fine!!\n{"text": "bad"}\n')
+    assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 2: negative (0.750)"]
+
+
+def test_a_folder_of_images_is_asked_file_by_file(run: Run) -> None:
+    Path("images/deep").mkdir(parents=True)
+    for name in ("b.png", "deep/c.png", "a.png"):
+        Image.new("L", (6, 8)).save(Path("images", name))
+    Path("images/notes.txt").write_text("not an image")
+    done = run("predict", "digits", "--file", "images")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["a.png", "b.png", "deep/c.png"]
+    assert done.exit_code == 1
+    assert "notes.txt begins with 'not an i'; it is no PNG, JPEG, WebP, GIF or BMP image" in done.stderr
+
+
+def test_a_table_names_files_that_lie_beside_it(run: Run) -> None:
+    Path("there").mkdir()
+    Image.new("L", (6, 8)).save("there/a.png")
+    Path("there/list.jsonl").write_text('{"image": "a.png"}\n{"image": "gone.png"}\n')
+    done = run("predict", "digits", "--file", "there/list.jsonl")
+    assert len(done.stdout.splitlines()) == 1
+    assert "there/list.jsonl:2: image_bytes: there/gone.png is no file" in done.stderr
+
+
+def test_rows_share_requests_only_where_the_model_answers_them_one_by_one(run: Run, models: dict[str, Asked]) -> None:
+    Path("many.txt").write_text("".join(f"{'!' * (number % 4)}\n" for number in range(1, 101)))
+    done = run("predict", "reviews", "--file", "many.txt")
+    assert [float(line.rpartition("(")[2].rstrip(")")) for line in done.stdout.splitlines() if "(" in line] == [
+        max(0.25 + 0.25 * (number % 4), 0.75 - 0.25 * (number % 4)) for number in range(1, 101)
+    ]
+    assert len(models["reviews"].requests) == 7
+
+
+def test_zipped_lines_are_read(run: Run) -> None:
+    Path("reviews.txt.gz").write_bytes(gzip.compress(b"good!!!\n"))
+    assert run("predict", "reviews", "--file", "reviews.txt.gz").stdout == "positive (1.000)\n"
+
+
+def test_a_file_without_rows_and_one_of_the_wrong_form_are_said(run: Run) -> None:
+    Path("empty.txt").write_text("")
+    assert "there is no row" in run("predict", "reviews", "--file", "empty.txt").stderr
+    Path("lines.txt").write_text("a\n")
+    done = run("predict", "adult", "--file", "lines.txt")
+    assert isinstance(done.exception, ModelyardError)
+    assert "a line of text is one value, and adult@1 takes age, job, native_country" in done.exception.message

@@ -1,0 +1,220 @@
+"""Which jobs `make gallery` takes up and what it says of their figures; the installation is stood in for here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from modelyard.api.catalog.v1 import model_pb2
+from modelyard.api.scheduler.v1 import job_pb2
+from modelyard.local.gallery.__main__ import show_outcomes
+from modelyard.local.gallery.publishing import publish
+from modelyard.local.gallery.running import Reached, Runner, code_digest
+from modelyard.sdk.errors import FailedPrecondition, NotFound
+from modelyard.sdk.gallery.rows import Row, read_published, read_rows
+from modelyard.sdk.jobs import ENDED, State
+from modelyard.templates.specs import get_template
+
+DATASET = "projects/p/datasets/mnist/versions/1"
+MODEL = "projects/p/models/mnist-image-classification/versions/1"
+ROW = replace(read_rows()["mnist"], published=None)
+
+
+@dataclass
+class Installation:
+    """Keeps jobs, and does each of them the moment it is looked at."""
+
+    kept: list[job_pb2.Job] = field(default_factory=list)
+    lost: bool = False
+    metrics: Mapping[str, float] = field(default_factory=lambda: {"accuracy": 0.99})
+    ends: State.ValueType = State.STATE_SUCCEEDED
+
+    @property
+    def jobs(self) -> "Installation":
+        return self
+
+    @property
+    def models(self) -> "Installation":
+        return self
+
+    def list(self) -> Iterator[job_pb2.Job]:
+        yield from reversed(self.kept)
+
+    def create(self, template: str, dataset: str, **other: Any) -> job_pb2.Job:
+        job = job_pb2.Job(name=f"projects/p/jobs/{len(self.kept)}", labels=other["labels"], state=State.STATE_QUEUED)
+        job.spec.template, job.spec.dataset_version, job.spec.dataset_digest = template, dataset, "sha256:d"
+        job.spec.model_version = other["model_version"]
+        job.spec.parameters.update({**other["parameters"], "seed": 0})
+        self.kept.append(job)
+        return job
+
+    def watch(self, name: str) -> Iterator[job_pb2.Job]:
+        job = next(each for each in self.kept if each.name == name)
+        if job.state not in ENDED:
+            job.state = self.ends
+            job.end_time.FromDatetime(datetime.now(UTC))
+            if job.spec.model_version:
+                job.evaluation = f"{MODEL}/evaluations/{name.rpartition('/')[2]}"
+            else:
+                job.model_version = MODEL
+        yield job
+
+    def get(self, name: str) -> job_pb2.Job:
+        return next(each for each in self.kept if each.name == name)
+
+    def attempts(self, name: str) -> Iterator[job_pb2.Attempt]:
+        attempt = job_pb2.Attempt()
+        attempt.end_time.FromDatetime(attempt.create_time.ToDatetime() + timedelta(seconds=30))
+        yield from [attempt, attempt]
+
+    def version(self, name: str) -> model_pb2.ModelVersion:
+        if self.lost:
+            raise NotFound(f"there is no {name}", reason="NOT_THERE")
+        return model_pb2.ModelVersion(name=name)
+
+    def evaluations(self, version: str) -> Iterator[model_pb2.Evaluation]:
+        for job in self.kept:
+            if job.evaluation:
+                yield model_pb2.Evaluation(name=job.evaluation, metrics=self.metrics)
+
+
+@pytest.fixture(autouse=True)
+def a_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = SimpleNamespace(bring=lambda client, progress: SimpleNamespace(version=DATASET))
+    monkeypatch.setattr("modelyard.sdk.gallery.find", lambda name: brought)
+
+
+def reach(there: Installation, row: Row = ROW) -> Reached:
+    return Runner(there, lambda line: None).reach(row)  # type: ignore[arg-type]
+
+
+def test_a_row_is_trained_and_judged_on_the_test_split() -> None:
+    there = Installation()
+    reached = reach(there)
+    trained, judged = there.kept
+    assert (trained.spec.template, dict(trained.spec.parameters)) == ("image-classification", {"epochs": 3, "seed": 0})
+    assert (judged.spec.template, judged.spec.model_version) == ("evaluate", MODEL)
+    assert judged.spec.parameters["split"] == "test"
+    assert reached == Reached(
+        0.99,
+        datetime.now(UTC).date(),
+        2.0,
+        "sha256:d",
+        code_digest(get_template("image-classification").folder),
+    )
+
+
+def test_a_row_that_was_done_today_is_not_done_again() -> None:
+    there = Installation()
+    first = reach(there)
+    assert reach(there) == first
+    assert len(there.kept) == 2
+
+
+@pytest.mark.parametrize("state", [State.STATE_QUEUED, State.STATE_RUNNING])
+def test_a_killed_run_goes_on_with_the_job_that_is_at_work(state: State.ValueType) -> None:
+    there = Installation()
+    reach(there)
+    del there.kept[1]
+    there.kept[0].state = state
+    assert reach(there).figure == 0.99
+    assert [job.spec.template for job in there.kept] == ["image-classification", "evaluate"]
+
+
+def yesterday(job: job_pb2.Job) -> None:
+    job.end_time.FromDatetime(datetime.now(UTC) - timedelta(days=1))
+
+
+def with_other_code(job: job_pb2.Job) -> None:
+    job.labels["code"] = "0" * 64
+
+
+def with_other_data(job: job_pb2.Job) -> None:
+    job.spec.dataset_version = DATASET.replace("versions/1", "versions/2")
+
+
+def with_other_parameters(job: job_pb2.Job) -> None:
+    job.spec.parameters["epochs"] = 4
+
+
+def of_somebody_else(job: job_pb2.Job) -> None:
+    job.labels.clear()
+
+
+def called_off(job: job_pb2.Job) -> None:
+    job.state = State.STATE_CANCELLED
+
+
+@pytest.mark.parametrize(
+    "change", [yesterday, with_other_code, with_other_data, with_other_parameters, of_somebody_else, called_off]
+)
+def test_a_job_that_is_not_the_same_is_not_taken_up(change: Any) -> None:
+    there = Installation()
+    reach(there)
+    change(there.kept[0])
+    reach(there)
+    assert [job.spec.template for job in there.kept][2] == "image-classification"
+
+
+def test_a_model_that_was_deleted_is_trained_again() -> None:
+    there = Installation()
+    reach(there)
+    there.lost = True
+    reach(there)
+    assert len(there.kept) == 4
+
+
+def test_a_job_that_fails_says_why() -> None:
+    there = Installation(ends=State.STATE_CANCELLED)
+    with pytest.raises(FailedPrecondition, match="0 is cancelled; run `make gallery` again"):
+        reach(there)
+
+
+def test_a_metric_that_was_not_measured_is_named_beside_those_that_were() -> None:
+    with pytest.raises(FailedPrecondition, match="has no metric `accuracy`; it has mae, rmse") as missing:
+        reach(Installation(metrics={"rmse": 1.0, "mae": 1.0}))
+    assert missing.value.reason == "METRIC_MISSING"
+
+
+def test_a_templates_digest_is_of_its_files_and_not_of_what_python_makes_of_them(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    first = code_digest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
+    assert code_digest(tmp_path) == first
+    (tmp_path / "a.py").write_text("2")
+    assert code_digest(tmp_path) != first
+
+
+def test_what_is_published_ships_with_the_rest_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "published.toml"
+    file.touch()
+    reached = Reached(0.99123456, date(2026, 11, 25), 2.345, "sha256:d", "c")
+    publish("adult", reached, file)
+    publish("mnist", replace(reached, figure=0.5), file)
+    publish("mnist", replace(reached, figure=0.6), file)
+    found = read_published(file)
+    assert list(found) == ["mnist", "adult"]
+    assert (found["adult"].figure, found["adult"].date, found["adult"].minutes) == (0.9912, date(2026, 11, 25), 2.3)
+    assert found["mnist"].figure == 0.6
+    assert [path.name for path in tmp_path.iterdir()] == ["published.toml"]
+
+
+def test_what_has_drifted_or_failed_is_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    good = Reached(0.99, date(2026, 11, 25), 1, "", "")
+    assert not show_outcomes([(ROW, good)], published=False)
+    assert "reaches its aim" in capsys.readouterr().out
+    error = FailedPrecondition("npm is missing", reason="CLIENT_MISSING")
+    assert show_outcomes([(ROW, replace(good, figure=0.97)), (ROW, error)], published=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["mnist drifted: accuracy 0.9700, misses its aim (≥ 0.9850)", "mnist failed: npm is missing"]
+
+
+def test_a_figure_that_was_just_published_has_not_drifted_unless_it_is_no_better_than_the_floor() -> None:
+    reached = Reached(0.97, date(2026, 11, 25), 1, "", "")
+    assert not show_outcomes([(ROW, reached)], published=True)
+    assert show_outcomes([(ROW, replace(reached, figure=0.1))], published=True)
