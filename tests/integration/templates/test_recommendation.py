@@ -22,7 +22,7 @@ from tests.integration.templates.evaluations import run
 pytestmark = pytest.mark.timeout(300)
 
 USERS, ITEMS, TASTES, CHOSEN = 90, 60, 3, 10
-SHORT = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.002}
+SHORT: dict[str, Any] = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.002}
 MODULES = ("recommendation", "interactions", "item_table", "towers", "serving")
 HEAD = "user,item,rating,time\n"
 
