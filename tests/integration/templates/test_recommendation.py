@@ -12,17 +12,19 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from modelyard.job import running
+from modelyard.job.messages import Checkpoint, Metric, Prepared
 from modelyard.job.trial import Trial, prepare_dataset, try_package
 from modelyard.layouts import Options
 from modelyard.sdk import gallery
-from modelyard.templates.specs import SHIPPED
+from modelyard.templates.specs import SHIPPED, get_template
+from tests.integration.job.child import Child, only, variables
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
 
 pytestmark = pytest.mark.timeout(300)
 
 USERS, ITEMS, TASTES, CHOSEN = 90, 60, 3, 10
-SHORT: dict[str, Any] = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.002}
+SHORT: dict[str, Any] = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.1}
 MODULES = ("recommendation", "interactions", "item_table", "towers", "serving")
 HEAD = "user,item,rating,time\n"
 
@@ -178,6 +180,34 @@ def test_an_item_that_the_table_does_not_have_is_named(tmp_path: Path) -> None:
     given["items.csv"] = given["items.csv"].replace(b"i7,", b"j7,")
     problem = str(refused("recommendation", prepared(tmp_path / "d", given)))
     assert "1 of the 60 items that were chosen are not in the table of items: 'i7'" in problem
+
+
+@pytest.mark.soak
+def test_a_stopped_job_ends_like_one_that_was_not_stopped(tmp_path: Path) -> None:
+    template = get_template("recommendation")
+    spec: dict[str, Any] = {
+        "code": str(SHIPPED / "recommendation"),
+        "entry": template.entry,
+        "parameters": template.complete({"epochs": 3, "batch_size": 4}),
+    }
+    for part in ("whole", "first", "second"):
+        prepared(tmp_path / part / "inputs/dataset", files())
+    with Child(tmp_path / "whole", **spec) as child:
+        status, expected = child.finish()
+    assert status == 0, (tmp_path / "whole/log").read_text()
+    with Child(tmp_path / "first", **spec) as child:
+        status, begun = child.finish(lambda message: isinstance(message, Prepared))
+    assert status == 0, (tmp_path / "first/log").read_text()
+    saved = only(begun, Checkpoint)[-1]
+    with Child(tmp_path / "second", attempt=2, resume=saved.path, resume_step=saved.step, **spec) as child:
+        status, ended = child.finish()
+    assert status == 0, (tmp_path / "second/log").read_text()
+    last = only(expected, Checkpoint)[-1].step
+    assert 0 < saved.step < last
+    assert only(begun, Metric) + only(ended, Metric) == only(expected, Metric)
+    whole, resumed = (variables(tmp_path / f"{part}/checkpoints/{last}") for part in ("whole", "second"))
+    for theirs, ours in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
 
 
 MOVIELENS = {"movielens-small": ("recall_at_50", 0.18), "movielens-ratings": ("rmse", 0.93)}

@@ -30,6 +30,8 @@ def main() -> None:
         steps = -(-len(users) // params.batch_size) * params.epochs
         rate = keras.optimizers.schedules.CosineDecay(params.learning_rate, steps, alpha=0.01)
         towers.compile(keras.optimizers.Adam(rate), jit_compile=False)
+        # A job that goes on restores the optimizer before the first step, which would else make its variables.
+        towers.optimizer.build(towers.trainable_variables)
     towers.fit(
         np.arange(len(users), dtype=np.int32),
         batch_size=params.batch_size,

@@ -37,6 +37,8 @@ class Towers(keras.Model):  # type: ignore[misc]
         self._described = None if described is None else tf.constant(described)
         width, rating = int(params.units), int(params.rating_units)
         counts = np.bincount(train.item, minlength=items)
+        self._of_item = tf.constant(1 / np.maximum(counts, 1), tf.float32)
+        self._of_user = tf.constant(1 / np.maximum(np.diff(starts), 1), tf.float32)
 
         def table(name: str, shape: tuple[int, ...], first: Any = None) -> Any:
             # Each has an initializer of its own: one alone gives the same numbers every time.
@@ -155,8 +157,15 @@ class Towers(keras.Model):  # type: ignore[misc]
         theirs = ops.take(self.tastes(), items, axis=0)
         bias = ops.take(self.user_bias, users, axis=0)[:, tf.newaxis] + ops.take(self.item_bias, items, axis=0)
         error = ops.where(rated, ratings, self.mean) - self.mean - bias - ops.sum(mine * theirs, axis=-1)
-        size = ops.sum(ops.square(mine), -1) + ops.sum(ops.square(theirs), -1) + ops.square(bias)
+        # Over all ratings each user and each item is penalised once: one of few ratings stays near the mean.
+        size = self._size(self.user_taste, self.user_bias, self._of_user, users)[:, tf.newaxis]
+        size += self._size(self.item_taste, self.item_bias, self._of_item, items)
         return ops.sum((ops.square(error) + self._penalty * size) * mask) / ops.maximum(ops.sum(mask), 1.0)
+
+    def _size(self, taste: Any, bias: Any, part: Any, which: Any) -> Any:
+        """Of what is learnt of each, by its number of ratings: float32 of `which`'s shape."""
+        squares = ops.sum(ops.square(taste), axis=-1) + ops.square(bias)
+        return ops.take(squares * part, which, axis=0)
 
     def rated(self, users: Any, items: Any) -> Any:
         """int32 [n] each -> float32 [n]."""
