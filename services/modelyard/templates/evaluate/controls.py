@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.job.values import some_rows
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.asking import Asked, Asking
 from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
 
 MOST_EXAMPLES = 2000
+MOST_BYTES = 256 << 20
+"""Of the examples' inputs: as few are taken as fit."""
+PROBED = 16
+"""Examples that tell how large one is."""
 MOST_COLUMNS = 200
 REPEATS = 3
 """Orders that a column's values are swapped in; the mean counts."""
@@ -26,17 +31,25 @@ Figure = Callable[[Asked, NDArray[np.float64]], Mapping[str, float]]
 """Metrics of answers to some examples."""
 
 
-def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str) -> list[dict[str, Any]]:
-    """One control for each input whose parts have an order."""
+def sample(asking: Asking) -> Asked:
+    """Examples spread over the split, as many as controls take."""
+    few = asking.some(some_rows(len(asking.examples), PROBED))
+    each = sum(values.nbytes for values in few.inputs.values()) / max(1, len(few.rows))
+    most = min(MOST_EXAMPLES, int(MOST_BYTES / each)) if each else MOST_EXAMPLES
+    return asking.some(some_rows(len(asking.examples), max(1, most)))
+
+
+def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> list[dict[str, Any]]:
+    """One control for each input whose parts have an order; the model is asked about `size` examples at once."""
     found = []
-    before = figure(asked, asking.ask(asked.inputs))[metric]
+    before = figure(asked, asking.ask_all(asked.inputs, size))[metric]
     for name, feature in asking.features.items():
         way = _way(feature, asked.inputs[name])
         if way is None:
             continue
         what, says, shuffle = way
         changed = shuffle(asked.inputs[name], np.random.default_rng(_SEED))
-        after = figure(asked, asking.ask({**asked.inputs, name: changed}))[metric]
+        after = figure(asked, asking.ask_all({**asked.inputs, name: changed}, size))[metric]
         found.append(
             {
                 "name": f"{what} of {name} shuffled",
@@ -50,19 +63,19 @@ def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str) -> list[
     return found
 
 
-def importance(asking: Asking, asked: Asked, figure: Figure, metric: str) -> dict[str, Any]:
+def importance(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> dict[str, Any]:
     """What the metric becomes when one input's values are swapped among the examples, input by input; {} for models
     with one input, where nothing would be left."""
     if len(asking.features) < 2 or len(asked.rows) < 2:
         return {}
-    before = figure(asked, asking.ask(asked.inputs))[metric]
+    before = figure(asked, asking.ask_all(asked.inputs, size))[metric]
     columns = []
     for name in list(asking.features)[:MOST_COLUMNS]:
         random = np.random.default_rng(_SEED)
-        after = [
-            figure(asked, asking.ask({**asked.inputs, name: asked.inputs[name][random.permutation(len(asked.rows))]}))
-            for _ in range(REPEATS)
-        ]
+        after = []
+        for _ in range(REPEATS):
+            swapped = asked.inputs[name][random.permutation(len(asked.rows))]
+            after.append(figure(asked, asking.ask_all({**asked.inputs, name: swapped}, size)))
         columns.append({"name": name, "value": float(np.mean([each[metric] for each in after]))})
     return {"metric": metric, "as_is": before, "examples": len(asked.rows), "columns": columns}
 

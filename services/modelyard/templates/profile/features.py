@@ -1,5 +1,6 @@
 """What each feature looks like, by its kind; values come in portions, split by split."""
 
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ TOP = 100
 """So many of the most frequent values are kept; of a target's classes all, up to MOST_CLASSES."""
 MOST_CLASSES = 1000
 SHAPES = 50
-_WORDS_AT_ONCE = 1 << 17
+_TEXTS_AT_ONCE = 1 << 10
 REMEMBERED = 1 << 16
 """Hashes of values that are kept for the next time."""
 
@@ -212,35 +213,38 @@ class Texts:
         self._frequencies = Frequencies()
 
     def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        lengths: list[int] = []
+        texts = values.tolist()
+        there = [text for text in texts if text]
+        try:
+            lengths = [len(text.decode()) for text in there]
+        except UnicodeDecodeError:
+            there = self._readable(portion, texts)
+            lengths = [len(text.decode()) for text in there]
+        self.missing += texts.count(b"")
+        self.count += len(there)
         counts: list[int] = []
-        words: list[bytes] = []
-        for row, value in enumerate(values):
-            try:
-                text = value.decode()
-            except UnicodeDecodeError as error:
-                byte = value[error.start]
-                self._unreadable.add(
-                    portion.split, portion.origin(row), f"is no UTF-8: byte 0x{byte:02x} at {error.start:,}"
-                )
-                continue
-            if not value:
-                self.missing += 1
-                continue
-            some = value.split()
-            words += some
-            lengths.append(len(text))
-            counts.append(len(some))
-            if len(words) > _WORDS_AT_ONCE:
-                self._frequencies.add(words)
-                words.clear()
-        self._frequencies.add(words)
-        self.count += len(lengths)
+        for start in range(0, len(there), _TEXTS_AT_ONCE):
+            split = [text.split() for text in there[start : start + _TEXTS_AT_ONCE]]
+            counts += map(len, split)
+            self._frequencies.add(chain.from_iterable(split))
         self.characters.add(np.array(lengths, np.float64))
         self.words.add(np.array(counts, np.float64))
-        hashes = hash_bytes(values)
+        hashes = hash_bytes(texts)
         self.distinct.add(hashes)
         return hashes
+
+    def _readable(self, portion: Portion, texts: list[bytes]) -> list[bytes]:
+        """Those that are UTF-8; the others are listed."""
+        good = []
+        for row, text in enumerate(texts):
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                reason = f"is no UTF-8: byte 0x{text[error.start]:02x} at {error.start:,}"
+                self._unreadable.add(portion.split, portion.origin(row), reason)
+            else:
+                good += [text] if text else []
+        return good
 
     def found(self) -> dict[str, Any]:
         measures = (("characters", self.characters), ("words", self.words))
