@@ -77,6 +77,12 @@ def _steps() -> list[Row]:
     return training.measure()
 
 
+def _inputs() -> list[Row]:
+    from tests.bench import inputs
+
+    return inputs.measure(PAIRS)
+
+
 def _templates() -> list[Row]:
     from tests.bench import templates
 
@@ -101,6 +107,12 @@ def _owncode() -> list[Row]:
     return owncode.measure(PAIRS)
 
 
+def _predicting() -> list[Row]:
+    from tests.bench import predicting
+
+    return predicting.measure(PAIRS)
+
+
 def _demo() -> list[Row]:
     from tests.bench import demo
 
@@ -113,11 +125,13 @@ BENCHES = {
     "proxy": Bench("predictions on their way through the proxy", _proxy, ("h2load",)),
     "modelserver": Bench("predictions of the embedded model server", _modelserver, ("h2load",)),
     "push": Bench("a folder of 70,000 files", _push, ("tar",)),
+    "inputs": Bench("data of each kind on its way into a training loop", _inputs),
     "steps": Bench("training steps", _steps),
     "templates": Bench("training steps of each template's networks", _templates),
     "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
+    "predicting": Bench("many rows through the command line", _predicting),
     "demo": Bench("the whole demo", _demo),
 }
 

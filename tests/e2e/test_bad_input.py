@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
         ("predict digits --image missing.png", 2, "can't be read"),
         ("jobs show no-such-job", 3, "not found"),
         ("datasets push digits empty", 2, "no data"),
-        ("datasets push digits no-such-folder", 2, "not a folder"),
+        ("datasets push digits no-such-folder", 2, "does not exist"),
         ("datasets push Digits digits", 2, "name"),
         ("projects create default", 5, "default"),
         ("datasets import minst", 3, "did you mean `mnist`?"),

@@ -21,6 +21,8 @@ EXAMPLES = README.parent / "deploy" / "examples"
 FOUNDING_SCRIPT = EXAMPLES / "founding_script.py"
 FOR_A_JOB = "from modelyard.job import context"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LONG_BLOCK = re.compile(r"^```sh long\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""Minutes of work on big sets: `make soak`."""
 ADDRESS = "127.0.0.1:8470"
 BY_THE_CI_SCRIPT = {"$ make demo", "$ make test"}
 """What `.ci/run` runs itself."""
@@ -86,6 +88,9 @@ def test_every_command_line_of_the_readme_runs(home: Path) -> None:
             process.terminate()
             process.wait(60)
     for path in (
+        "birds.html",
+        "adult.json",
+        "digits-answers/modelyard.dataset.json",
         "saved_model/saved_model.pb",
         "founding-code/founding_script.py",
         "founding-outputs/run",
@@ -93,6 +98,16 @@ def test_every_command_line_of_the_readme_runs(home: Path) -> None:
     ):
         assert (home / path).exists(), path
     assert not (home / ".modelyard" / "up.json").exists()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_long_command_line_of_the_readme_runs(home: Path) -> None:
+    _run(["modelyard", "up", "--detach", "--port", str(free_port())], home)
+    texts = LONG_BLOCK.findall(README.read_text())
+    assert texts
+    for line in [line for text in texts for line in _lines(text)]:
+        _run(["bash", "-euo", "pipefail", "-c", line], home)
 
 
 def _lines(text: str) -> list[str]:
@@ -125,7 +140,7 @@ def _grpcurl_folder() -> str:
 
 def _run(command: list[str], home: Path) -> None:
     environment = plain_environment() | {"PATH": _path()}
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, f"{command[-1]}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 

@@ -204,9 +204,10 @@ def motions() -> Asked:
 
 
 class _Front(grpc.GenericRpcHandler):
-    def __init__(self, models: Mapping[str, Asked], *, sees_control_plane: bool) -> None:
+    def __init__(self, models: Mapping[str, Asked], *, sees_control_plane: bool, keeps: bool) -> None:
         self._models = models
         self._sees = sees_control_plane
+        self._keeps = keeps
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         called = handler_call_details.method.rpartition("/")[2]
@@ -254,18 +255,21 @@ class _Front(grpc.GenericRpcHandler):
     def _predict(self, body: bytes) -> predict_pb2.PredictResponse:
         request = predict_pb2.PredictRequest.FromString(body)
         found = self._of(request.model_spec.name)
-        found.requests.append(request)
+        if self._keeps:
+            found.requests.append(request)
         signature = predict.signature_of(found.servable, request.model_spec.signature_name)
         given = {key: tensors.decode(key, value) for key, value in request.inputs.items()}
         return predict.response(found.servable, signature, signature.call(predict.checked_inputs(signature, given)))
 
 
 @asynccontextmanager
-async def answering(address: str, *models: Asked, sees_control_plane: bool = True) -> AsyncIterator[None]:
+async def answering(
+    address: str, *models: Asked, sees_control_plane: bool = True, keep_requests: bool = True
+) -> AsyncIterator[None]:
     """Serves the models, each under its own name; without the control plane as a predictor's token meets it."""
     server = grpc.aio.server()
     named = {each.servable.name: each for each in models}
-    server.add_generic_rpc_handlers((_Front(named, sees_control_plane=sees_control_plane),))
+    server.add_generic_rpc_handlers((_Front(named, sees_control_plane=sees_control_plane, keeps=keep_requests),))
     server.add_insecure_port(address)
     await server.start()
     try:

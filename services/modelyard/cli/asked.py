@@ -132,4 +132,6 @@ def _text(said: str) -> str:
 
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
+    if not line:
+        return '""'
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -61,7 +61,8 @@ def counting(verb: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     columns = (TextColumn("{task.completed:,} " + verb), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    # What is counted goes to stdout, past the terminal.
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bars:
         task = bars.add_task(verb, total=None, rate="")
 
         def count() -> None:

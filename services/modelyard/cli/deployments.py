@@ -1,6 +1,7 @@
 """`modelyard deploy`, `undeploy` and `modelyard deployments …`"""
 
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ from modelyard.sdk import Client
 from modelyard.sdk.deployments import State
 from modelyard.sdk.errors import AlreadyExists
 from modelyard.sdk.names import short
+from modelyard.sdk.predicting.model import DEFAULT, Input, of_version
 
 app = typer.Typer(help="Deployments: list, show.", no_args_is_help=True)
 _ServedState = deployment_service_pb2.ServedVersion.State
@@ -118,13 +120,33 @@ def names(client: Client) -> list[str]:
 
 
 def question(client: Client, version: str) -> str:
-    """What `modelyard predict` takes for it: an image where it has a signature for encoded ones, else its inputs."""
-    signatures = {each.name: each for each in client.models.version(version).info.signatures}
-    if "encoded" in signatures or not signatures:
+    """What `modelyard predict` takes for it: an option for what its inputs stand for, else tensors."""
+    model = of_version(client.models.version(version), short(version))
+    if "encoded" in model.ways or not model.ways:
         return "--image FILE"
-    default = signatures.get("serving_default", next(iter(signatures.values())))
-    chosen = "" if default.name == "serving_default" else f"--signature {default.name} "
-    return chosen + " ".join(f"--input {each.name}=JSON" for each in default.inputs)
+    default = model.ways.get(DEFAULT, next(iter(model.ways.values())))
+    chosen = "" if default.name == DEFAULT else f"--signature {default.name} "
+    return chosen + " ".join(_options(list(default.inputs.values())))
+
+
+_DECODED = {"image": "uint8", "audio": "float32", "video": "uint8"}
+"""What `predict` decodes files to."""
+
+
+def _options(inputs: Sequence[Input]) -> Iterator[str]:
+    told = {"image": "--image FILE", "audio": "--audio FILE", "video": "--video FILE", "text": '--text "…"'}
+    told |= {"user": "--user ID", "item": "--item ID"}
+    row = [each for each in inputs if each.kind in ("number", "category", "time") and each.row_shape == ()]
+    fields = [each.name for each in row if not each.is_single]
+    for each in inputs:
+        if each.kind in told and each.dtype in ("string", _DECODED.get(each.kind)):
+            yield told[each.kind]
+        elif each.is_single and each.name == "k":
+            yield "--k 10"
+        elif each not in row or each.is_single:
+            yield f"--input {each.name}=JSON"
+    if fields:
+        yield "--row " + ",".join(f"{name}=…" for name in fields[:3]) + (",…" if len(fields) > 3 else "")
 
 
 def _wait(client: Client, deployment: deployment_pb2.Deployment, *, quiet: bool) -> deployment_pb2.Deployment:

@@ -49,7 +49,8 @@ def _image(row: Row) -> Any:
             continue
         try:
             with Image.open(source) as image:
-                return image.convert("RGB")
+                whole = image.convert("RGBA")
+                return Image.alpha_composite(Image.new("RGBA", whole.size, _PAPER), whole).convert("RGB")
         except (OSError, SyntaxError, ValueError):
             continue
     return None

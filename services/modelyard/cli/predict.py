@@ -112,7 +112,7 @@ def _ask(
     questions = said.questions(asker.model, k, signature, left_out)
     first = list(itertools.islice(questions, 1 if said.streams else 2))
     several = said.streams or len(first) > 1
-    show = _Shown(several, k or 0, as_json, picture)
+    show = _Shown(several, k or 0, as_json, picture, said.streams)
     with ExitStack() as stack:
         count = stack.enter_context(counting("asked", quiet=not several))
         if left_out:
@@ -141,11 +141,12 @@ def _beside(answers_to: Any, questions: Iterable[Row | RowProblem]) -> Iterator[
 class _Shown:
     """Shows answers as they come."""
 
-    def __init__(self, several: bool, top: int, as_json: bool, picture: Path | None) -> None:
+    def __init__(self, several: bool, top: int, as_json: bool, picture: Path | None, streams: bool) -> None:
         self._several = several
         self._top = top
         self._json = as_json
         self._picture = picture
+        self._flush = streams
         self._versions: set[int] = set()
         self.count = self.failed = 0
 
@@ -162,11 +163,11 @@ class _Shown:
             return
         self._versions.add(answer.version)
         if self._json:
-            print(json.dumps(answer.to_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(answer.to_json(), ensure_ascii=False), flush=self._flush)
         else:
             said = plain(answers.text_of(answer, self._top))
             prefix = f"{answer.origin}:{chr(10) if answers.is_table(said) else ' '}" if self._several else ""
-            print(prefix + said, flush=True)
+            print(prefix + said, flush=self._flush)
         if self._picture is not None and isinstance(row, Row):
             self._draw(self._picture, row, answer)
 
@@ -188,12 +189,13 @@ class _Shown:
         if self.count == 0:
             print("nothing was asked: there is no row", file=sys.stderr)
             return
-        version = ", ".join(map(str, sorted(self._versions))) or "–"
+        versions = ", ".join(map(str, sorted(self._versions)))
+        version = "" if not versions or model.endswith(f"@{versions}") else f", version {versions}"
         rate = f", {self.count / seconds:,.0f} a second" if self._several else f", {seconds * 1000:.0f} ms"
         lost = f", {self.failed:,} without an answer" if self.failed else ""
         rows_said = f"{self.count:,} rows{rate}{lost}; " if self._several else ""
         tail = "" if self._several else rate
-        print(f"{rows_said}{model}, version {version}{tail}", file=sys.stderr)
+        print(f"{rows_said}{model}{version}{tail}", file=sys.stderr)
 
 
 def _ask_tensors(client: Client, name: str, said: list[str], signature: str, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from modelyard.sdk.predicting.model import of_metadata, of_version
 from modelyard.sdk.tensors import encode
 
 State = deployment_pb2.Deployment.State
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 class Deployments:
@@ -28,7 +29,7 @@ class Deployments:
         self._project = project
         self._stub = deployment_service_pb2_grpc.DeploymentServiceStub(connection.channel)
         self._predict = connection.channel.unary_unary(
-            "/tensorflow.serving.PredictionService/Predict",
+            _PREDICT,
             request_serializer=predict_pb2.PredictRequest.SerializeToString,
             response_deserializer=predict_pb2.PredictResponse.FromString,
         )

@@ -20,6 +20,14 @@ from modelyard.templates.fitting import Input
 TAG = "serve"
 DESCRIPTION_FILE = "modelyard.model.json"
 CLASSES_FILE = Path("assets/classes.txt")
+_OF_VALUES = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+    tf.errors.NotFoundError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.DataLossError,
+)
+"""What operations raise for values that they do not like; the rest is the machine's or the model's own fault."""
 _FRAMES = ("Graph execution error", "Detected at node", "File ", "[[", "Stack trace", "<")
 
 
@@ -78,12 +86,12 @@ class Saved:
         try:
             outputs = self._functions[signature](**self._place.arguments(signature, given))
             return {name: np.asarray(value) for name, value in outputs.items()}
+        except _OF_VALUES as error:
+            raise InputRefused(f"the model fails: {line(error)}") from error
         except (tf.errors.ResourceExhaustedError, tf.errors.CancelledError):
             raise
-        except (tf.errors.OpError, ArithmeticError) as error:
-            raise InputRefused(f"the model fails: {line(error)}") from error
-        except (ValueError, TypeError) as error:
-            raise ModelUnsuitable(f"the model does not take it: {line(error)}") from error
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise ModelUnsuitable(f"the model fails: {line(error)}") from error
 
 
 def _read(folder: Path) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ may be left out. A key that is not in this list is an error.
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
@@ -43,7 +43,7 @@ SPEC_FILE = "template.toml"
 SHIPPED = Path(__file__).parent
 MAX_SPEC_BYTES = 64 * 1024
 _TEXTS = ("title", "summary", "task", "entry")
-_KEYS = (*_TEXTS, "kind", "dataset", "metric", "parameters")
+_KEYS = (*_TEXTS, "kind", "dataset", "metric", "parameters", "requirements")
 
 
 class TemplateUnknown(NotFound):
@@ -90,6 +90,12 @@ class Template:
     """The number that a job is judged by."""
     maximize: bool
     parameters: tuple[Parameter, ...]
+    requirements_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parameter -> values with which its requirements.txt is installed; empty: always."""
+
+    def wants_requirements(self, parameters: Mapping[str, object]) -> bool:
+        """Whether a job with these parameters, all of them, needs what requirements.txt lists."""
+        return all(parameters.get(name) in values for name, values in self.requirements_when.items())
 
     def complete(self, values: Mapping[str, object]) -> dict[str, Value]:
         """All parameters, with the defaults of those that are not given; raises ParameterInvalid."""
@@ -190,7 +196,17 @@ def _template(fields: dict[str, Any], name: str, folder: Path) -> Template:
         metric=_text("metric.name", metric.get("name", "")),
         maximize=goal == "maximize",
         parameters=tuple(parse_parameter(key, table) for key, table in parameters.items()),
+        requirements_when=_when(_table(fields, "requirements"), parameters),
     )
+
+
+def _when(requirements: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    _only("requirements.", requirements, ("when",))
+    when = _table({"requirements.when": requirements.get("when", {})}, "requirements.when")
+    for name in when:
+        if name not in parameters:
+            raise TemplateInvalid(f"there is no parameter {name[:80]!r}", field=f"requirements.when.{name[:80]}")
+    return {name: _texts(f"requirements.when.{name}", values) for name, values in when.items()}
 
 
 def _needs(dataset: Mapping[str, Any], kind: Kind) -> DataNeeds:

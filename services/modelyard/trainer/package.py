@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.foundation.errors import ModelyardError
 from modelyard.templates.parameters import check_size, check_untyped
-from modelyard.templates.specs import MAX_SPEC_BYTES, SPEC_FILE, parse_template
+from modelyard.templates.specs import MAX_SPEC_BYTES, SPEC_FILE, parse_template, read_template
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 
 REQUIREMENTS_FILE = "requirements.txt"
@@ -35,13 +35,23 @@ def read_package(folder: Path, name: str, entry: str, parameters: Mapping[str, A
             text = _read(folder / SPEC_FILE, MAX_SPEC_BYTES).decode("utf-8", "replace")
             template = parse_template(text, name, folder)
             typed, entry = template.complete(parameters), entry or template.entry
+            needed = template.wants_requirements(typed)
         else:
+            needed = True
             typed = check_untyped({key: _number(value) for key, value in parameters.items()})
     except ModelyardError as error:
         raise AttemptFailed(FailureClass.USER_CODE, error.message) from error
-    requirements = folder / REQUIREMENTS_FILE
-    wanted = _read(requirements, MAX_REQUIREMENTS_BYTES) if requirements.is_file() else b""
-    return Package(entry or _only_module(folder, name), typed, wanted)
+    return Package(entry or _only_module(folder, name), typed, _requirements(folder) if needed else b"")
+
+
+def shipped_requirements(folder: Path, parameters: Mapping[str, Any]) -> bytes:
+    """What a shipped template wants installed for these parameters; empty where it wants nothing."""
+    return _requirements(folder) if read_template(folder).wants_requirements(parameters) else b""
+
+
+def _requirements(folder: Path) -> bytes:
+    path = folder / REQUIREMENTS_FILE
+    return _read(path, MAX_REQUIREMENTS_BYTES) if path.is_file() else b""
 
 
 def _number(value: Any) -> Any:

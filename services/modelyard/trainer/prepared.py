@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from modelyard.templates.specs import Kind
-from modelyard.trainer.package import read_package
+from modelyard.trainer.package import REQUIREMENTS_FILE, read_package, shipped_requirements
 from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.work import Distribution, Inputs, Resume, Work
 from modelyard.trainer.workspace import Workspace
@@ -39,6 +39,9 @@ async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: R
         ready = Ready(work.code, work.entry, work.parameters, resume, trees=(work.code,) if work.entry else ())
         if work.package_version:
             ready = await _with_package(work, inputs, reporter, resume, stack)
+        elif (work.code / REQUIREMENTS_FILE).is_file():
+            wanted = await asyncio.to_thread(shipped_requirements, work.code, work.parameters)
+            ready = await _installed(ready, wanted, inputs, reporter, stack)
         trees = [*ready.trees]
 
         async def give(place: Path, copy: contextlib.AbstractAsyncContextManager[Path]) -> None:
@@ -58,16 +61,7 @@ async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: R
             await inputs.run_so_far(workspace.run_output, reporter)
             reporter.start_step = resume.step
             reporter.progress.step = reporter.progress.checkpoint_step = resume.step
-        yield Ready(
-            ready.code,
-            ready.entry,
-            ready.parameters,
-            resume,
-            ready.site_packages,
-            ready.distributions,
-            tuple(trees),
-            earlier,
-        )
+        yield replace(ready, trees=tuple(trees), earlier_version=earlier)
 
 
 async def _with_package(
@@ -76,15 +70,19 @@ async def _with_package(
     code = await stack.enter_async_context(inputs.files(work.package_version, work.package_digest, reporter))
     name = work.package_version.split("/")[3]
     package = await asyncio.to_thread(read_package, code, name, work.entry, work.parameters)
-    if not package.requirements.strip():
-        return Ready(code, package.entry, package.parameters, resume, trees=(code,))
-    installed = await stack.enter_async_context(inputs.installed(package.requirements, reporter))
-    return Ready(
-        code,
-        package.entry,
-        package.parameters,
-        resume,
-        (installed.folder,),
-        installed.distributions,
-        (code, installed.folder),
+    ready = Ready(code, package.entry, package.parameters, resume, trees=(code,))
+    return await _installed(ready, package.requirements, inputs, reporter, stack)
+
+
+async def _installed(
+    ready: Ready, requirements: bytes, inputs: Inputs, reporter: Reporter, stack: contextlib.AsyncExitStack
+) -> Ready:
+    if not requirements.strip():
+        return ready
+    installed = await stack.enter_async_context(inputs.installed(requirements, reporter))
+    return replace(
+        ready,
+        site_packages=(installed.folder,),
+        distributions=installed.distributions,
+        trees=(*ready.trees, installed.folder),
     )

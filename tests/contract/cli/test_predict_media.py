@@ -64,7 +64,7 @@ def test_of_a_sound_that_is_too_long_the_beginning_is_used_and_that_is_said(run:
     ],
 )
 def test_another_rate_and_stereo_are_refused_with_the_rate_named(run: Run, form: dict[str, int], seen: str) -> None:
-    Path("a.wav").write_bytes(tone(0.1, **form))  # type: ignore[arg-type]
+    Path("a.wav").write_bytes(tone(0.1, **form))
     error = run("predict", "speech", "--audio", "a.wav").exception
     assert isinstance(error, InvalidArgument)
     assert (error.field, error.reason) == ("audio", "AUDIO_RATE")

@@ -45,3 +45,19 @@ def test_a_batch_of_images_of_different_sizes_becomes_one_tensor() -> None:
     Image.fromarray(RAMP[:5, :4]).save(small, "PNG")
     batch = images.decode_batch(tf.constant([encoded("PNG"), small.getvalue()]), (8, 8, 3))
     assert batch.shape == (2, 8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_what_is_transparent_shows_white(kind: str) -> None:
+    image, out = Image.new("RGBA", (2, 1), (200, 10, 10, 0)), io.BytesIO()
+    image.putpixel((0, 0), (200, 10, 10, 255))
+    image.save(out, kind, lossless=True, exact=True)
+    assert images.decode(tf.constant(out.getvalue()), 3).numpy()[0].tolist() == [[200, 10, 10], [255, 255, 255]]
+    assert images.decode(tf.constant(out.getvalue()), 4).numpy()[0].tolist() == [[200, 10, 10, 255], [200, 10, 10, 0]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+def test_what_has_no_alpha_is_opaque(kind: str) -> None:
+    decoded = images.decode(tf.constant(encoded(kind)), 4).numpy()
+    assert decoded.shape == (12, 10, 4)
+    assert (decoded[..., 3] == 255).all()

@@ -212,7 +212,7 @@ def test_a_tables_numbers_are_judged_in_their_own_unit(tmp_path: Path) -> None:
     swapped = {each["name"]: each["value"] for each in found["importance"]["columns"]}
     assert swapped["dose"] > swapped["ward"] > swapped["noise"] == pytest.approx(found["metrics"]["rmse"])
     page = (tmp_path / "outputs/report/report.html").read_text()
-    assert f"{found['metrics']['rmse']:,.4g}" in page
+    assert f"<dd>{found['metrics']['rmse']:.4g}</dd>" in page
     assert "Answered and true" in page
 
 

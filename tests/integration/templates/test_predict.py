@@ -186,7 +186,7 @@ def test_it_goes_on_behind_the_parts_that_were_kept_with_the_same_bytes(
     marked = kept / "train-00001.jsonl"
     marked.write_text(marked.read_text().replace("dark", "not asked again"))
     third = predict(tmp_path / "third", pictures, brightness, resume=str(kept), **parameters)
-    assert {line["label"] for line in third[10:20]} == {"not asked again"}
+    assert {line["label"] for line in third[10:20]} == {"not asked again", "light"}
     assert (third[:10], third[20:]) == (whole[:10], whole[20:])
 
 
@@ -199,12 +199,13 @@ def test_rows_of_a_table_go_in_by_the_names_of_their_columns(tmp_path: Path) -> 
 
     def answer(age: Any, job: Any) -> Any:
         tf.debugging.assert_none_equal(job, b"spy")
-        return {"value": age[:, 0] * 2 + tf.where(job == b"cook", 0.5, 0.0), "seen": job}
+        return {"value": age[:, 0] * 2 + tf.where(job == b"cook", 0.5, 0.0), "seen": job, "error": age}
 
     specs = [tf.TensorSpec((None, 1), tf.float32, "age"), tf.TensorSpec((None,), tf.string, "job")]
     model = save(tmp_path / "model", answer, specs, {"inputs": {"age": "number", "job": "category"}})
     lines = predict(tmp_path / "run", tmp_path / "dataset", model)
     assert [line["value"] for line in lines] == [40.0, 80.5, None, None]
+    assert [line["error_2"] for line in lines] == [20.0, 40.0, None, None], "`error` is ours"
     assert [line["seen"] for line in lines] == ["clerk", "cook", "clerk", None]
     assert [line["origin"] for line in lines] == ["train.csv:2", "train.csv:3", "train.csv:4", "test.csv:2"]
     assert [bool(line["error"]) for line in lines] == [False, False, False, True]

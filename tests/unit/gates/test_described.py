@@ -55,5 +55,6 @@ def test_what_is_no_description_says_nothing(description: dict[str, Any]) -> Non
 
 
 def test_a_rate_that_is_none_is_left_out() -> None:
-    for form in ({"sample_rate": -1, "seconds": float("nan")}, {"sample_rate": "x"}, []):
+    forms: list[Any] = [{"sample_rate": -1, "seconds": float("nan")}, {"sample_rate": "x"}, []]
+    for form in forms:
         assert described({"inputs": {"a": "audio"}, "audio": form}).inputs == {"a": Meaning("audio")}

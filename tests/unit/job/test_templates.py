@@ -57,7 +57,7 @@ def test_values_come_as_text_or_as_protobufs_numbers(name: str, value: object, e
         ("learning_rate", "nan", "it must be a number"),
         ("learning_rate", 11, "it must be between 1e-08 and 10"),
         ("epocs", 3, "has no parameter 'epocs'; did you mean 'epochs'?"),
-        ("zebra", 3, "has no parameter 'zebra'; it has epochs"),
+        ("zebra", 3, "has no parameter 'zebra'; it has network, epochs"),
     ],
 )
 def test_a_value_that_is_not_taken_is_refused_by_field_and_range(name: str, value: object, words: str) -> None:

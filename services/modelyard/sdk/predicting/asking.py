@@ -162,7 +162,7 @@ class Asker:
     def _ask(self, rows: list[Prepared]) -> _Asked:
         request = self.request(rows)
         call = self._predict.future(request, timeout=self._timeout)
-        return _Asked(rows, request, call, request.ByteSize())
+        return _Asked(rows, request, call, sum(each.size for each in rows))
 
     def request(self, rows: Sequence[Prepared]) -> predict_pb2.PredictRequest:
         """The message that asks for rows of one form."""

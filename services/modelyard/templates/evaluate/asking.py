@@ -100,6 +100,15 @@ class Asking:
         self.left_out += left_out
         return asked
 
+    def ask_all(self, inputs: Inputs, size: int) -> NDArray[np.float64]:
+        """The same as `ask`, so many examples at once."""
+        count = len(next(iter(inputs.values())))
+        parts = [
+            self.ask({name: values[start : start + size] if values.ndim else values for name, values in inputs.items()})
+            for start in range(0, count, size)
+        ]
+        return np.concatenate(parts)
+
     def ask(self, inputs: Inputs) -> NDArray[np.float64]:
         """Values [n, k]; raises ModelUnsuitable where the model fails or answers anything else."""
         count = len(next(iter(inputs.values())))

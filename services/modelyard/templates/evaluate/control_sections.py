@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from modelyard.templates.evaluate import plots
-from modelyard.templates.evaluate.elements import scrolled, table
+from modelyard.templates.evaluate.elements import number, scrolled, table
 from modelyard.templates.evaluate.metrics import LOWER_IS_BETTER, label, written
 
 Found = Mapping[str, Any]
@@ -56,7 +56,7 @@ def _importance(found: Found) -> str:
     title = f"{label(metric)} lost when a column's values are swapped among the rows"
     drawn = plots.bars(
         "importance",
-        [(name, loss, f"{sign * loss:+.3g}".replace("-", "−")) for name, loss, _ in rows[:MOST_BARS]],
+        [(name, loss, number(float(f"{sign * loss:.3g}"), sign=True)) for name, loss, _ in rows[:MOST_BARS]],
         title,
     )
     left = f" The {MOST_BARS} greatest of {len(rows)} are drawn." if len(rows) > MOST_BARS else ""

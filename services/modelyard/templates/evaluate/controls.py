@@ -13,33 +13,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.job.values import some_rows
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.asking import Asked, Asking
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
 
 MOST_EXAMPLES = 2000
+MOST_BYTES = 256 << 20
+"""Of the examples' inputs: as few are taken as fit."""
+PROBED = 16
+"""Examples that tell how large one is."""
 MOST_COLUMNS = 200
 REPEATS = 3
 """Orders that a column's values are swapped in; the mean counts."""
-GRID = 4
-"""Patches along a picture's side."""
-PIECES = 20
-"""Of a sound."""
 _SEED = 20260101
 Figure = Callable[[Asked, NDArray[np.float64]], Mapping[str, float]]
 """Metrics of answers to some examples."""
 
 
-def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str) -> list[dict[str, Any]]:
-    """One control for each input whose parts have an order."""
+def sample(asking: Asking) -> Asked:
+    """Examples spread over the split, as many as controls take."""
+    few = asking.some(some_rows(len(asking.examples), PROBED))
+    each = sum(values.nbytes for values in few.inputs.values()) / max(1, len(few.rows))
+    most = min(MOST_EXAMPLES, int(MOST_BYTES / each)) if each else MOST_EXAMPLES
+    return asking.some(some_rows(len(asking.examples), max(1, most)))
+
+
+def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> list[dict[str, Any]]:
+    """One control for each input whose parts have an order; the model is asked about `size` examples at once."""
     found = []
-    before = figure(asked, asking.ask(asked.inputs))[metric]
+    before = figure(asked, asking.ask_all(asked.inputs, size))[metric]
     for name, feature in asking.features.items():
         way = _way(feature, asked.inputs[name])
         if way is None:
             continue
         what, says, shuffle = way
         changed = shuffle(asked.inputs[name], np.random.default_rng(_SEED))
-        after = figure(asked, asking.ask({**asked.inputs, name: changed}))[metric]
+        after = figure(asked, asking.ask_all({**asked.inputs, name: changed}, size))[metric]
         found.append(
             {
                 "name": f"{what} of {name} shuffled",
@@ -53,19 +63,19 @@ def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str) -> list[
     return found
 
 
-def importance(asking: Asking, asked: Asked, figure: Figure, metric: str) -> dict[str, Any]:
+def importance(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> dict[str, Any]:
     """What the metric becomes when one input's values are swapped among the examples, input by input; {} for models
     with one input, where nothing would be left."""
     if len(asking.features) < 2 or len(asked.rows) < 2:
         return {}
-    before = figure(asked, asking.ask(asked.inputs))[metric]
+    before = figure(asked, asking.ask_all(asked.inputs, size))[metric]
     columns = []
     for name in list(asking.features)[:MOST_COLUMNS]:
         random = np.random.default_rng(_SEED)
-        after = [
-            figure(asked, asking.ask({**asked.inputs, name: asked.inputs[name][random.permutation(len(asked.rows))]}))
-            for _ in range(REPEATS)
-        ]
+        after = []
+        for _ in range(REPEATS):
+            swapped = asked.inputs[name][random.permutation(len(asked.rows))]
+            after.append(figure(asked, asking.ask_all({**asked.inputs, name: swapped}, size)))
         columns.append({"name": name, "value": float(np.mean([each[metric] for each in after]))})
     return {"metric": metric, "as_is": before, "examples": len(asked.rows), "columns": columns}
 
@@ -81,43 +91,3 @@ def _way(feature: Feature, values: NDArray[Any]) -> tuple[str, str, Callable[...
         case "video" if values.ndim == 5 and values.shape[1] > 1:
             return "frames", "What is still right did not need motion.", frames
     return None
-
-
-def words(texts: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Each text's words, which are what white space parts, in another order; [n] bytes."""
-    found = np.empty(len(texts), object)
-    for number, text in enumerate(texts.reshape(-1).tolist()):
-        parts = text.split()
-        found[number] = b" ".join(parts[place] for place in random.permutation(len(parts)))
-    return found.reshape(texts.shape)
-
-
-def patches(images: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Each picture's GRID x GRID patches in another order; what is over at the right and below stays."""
-    found = images.copy()
-    count, (high, wide) = len(images), (images.shape[1] // GRID, images.shape[2] // GRID)
-    part = images[:, : high * GRID, : wide * GRID]
-    tiles = part.reshape(count, GRID, high, GRID, wide, -1).swapaxes(2, 3).reshape(count, GRID * GRID, high, wide, -1)
-    mixed = random.permuted(np.tile(np.arange(GRID * GRID), (count, 1)), axis=1)
-    tiles = tiles[np.arange(count)[:, None], mixed].reshape(count, GRID, GRID, high, wide, -1).swapaxes(2, 3)
-    found[:, : high * GRID, : wide * GRID] = tiles.reshape(part.shape)
-    return found
-
-
-def pieces(sounds: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Each sound's PIECES equal pieces in another order; what is over at the end stays."""
-    found, length = sounds.copy(), sounds.shape[1] // PIECES
-    cut = sounds[:, : length * PIECES].reshape(len(sounds), PIECES, length)
-    found[:, : length * PIECES] = _reordered(cut, random).reshape(len(sounds), -1)
-    return found
-
-
-def frames(videos: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Each video's frames in another order."""
-    return _reordered(videos, random)
-
-
-def _reordered(values: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """The second axis, for each of the first in an order of its own."""
-    mixed = random.permuted(np.tile(np.arange(values.shape[1]), (len(values), 1)), axis=1)
-    return values[np.arange(len(values))[:, None], mixed]

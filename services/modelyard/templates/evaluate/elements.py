@@ -50,6 +50,8 @@ def percent(value: float) -> str:
     return text.replace("%", " %")
 
 
-def number(value: float) -> str:
-    """Four digits; whole numbers with all of theirs."""
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,.4g}"
+def number(value: float, sign: bool = False) -> str:
+    """Four digits, and all of those before the point; whole numbers as they are. `sign`: also that of a gain."""
+    whole = (value == round(value) or abs(value) >= 1000) and abs(value) < 1e15
+    text = f"{abs(value):,.0f}" if whole else f"{abs(value):,.4g}"
+    return ("−" if value < 0 else "+" if sign else "") + text

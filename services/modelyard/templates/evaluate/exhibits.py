@@ -6,10 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from modelyard.job import clips, images
+from modelyard.job import images
 from modelyard.job.columns import Column
 from modelyard.job.index import Examples
-from modelyard.layouts import Feature
+from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
 

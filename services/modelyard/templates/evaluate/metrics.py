@@ -1,6 +1,6 @@
 """What metrics are called on a page and how their values are written."""
 
-from modelyard.templates.evaluate.elements import percent
+from modelyard.templates.evaluate.elements import number, percent
 
 LABELS = {
     "accuracy": ("Accuracy", "right answers of all"),
@@ -29,7 +29,7 @@ def label(name: str) -> str:
 
 def written(name: str, value: float) -> str:
     """A value of the metric, as markup."""
-    return percent(value) if name in _PERCENT else f"{value:,.4g}"
+    return percent(value) if name in _PERCENT else number(value)
 
 
 def between(name: str, low: float, high: float) -> str:

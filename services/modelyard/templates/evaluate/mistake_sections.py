@@ -89,7 +89,7 @@ def _numbers_head(found: Found) -> tuple[str, ...]:
 
 def _numbers_cells(mistake: Mapping[str, Any]) -> tuple[str, ...]:
     error = mistake["answered"] - mistake["true"]
-    return f"{mistake['answered']:,.4g}", number(mistake["true"]), f"<b>{error:+,.4g}</b>"
+    return number(mistake["answered"]), number(mistake["true"]), f"<b>{number(error, sign=True)}</b>"
 
 
 def _rows(found: Found, mistakes: Sequence[Mapping[str, Any]], head: Sequence[str], cells: Any) -> str:

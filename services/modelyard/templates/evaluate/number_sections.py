@@ -28,7 +28,7 @@ def sections(found: Found) -> list[str]:
         "errors",
         [(answered, answered - true) for true, answered in points],
         f"answered {what}",
-        "answered - true",
+        "answered − true",
         f"Errors over answered {what}",
         ideal="zero",
     )

@@ -112,7 +112,7 @@ def _notes(found: Found) -> str:
             "<code>modelyard datasets show</code> names them."
         )
     for why, count in found.get("left_out", {}).items():
-        notes.append(f"{count:,} examples {escape(why)}; they are in none of the numbers.")
+        notes.append(f"Examples left out of all numbers: {count:,} {escape(why)}.")
     if found["kind"] != "classification":
         return _listed_notes(notes)
     if found["matched_by"] == "position":

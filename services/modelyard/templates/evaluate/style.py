@@ -32,7 +32,7 @@ caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:.25rem
 th,td{padding:.3rem .75rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
 th{font-weight:600}
 td,thead th{white-space:nowrap}
-th:first-child,td.name{text-align:left;min-width:5rem;max-width:16rem;white-space:normal}
+th:first-child,td.name{text-align:left;overflow-wrap:break-word;min-width:5rem;max-width:16rem;white-space:normal}
 .names th:nth-child(2){text-align:left}
 .pair{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}
 thead th{color:var(--soft);font-weight:500}

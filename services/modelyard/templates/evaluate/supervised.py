@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.session import Context
-from modelyard.job.values import some_rows
 from modelyard.templates.evaluate import controls, document, floors, task
 from modelyard.templates.evaluate.asking import Asked, Asking
 from modelyard.templates.evaluate.classification import Classification
@@ -55,7 +54,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "inputs": {name: feature.kind for name, feature in asking.features.items()},
         "left_out": dict(asking.left_out),
         "problems": index.problems,
-        **_controls(asking, judge),
+        **_controls(context, asking, judge),
     }
 
 
@@ -76,13 +75,13 @@ def _judge(context: Context, asking: Asking, answers: Answers) -> "Classes | Num
     return Classes(context, asking, reading, match(classes, asking.model.classes or None, width))
 
 
-def _controls(asking: Asking, judge: "Classes | Numbers") -> dict[str, Any]:
-    sample = asking.some(some_rows(len(asking.examples), controls.MOST_EXAMPLES))
+def _controls(context: Context, asking: Asking, judge: "Classes | Numbers") -> dict[str, Any]:
+    sample, size = controls.sample(asking), context.params.batch_size
     if not len(sample.rows):
         return {}
-    shuffled = controls.shuffles(asking, sample, judge.figure, judge.metric)
-    metric = "auc" if "auc" in judge.figure(sample, asking.ask(sample.inputs)) else judge.metric
-    swapped = controls.importance(asking, sample, judge.figure, metric)
+    shuffled = controls.shuffles(asking, sample, judge.figure, judge.metric, size)
+    metric = "auc" if "auc" in judge.figure(sample, asking.ask_all(sample.inputs, size)) else judge.metric
+    swapped = controls.importance(asking, sample, judge.figure, metric, size)
     return {"controls": shuffled} | ({"importance": swapped} if swapped else {})
 
 
@@ -133,7 +132,8 @@ class Classes:
         made = document.of_classification(
             about, self._found, self._mistakes.worst, lambda row: _shown(self._asking, row)
         )
-        made["floors"] = floors.of_classes(np.bincount(training, minlength=len(names)), judged, names, source)
+        reached = floors.of_classes(np.bincount(training, minlength=len(names)), judged, names, source)
+        made["floors"] = {name: floor for name, floor in reached.items() if name in made["metrics"]}
         return made
 
 

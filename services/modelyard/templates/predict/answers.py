@@ -24,7 +24,7 @@ from modelyard.layouts import Description, Feature, Split, SplitRule, Table
 from modelyard.layouts.names import feature_names
 
 LABEL, PROBABILITY, PROBABILITIES = "label", "probability", "probabilities"
-_BEFORE, _AFTER = ("split", "origin"), ("error",)
+_OURS = ("split", "origin", "error")
 _NULL = "null"
 
 
@@ -56,8 +56,8 @@ class Answers:
         if PROBABILITIES in wide and PROBABILITY not in first:
             columns.append(Column(PROBABILITY, "number", _largest(PROBABILITIES)))
         outputs = sorted(first, key=lambda name: (name != LABEL, name != PROBABILITY))
-        taken = [*_BEFORE, *([user] if user else []), *(each.name for each in columns)]
-        names = feature_names([*taken, *outputs, *_AFTER])[len(taken) : len(taken) + len(outputs)]
+        taken = [*_OURS, *([user] if user else []), *(each.name for each in columns)]
+        names = feature_names([*taken, *outputs])[len(taken) :]
         for output, name in zip(outputs, names, strict=True):
             columns.append(_column(output, name, first[output], count))
         self._first = {output: values.shape[1:] for output, values in first.items()}

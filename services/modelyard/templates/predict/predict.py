@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job import context
-from modelyard.job.errors import ModelUnsuitable
+from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
 from modelyard.layouts import DESCRIPTION_FILE, Description, to_bytes
+from modelyard.layouts.parsing import MAX_FILES
 from modelyard.templates.fitting import RECOMMEND, choose, fit
 from modelyard.templates.needs import DataSeen, FeatureSeen
 from modelyard.templates.predict.answers import Answers
@@ -70,8 +71,15 @@ class _Prediction:
         self._problems = 0
 
     def run(self) -> None:
+        """Raises DatasetUnsuitable and ModelUnsuitable."""
+        size = context.params.part_rows
+        if sum(-(-count // size) for count in self._asked.counts.values()) > MAX_FILES:
+            raise DatasetUnsuitable(
+                f"{self._asked.total:,} rows, {size:,} a file, are over {MAX_FILES:,} files; make part_rows larger",
+                field="part_rows",
+            )
         answers, files = self._decided(), {}
-        for examples, part in self._asked.parts(context.params.part_rows):
+        for examples, part in self._asked.parts(size):
             self._done += len(part.rows)
             files[part.file] = part.split
             if self._done > self._parts.done:

@@ -108,7 +108,7 @@ def _number_facts(feature: Feature, number: Found | None) -> list[tuple[str, str
 
 def _values(feature: Feature, found: Found) -> str:
     values = found.get("topValues", ())
-    if not values or (feature.kind == "category" and feature.role == "target"):
+    if not values:
         return ""
     if feature.kind == "text":
         rows = " · ".join(f"{escape(each['value'])} {each['count']:,}" for each in values[:24])

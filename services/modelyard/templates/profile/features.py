@@ -1,6 +1,6 @@
 """What each feature looks like, by its kind; values come in portions, split by split."""
 
-from collections import Counter
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ TOP = 100
 """So many of the most frequent values are kept; of a target's classes all, up to MOST_CLASSES."""
 MOST_CLASSES = 1000
 SHAPES = 50
+_TEXTS_AT_ONCE = 1 << 10
 REMEMBERED = 1 << 16
 """Hashes of values that are kept for the next time."""
 
@@ -209,42 +210,41 @@ class Texts:
         self.count = self.missing = 0
         self.characters, self.words = Numbers(1.0), Numbers(1.0)
         self.distinct = Distinct()
-        self.vocabulary = Distinct()
         self._frequencies = Frequencies()
-        self._seen: Counter[bytes] = Counter()
 
     def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        lengths: list[int] = []
-        words: list[int] = []
-        for row, value in enumerate(values):
-            try:
-                text = value.decode()
-            except UnicodeDecodeError as error:
-                byte = value[error.start]
-                self._unreadable.add(
-                    portion.split, portion.origin(row), f"is no UTF-8: byte 0x{byte:02x} at {error.start:,}"
-                )
-                continue
-            if not value:
-                self.missing += 1
-                continue
-            some = value.split()
-            self._seen.update(some)
-            lengths.append(len(text))
-            words.append(len(some))
-        self._settle()
-        self.count += len(lengths)
+        texts = values.tolist()
+        there = [text for text in texts if text]
+        try:
+            lengths = [len(text.decode()) for text in there]
+        except UnicodeDecodeError:
+            there = self._readable(portion, texts)
+            lengths = [len(text.decode()) for text in there]
+        self.missing += texts.count(b"")
+        self.count += len(there)
+        counts: list[int] = []
+        for start in range(0, len(there), _TEXTS_AT_ONCE):
+            split = [text.split() for text in there[start : start + _TEXTS_AT_ONCE]]
+            counts += map(len, split)
+            self._frequencies.add(chain.from_iterable(split))
         self.characters.add(np.array(lengths, np.float64))
-        self.words.add(np.array(words, np.float64))
-        hashes = hash_bytes(values)
+        self.words.add(np.array(counts, np.float64))
+        hashes = hash_bytes(texts)
         self.distinct.add(hashes)
         return hashes
 
-    def _settle(self) -> None:
-        """Words of this portion: counted once each, then added."""
-        self.vocabulary.add(hash_bytes(list(self._seen)))
-        self._frequencies.add_counted(self._seen)
-        self._seen.clear()
+    def _readable(self, portion: Portion, texts: list[bytes]) -> list[bytes]:
+        """Those that are UTF-8; the others are listed."""
+        good = []
+        for row, text in enumerate(texts):
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                reason = f"is no UTF-8: byte 0x{text[error.start]:02x} at {error.start:,}"
+                self._unreadable.add(portion.split, portion.origin(row), reason)
+            else:
+                good += [text] if text else []
+        return good
 
     def found(self) -> dict[str, Any]:
         measures = (("characters", self.characters), ("words", self.words))

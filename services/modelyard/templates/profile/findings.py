@@ -27,7 +27,7 @@ def find(index: Index, statistics: Mapping[str, Any], profiles: Mapping[str, Fea
         *_unreadable(statistics),
         *_splits(index, statistics),
         *(sentence for feature in statistics["features"] for sentence in _classes(index, feature)),
-        *_leakages(statistics),
+        *_leakages(index, statistics),
         *_duplicates(index, statistics),
         *(sentence for feature in statistics["features"] for sentence in _values(index, feature)),
         *(sentence for name, profile in profiles.items() for sentence in _media(name, profile)),
@@ -78,12 +78,14 @@ def _classes(index: Index, feature: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} is uneven: {counts}."
 
 
-def _leakages(statistics: Mapping[str, Any]) -> Iterator[str]:
+def _leakages(index: Index, statistics: Mapping[str, Any]) -> Iterator[str]:
     counts = {each["name"]: each["exampleCount"] for each in statistics["splits"]}
     for leak in statistics["leakages"]:
         part = leak["exampleCount"] / counts[leak["split"]]
         where = f" of {_version(leak['otherVersion'])}" if leak["otherVersion"] else ""
         consequence = "figures measured on it are too good" if part >= HEAVY else "few enough to matter little"
+        if index.description.modality == "table" and part >= HEAVY:
+            consequence = "the same examples, or rows with so few values that many are alike"
         if leak["otherVersion"] and leak["split"] == "train":
             consequence = f"do not judge models of this version by that {leak['otherSplit']} split"
         yield (

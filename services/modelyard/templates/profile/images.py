@@ -14,6 +14,7 @@ from modelyard.layouts.pictures import image_shape
 from modelyard.templates.profile.features import SHAPES
 from modelyard.templates.profile.files import Bytes, Misnamed
 from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.levels import Levels
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples
@@ -70,6 +71,7 @@ class Images:
             return hash_bytes(values)
         wanted = frozenset(self._samples.wanted(portion, len(values)))
         sizes = []
+        levels = Levels()
         for row, data in enumerate(values):
             try:
                 encoding, shape = image_shape(Bytes(data))
@@ -81,21 +83,17 @@ class Images:
             self.encodings[encoding] += 1
             self.shapes[shape] += 1
             self.misnamed.look(portion, row, encoding)
-            self._count_levels(picture)
+            levels.add(picture)
             sizes.append(picture.size)
             if row in wanted:
                 self._samples.image(portion, row, picture)
+        levels.settle()
+        self.levels += levels.counts
+        self.plain += levels.plain
         measured = np.array(sizes, np.float64).reshape(-1, 2)
         self._width.add(measured[:, 0])
         self._height.add(measured[:, 1])
         return hash_bytes(values)
-
-    def _count_levels(self, picture: Image.Image) -> None:
-        """Of the colours; transparency is none."""
-        bands = np.array(picture.histogram(), np.int64).reshape(-1, 256)
-        colours = bands[:-1] if picture.mode in ("LA", "RGBA") else bands
-        self.levels += colours.sum(0)
-        self.plain += bool((np.count_nonzero(bands, 1) == 1).all())
 
     def found(self) -> dict[str, Any]:
         pixels = Numbers(1.0)

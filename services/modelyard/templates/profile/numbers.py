@@ -161,10 +161,10 @@ class Numbers:
 
     def _settle(self) -> None:
         keys, sample = np.concatenate(self._keys), np.concatenate(self._sample)
-        order = np.argsort(keys, kind="stable")[:SAMPLE]
+        order = np.argpartition(keys, SAMPLE - 1)[:SAMPLE] if len(keys) > SAMPLE else np.arange(len(keys))
         self._keys, self._sample, self._sampled = [keys[order]], [sample[order]], len(order)
         if len(order) == SAMPLE:
-            self._below = float(keys[order[-1]])
+            self._below = float(keys[order].max())
 
     @property
     def mean(self) -> float:

@@ -115,6 +115,9 @@ def _items(items: Examples, samples: Samples) -> dict[str, tuple[Feature, Featur
 
 def _found(feature: Feature, found: FeatureProfile) -> dict[str, Any]:
     about = {key: value for key, value in found.found().items() if value is not None}
+    if about.get("distinctEstimated"):
+        # An estimate may be more than there can be.
+        about["distinctCount"] = min(about["distinctCount"], about["count"])
     return {"name": feature.name, "kind": f"KIND_{feature.kind.upper()}", **about}
 
 

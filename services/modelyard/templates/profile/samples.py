@@ -11,7 +11,7 @@ from PIL import Image
 from modelyard.job.index import Examples, Index
 from modelyard.templates.profile.portions import Portion
 
-MOST = {"image": 60, "audio": 12, "video": 10, "text": 16, "table": 20, "interactions": 20}
+MOST = {"image": 60, "audio": 12, "video": 12, "text": 16, "table": 20, "interactions": 20}
 SIDE = 160
 """Of a shown image, at most."""
 _ENLARGED = 48

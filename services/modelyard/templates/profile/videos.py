@@ -1,6 +1,7 @@
 """Videos: every frame is decoded after their headers were looked at; some frames are looked at closer."""
 
 from collections import Counter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,40 +37,52 @@ class Videos:
         self._frames, self._seconds, self._width, self._height = Numbers(1.0), Numbers(), Numbers(1.0), Numbers(1.0)
         self._levels = np.zeros(256, np.int64)
 
+    @cached_property
+    def _colours(self) -> Any:
+        """One for all frames: making one takes longer than converting a small frame."""
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
+
     def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
         wanted = frozenset(self._samples.wanted(portion, len(values)))
         for row, data in enumerate(values):
             try:
-                encoding = video_size(Bytes(data)).encoding
-                pictures, seconds = self._decode(data)
+                video = video_size(Bytes(data))
+                pictures, seconds = self._decode(data, video.frames)
             except UnusableError as problem:
                 self._unreadable.add(portion.split, portion.origin(row), str(problem))
                 continue
-            self.encodings[encoding] += 1
-            self.misnamed.look(portion, row, encoding)
+            self.encodings[video.encoding] += 1
+            self.misnamed.look(portion, row, video.encoding)
             if row in wanted:
                 self._samples.keep(portion, row, Strip([small(Image.fromarray(each)) for each in pictures], seconds))
         hashes = hash_bytes(values)
         self.distinct.add(hashes)
         return hashes
 
-    def _decode(self, data: bytes) -> tuple[list[NDArray[np.uint8]], float]:
-        """Count what is in it; answers some frames, and how long it is. Raises UnusableError."""
+    def _decode(self, data: bytes, claimed: int) -> tuple[list[NDArray[np.uint8]], float]:
+        """Count what is in it; answers some frames, and how long it is. `claimed` frames, 0 where the header does not
+        say. Raises UnusableError."""
         import av
 
         done = 0
         pictures: list[NDArray[np.uint8]] = []
         try:
-            with av.open(Bytes(data).open(), "r") as container:
-                claimed = _packets(container)
+            if not claimed:
+                with av.open(Bytes(data).open(), "r") as container:
+                    claimed = _packets(container)
             chosen = frozenset(np.linspace(0, max(0, claimed - 1), FRAMES).astype(int).tolist())
             with av.open(Bytes(data).open(), "r") as container:
                 stream = container.streams.video[0]
                 stream.codec_context.thread_count = 1
+                check_pixels(int(stream.height), int(stream.width))
                 rate = float(stream.average_rate or stream.base_rate or 25)
                 for frame in container.decode(stream):
                     if done in chosen:
-                        pictures.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+                        pictures.append(
+                            np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+                        )
                     done += 1
                 height, width = int(stream.height), int(stream.width)
         except (av.FFmpegError, IndexError) as error:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from modelyard.templates.evaluate.controls import GRID, PIECES, frames, patches, pieces, words
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
 
 RANDOM_SEED = 3
 

@@ -1,0 +1,60 @@
+"""What `datasets show` says of a version whose content has not been counted, or could not be."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from modelyard.api.scheduler.v1 import job_pb2, worker_sync_service_pb2
+from modelyard.sdk.errors import NotFound
+from tests.integration.cli.conftest import There, typed
+from tests.support.scheduling import shipped_templates
+
+
+@pytest.fixture
+def templates(tmp_path: Path) -> Path:
+    """All that ship."""
+    return shipped_templates(tmp_path / "templates", without=())
+
+
+async def profile_job(there: There) -> worker_sync_service_pb2.Assignment:
+    """The job that the scheduler has made for digits@1, taken by the worker."""
+    while (assignment := await there.worker.take()).spec.template != "profile":
+        pass
+    return assignment
+
+
+async def test_while_it_is_being_counted_show_says_so_and_names_the_job(there: There) -> None:
+    assignment = await profile_job(there)
+    job = assignment.attempt.partition("/attempts/")[0]
+    done = await typed("datasets", "show", "digits")
+    assert done.exit_code == 0
+    assert "splits" in done.stdout
+    assert f"has no statistics yet: {job} has not ended" in done.stderr
+    assert "to wait for them: modelyard datasets show digits@1 --wait" in done.stderr
+    assert json.loads((await typed("datasets", "show", "digits", "-o", "json")).stdout)["statistics"] is None
+
+
+async def test_a_page_that_is_not_there_yet_is_an_error_and_no_file(there: There) -> None:
+    await profile_job(there)
+    done = await typed("datasets", "show", "digits", "--html", "page.html")
+    assert isinstance(done.exception, NotFound)
+    assert done.exception.reason == "STATISTICS_PENDING"
+    assert not await asyncio.to_thread(Path("page.html").exists)
+
+
+async def test_when_the_job_has_failed_show_says_why_and_does_not_wait(there: There) -> None:
+    assignment = await profile_job(there)
+    job = assignment.attempt.partition("/attempts/")[0]
+    attempt = await there.catalog.attempt(job, 1)
+    await attempt.execute(job, 1)
+    await there.worker.complete(
+        assignment.attempt,
+        job_pb2.Attempt.STATE_FAILED,
+        failure_class=job_pb2.Job.FAILURE_CLASS_INVALID_DATA,
+        message="the index is damaged",
+    )
+    done = await typed("datasets", "show", "digits", "--wait")
+    assert done.exit_code == 0
+    assert f"has no statistics: {job} failed" in done.stderr
