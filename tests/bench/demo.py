@@ -14,7 +14,8 @@ import time
 from tests.bench.embedded import EMBEDDED
 from tests.bench.rows import Row, at_least, at_most_times
 from tests.bench.training import plain
-from tests.support.stack import free_port, plain_environment
+from tests.support.ports import free_port
+from tests.support.stack import plain_environment
 
 LEAST_ACCURACY = 0.985
 _RIGHT = re.compile(r"^right answers\s+([\d,]+)/([\d,]+) ", re.MULTILINE)

@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import statistics
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 from tests.bench.proxy_peers import PREDICT, body
 from tests.bench.rows import Row, at_most_times
 from tests.contract.proxy.stack import Stack, route, running_proxy
+from tests.support.ports import free_port
 
 CPU_TARGET = 0.55
 CONTROL_TARGET = 2.0
@@ -148,13 +148,6 @@ async def peer(role: str, address: str, *arguments: str) -> AsyncIterator[int]:
     finally:
         process.terminate()
         await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def cpu_s(pid: int) -> float:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.ports import free_port
 from tests.support.sounds import wav
-from tests.support.stack import Stack, free_port, held_out, plain_environment, write_digits
+from tests.support.stack import Stack, held_out, plain_environment, write_digits
 
 pytestmark = pytest.mark.timeout(900)
 

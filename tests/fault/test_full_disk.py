@@ -15,7 +15,8 @@ from PIL import Image
 from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.sdk import Client
 from tests.fault.conftest import EMBEDDED
-from tests.support.stack import Stack, free_port, plain_environment, until, write_digits
+from tests.support.ports import free_port
+from tests.support.stack import Stack, plain_environment, until, write_digits
 
 pytestmark = [
     pytest.mark.timeout(240),

@@ -17,7 +17,8 @@ from modelyard.sdk import Client
 from modelyard.sdk.errors import Unavailable
 from modelyard.sdk.jobs import State
 from tests.fault.conftest import EMBEDDED, wait_until_saved
-from tests.support.stack import Stack, free_port, held_out, plain_environment, until
+from tests.support.ports import free_port
+from tests.support.stack import Stack, held_out, plain_environment, until
 
 pytestmark = pytest.mark.timeout(300)
 

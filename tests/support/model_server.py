@@ -1,6 +1,5 @@
 """A running model server of either front, seen through its socket."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from modelyard.api.serving.v1 import model_pb2, predict_pb2, status_pb2
+from tests.support.ports import free_port
 
 FRONTS = ("aio", "pyvoy")
 
@@ -77,10 +77,3 @@ def launch(folder: Path, *flags: str, front: str, module: str = "modelyard.model
     with log.open("w") as stream:
         process = subprocess.Popen([sys.executable, "-m", module, *words], stderr=stream, stdout=stream, text=True)
     return Running(process, address, port, log)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

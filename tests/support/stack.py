@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from PIL import Image
 
 from modelyard.local.folder import DataFolder
 from modelyard.sdk import gallery
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 
@@ -141,11 +141,6 @@ def until(condition: Callable[[], T | None], timeout_s: float = 10.0) -> T:
             return answer
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {inspect.getsource(condition).strip()}"
         time.sleep(0.05)  # between looks
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 def write_digits(folder: Path, count: int, *, start: int = 0) -> None:

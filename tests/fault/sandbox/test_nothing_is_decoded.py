@@ -17,8 +17,9 @@ from modelyard.local.folder import DataFolder
 from modelyard.sdk import Client
 from tests.fault.conftest import EMBEDDED
 from tests.fault.sandbox.audited_up import write_hook
+from tests.support.ports import free_port
 from tests.support.saved_model import saved_model
-from tests.support.stack import START_TIMEOUT_S, Stack, free_port, plain_environment, until, write_digits
+from tests.support.stack import START_TIMEOUT_S, Stack, plain_environment, until, write_digits
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -35,7 +35,7 @@ def table(count: int, seed: int) -> bytes:
                 *(
                     "" if missing else hours,
                     kind,
-                    f"city {city}",
+                    f"city {city}" if city else "[UNK]",
                     f"{random.normal(15, 8):.2f}",
                     random.choice(["", "7"], p=[0.99, 0.01]),
                     1,

@@ -94,15 +94,15 @@ def _normal(state: Any, name: str) -> Any:
 
 
 def _layer(name: str) -> str:
-    """Names of Keras's layers have no dots."""
-    return name.replace(".", "-")
+    """A tensor's name as a layer's, which has no dots and does not begin with a line."""
+    return "lite0" + name.replace(".", "-")
 
 
 def _load(model: keras.Model, tensors: Tensors) -> None:
     for layer in model.layers:
-        name = layer.name.replace("-", ".")
         if not layer.weights:
             continue
+        name = layer.name.removeprefix("lite0").replace("-", ".")
         try:
             layer.set_weights(_weights(layer, name, tensors))
         except (KeyError, ValueError) as error:

@@ -55,10 +55,10 @@ def learn_number(values: NDArray[Any]) -> Number:
 
 
 def learn_categories(values: NDArray[np.object_], most: int) -> list[str]:
-    """The values that are told apart, the most frequent first; "" is a missing one."""
+    """The values that are told apart, the most frequent first; "" is a missing one, and Keras takes [UNK] for one."""
     names, counts = np.unique(values.astype(np.bytes_), return_counts=True)
     order = np.lexsort((names, -counts))
-    return [names[at].decode(errors="replace") for at in order if names[at]][:most]
+    return [names[at].decode(errors="replace") for at in order if names[at] not in (b"", b"[UNK]")][:most]
 
 
 def encoder(numbers: Mapping[str, Number], categories: Mapping[str, Sequence[str]]) -> keras.Model:

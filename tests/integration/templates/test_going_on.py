@@ -1,0 +1,59 @@
+"""Templates that encode their data before they train go on where an earlier attempt was stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelyard.job.messages import Checkpoint, Exported, Metric, Prepared
+from modelyard.job.trial import prepare_dataset
+from modelyard.layouts import Options
+from modelyard.templates.specs import SHIPPED, get_template
+from tests.integration.job.child import Child, only, variables
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.soak]
+
+FILES = {
+    "tabular": b"age,job,pay\n"
+    + b"".join(b"%d,%s,%d\n" % (n % 61, b"abc"[n % 3 :][:1], n % 61 * 10) for n in range(900)),
+    "text-classification": b"text,label\n"
+    + b"".join(
+        b"word%d is %s,%s\n" % (n % 50, *((b"good", b"up") if n % 2 else (b"bad", b"down"))) for n in range(900)
+    ),
+}
+
+
+@pytest.mark.parametrize(("template", "target"), [("tabular", "pay"), ("text-classification", "label")])
+def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(
+    tmp_path: Path, template: str, target: str
+) -> None:
+    spec: dict[str, Any] = {
+        "code": str(SHIPPED / template),
+        "entry": get_template(template).entry,
+        "parameters": get_template(template).complete({"epochs": 3, "batch_size": 4}),
+    }
+    for part in ("whole", "first", "second"):
+        prepare_dataset(tmp_path / part / "inputs/dataset", {"t.csv": FILES[template]}, options=Options(target=target))
+    with Child(tmp_path / "whole", **spec) as child:
+        status, expected = child.finish()
+    assert status == 0, (tmp_path / "whole/log").read_text()
+
+    with Child(tmp_path / "first", **spec) as child:
+        status, begun = child.finish(lambda message: isinstance(message, Prepared))
+    assert status == 0, (tmp_path / "first/log").read_text()
+    assert not only(begun, Exported)
+    saved = only(begun, Checkpoint)[-1]
+    with Child(tmp_path / "second", attempt=2, resume=saved.path, resume_step=saved.step, **spec) as child:
+        status, ended = child.finish()
+    assert status == 0, (tmp_path / "second/log").read_text()
+
+    last = only(expected, Checkpoint)[-1].step
+    assert 0 < saved.step < last
+    assert only(begun, Metric) + only(ended, Metric) == only(expected, Metric)
+    for ours, theirs in zip(
+        variables(tmp_path / f"whole/checkpoints/{last}"),
+        variables(tmp_path / f"second/checkpoints/{last}"),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
