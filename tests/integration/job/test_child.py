@@ -20,11 +20,14 @@ from modelyard.job.messages import (
     Prepared,
     Progress,
 )
+from modelyard.templates.specs import get_template
 from tests.integration.job.child import Child, code, idx_description, only, prepare, prepare_idx, strokes, variables
 
 pytestmark = pytest.mark.timeout(300)
 
-PARAMETERS = {"epochs": 2, "batch_size": 32, "learning_rate": 0.003, "image_size": 0}
+PARAMETERS = get_template("image-classification").complete(
+    {"epochs": 2, "batch_size": 32, "learning_rate": 0.003, "image_size": 0}
+)
 
 
 def test_the_template_learns_reports_and_exports(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_layer_learns_what_frozen_eyes_see(tmp_path: Path) -> None:
 
     path = next(tmp_path.glob("site/*/models/*.pth"))
     assert all((read == weights[name]).all() for name, read in read_tensors(path).items())
-    encoded, _ = trained(tmp_path / "with", files, network="transfer", image_size=32, epochs=20, batch_size=8)
+    encoded, _ = trained(tmp_path / "with", files, network="transfer", image_size=32, epochs=60, learning_rate=0.01)
     held_out = {path: data for path, data in files.items() if path.startswith("test/")}
     right = [path.split("/")[1].encode() for path in held_out]
     assert np.mean([one == other for one, other in zip(labels(encoded, held_out), right, strict=True)]) >= 0.8

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.templates.specs import SHIPPED
+from modelyard.templates.specs import SHIPPED, get_template
 from modelyard.trainer.attempt import AttemptRun
 from modelyard.trainer.domain import Device, Failed, FailureClass, Stopped, StopReason, Succeeded
 from modelyard.trainer.reporter import Report, Reporter
@@ -21,7 +21,9 @@ from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(180)
 JOB = "projects/p/jobs/j"
-PARAMETERS = {"epochs": 3, "batch_size": 4, "learning_rate": 0.001, "image_size": 0, "seed": 7}
+PARAMETERS = get_template("image-classification").complete(
+    {"epochs": 3, "batch_size": 4, "learning_rate": 0.001, "image_size": 0, "seed": 7}
+)
 RAISES = """
 def main():
     raise ValueError("this is not my day")
@@ -29,6 +31,7 @@ def main():
 NOT_A_NUMBER = """
 import keras
 from modelyard.job import context
+from modelyard.templates.specs import get_template
 
 def main():
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
