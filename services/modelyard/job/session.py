@@ -17,6 +17,7 @@ from modelyard.job.devices import choose_strategy
 from modelyard.job.errors import ContextMisused, ExportInvalid
 from modelyard.job.exporting import Exporting
 from modelyard.job.fed import Fed, Prepare
+from modelyard.job.left_out import LeftOut
 from modelyard.job.loop import Loop
 from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Predicted, Text
 from modelyard.job.parameters import Parameters, untyped
@@ -59,7 +60,7 @@ class Context:
             self._board,
         )
         dataset = self._path(spec.dataset) if spec.dataset else None
-        self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed)
+        self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed, LeftOut(self.report_text))
         self.fed = Fed(self.data, self._position, spec.seed)
         self._loop = Loop(self.training)
         self._watch = Watch(self.training)
@@ -165,8 +166,9 @@ class Context:
         boxes       float32 [most, 4], x and y of two corners in pixels, filled up with -1
 
         "train" is shuffled, in an order that is a function of the job's seed and the epoch; other splits are in stored
-        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. Raises DatasetUnsuitable for what
-        is not there, ImageUnreadable and MediaUnreadable for a file that cannot be decoded.
+        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. An example whose file cannot be
+        decoded is left out, and said with its path: `splits`, `arrays` and `example_path` go by the rest from then on.
+        Raises DatasetUnsuitable for what is not there, ExamplesUnreadable where half of the split is left out or more.
         """
         self.training.stop_here()
         form = Form(image_size, sample_rate, seconds, frames)

@@ -19,6 +19,7 @@
     floors         {metric: {value, by}}: what is reached without looking at an example, and how
     inputs         {name: kind} of what the model takes
     left_out       {why: examples} that could not be judged
+    unreadable     [{path, reason}] of the first 100 that cannot be decoded
     problems       how many rows or files of the dataset, in all splits, are no examples
     controls       [{name, says, metric, as_is, value, examples}]: what the metric becomes where a part of the input is
                    destroyed, on a sample of the examples; as_is is the same sample's metric without that
