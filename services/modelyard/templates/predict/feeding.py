@@ -1,5 +1,5 @@
-"""A dataset's examples as a signature takes them, a batch at a time: memory does not grow with the dataset, nor with the
-size of its examples."""
+"""A dataset's examples as a signature takes them, a batch at a time: memory grows neither with the dataset nor with
+how large its examples are."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
