@@ -38,7 +38,6 @@ class LeftOut:
                 f"{count:,} of the {total:,} examples of split {split!r} cannot be decoded, half of them or more: "
                 + listed(said, count, SHOWN, "; "),
                 split=split,
-                count=count,
             )
         room = NAMED - sum(map(len, self._named.values()))
         named = self._named.setdefault(split, [])

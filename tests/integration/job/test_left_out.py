@@ -120,12 +120,16 @@ def test_where_half_of_a_split_cannot_be_decoded_something_else_is_wrong(tmp_pat
     assert str(refused.value).endswith("; … and 9 more")
 
 
-@pytest.mark.parametrize(("mode", "channels"), [("RGBA", 3), ("LA", 3), ("RGB", 3), ("L", 1)])
-def test_what_is_transparent_never_gives_the_network_a_fourth_channel(tmp_path: Path, mode: str, channels: int) -> None:
+@pytest.mark.parametrize(
+    ("mode", "white", "channels"),
+    [("RGBA", (9, 9, 9, 0), 3), ("LA", (9, 0), 3), ("RGB", (255, 255, 255), 3), ("L", (255,), 1)],
+)
+def test_what_is_transparent_shows_white_and_never_gives_the_network_a_fourth_channel(
+    tmp_path: Path, mode: str, white: tuple[int, ...], channels: int
+) -> None:
     files = {path: png(9, mode) for path in pictures()}
     out = io.BytesIO()
-    clear = {"RGBA": (9, 9, 9, 0), "LA": (9, 0), "RGB": (255, 255, 255), "L": 255}[mode]
-    Image.new(mode, (6, 6), clear).save(out, "PNG")
+    Image.new(mode, (6, 6), white).save(out, "PNG")
     files["train/a/00.png"] = out.getvalue()
     context, _ = job(tmp_path, files)
     assert context.image_shape() == (6, 6, channels)
