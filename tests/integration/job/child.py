@@ -15,17 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.messages import (
-    Checkpoint,
-    Checkpointed,
-    ChildMessage,
-    JobSpec,
-    Stop,
-    WorkerMessage,
-    decode_child,
-    encode,
-)
+from modelyard.job.messages import Checkpoint, Checkpointed, ChildMessage, JobSpec, Stop, WorkerMessage
 from modelyard.job.trial import prepare_dataset
+from modelyard.job.wire import decode_child, encode
 from modelyard.templates.specs import SHIPPED
 from tests.support import warm
 
