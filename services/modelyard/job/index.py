@@ -21,6 +21,7 @@ from pathlib import Path
 
 from modelyard.job.columns import Column, open_column
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.origins import Origins
 from modelyard.layouts import Description, DescriptionWrong, Feature, from_json
 
 INDEX_FORMAT = 2
@@ -68,8 +69,8 @@ class Examples:
                 yield line.removesuffix("\n")
 
     @cached_property
-    def _origins(self) -> "list[str]":
-        return (self.folder / "origins" / f"{self.name}.txt").read_text("utf-8").split("\n")
+    def _origins(self) -> Origins:
+        return Origins(self.folder / "origins" / f"{self.name}.txt")
 
 
 class Index:

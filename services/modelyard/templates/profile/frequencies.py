@@ -1,6 +1,7 @@
 """How often values occur and how many differ, in memory that does not grow with the data."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -82,7 +83,9 @@ class Distinct:
 
     def _settle(self) -> None:
         if self._waiting:
-            found = np.unique(np.concatenate([self._smallest, *self._waiting]))
+            # Sorting is faster than the table of hashes that np.unique makes.
+            found = np.sort(np.concatenate([self._smallest, *self._waiting]))
+            found = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
             self.estimated = self.estimated or len(found) > MOST_HASHES
             self._smallest = found[:MOST_HASHES]
             self._waiting, self._waiting_count = [], 0
@@ -103,7 +106,7 @@ def hash_numbers(values: NDArray[np.generic]) -> Hashes:
         bits = plain.view(np.uint32).astype(np.uint64)
     else:
         bits = values.astype(np.int64, copy=False).view(np.uint64)
-    rows = bits.reshape(len(values), -1)
+    rows = bits.reshape(len(values), math.prod(values.shape[1:]))
     found = np.zeros(len(values), np.uint64)
     for column in range(rows.shape[1]):
         found = mixed(found, rows[:, column])

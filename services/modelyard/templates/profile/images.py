@@ -14,7 +14,7 @@ from modelyard.layouts.pictures import image_shape
 from modelyard.templates.profile.features import SHAPES
 from modelyard.templates.profile.files import Bytes, Misnamed
 from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
-from modelyard.templates.profile.levels import Levels
+from modelyard.templates.profile.levels import Levels, counted
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples
@@ -43,14 +43,15 @@ class Images:
         self.distinct = Distinct()
         self._width, self._height = Numbers(1.0), Numbers(1.0)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         hashes = self._add_raw(portion, values) if values.dtype == np.uint8 else self._add_files(portion, values)
         self.distinct.add(hashes)
         return hashes
 
     def _add_raw(self, portion: Portion, images: NDArray[np.uint8]) -> Hashes:
         count = len(images)
-        self.levels += np.bincount(images.ravel(), minlength=256)
+        self.levels += counted(images)
         rows = images.reshape(count, -1)
         self.plain += int((rows == rows[:, :1]).all(1).sum())
         self.count += count

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from modelyard.job.index import PROBLEMS_FILE, Examples, Index
 from modelyard.layouts import Feature
 from modelyard.templates.profile import findings
-from modelyard.templates.profile.copies import Contents, counting
+from modelyard.templates.profile.copies import Contents, compare, counting, sorted_contents
 from modelyard.templates.profile.features import Boxes, Classes, FeatureProfile, Measures, Texts, Values
-from modelyard.templates.profile.frequencies import Hashes, mixed
+from modelyard.templates.profile.frequencies import mixed
 from modelyard.templates.profile.images import Images
 from modelyard.templates.profile.portions import portions
 from modelyard.templates.profile.samples import FeatureSamples, Samples, choose
@@ -29,7 +30,8 @@ class Earlier:
     """An earlier version of the dataset that was profiled."""
 
     version: str = ""
-    contents: Contents = field(default_factory=lambda: Contents({}))
+    contents: Path | None = None
+    """The folder that its profile has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +41,37 @@ class Profile:
     statistics: Mapping[str, Any]
     """The JSON of modelyard.api.catalog.v1.Statistics."""
     samples: Samples
-    contents: Contents
 
 
 def profile(
     index: Index,
+    contents: Path,
     dataset_version: str = "",
     earlier: Earlier | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Profile:
-    """One pass over all splits; what does not decode is listed, the rest goes on."""
+    """One pass over all splits; what does not decode is listed, the rest goes on. `contents` becomes a folder with what
+    a later version's profile compares with."""
     earlier = earlier or Earlier()
     unreadable = Unreadable()
     samples = choose(index)
     profiles = {name: _profile_of(feature, unreadable, samples) for name, feature in index.features.items()}
     counted = counting(index.description)
-    hashes: dict[str, Hashes] = {}
+    written = Contents(contents)
     total, done = sum(index.splits.values()), 0
     for split in sorted(index.splits, key=lambda name: name != "train"):
-        examples = index.split(split)
-        content = np.zeros(len(examples), np.uint64)
-        for portion in portions(examples):
+        for portion in portions(index.split(split)):
+            content = np.zeros(len(portion), np.uint64)
             for name, feature in profiles.items():
-                found = feature.add(portion, portion.values(name))
+                found = feature.add(portion, name)
                 if name in counted:
-                    part = slice(portion.start, portion.stop)
-                    content[part] = mixed(content[part], found)
+                    content = mixed(content, found)
+            written.add(split, content)
             done += len(portion)
             progress(done, total)
-        hashes[split] = content
-    contents = Contents(hashes)
+    written.close()
+    before = sorted_contents(earlier.contents, contents)
+    duplicates, leakages = compare(written.sorted, before, earlier.version)
     items = _items(index.items, samples) if index.items is not None else {}
     _take_problems(index, unreadable)
     statistics: dict[str, Any] = {
@@ -79,12 +82,12 @@ def profile(
         ],
         "features": [_found(index.features[name], each) for name, each in profiles.items()],
         "itemFeatures": [_found(feature, each) for feature, each in items.values()],
-        "duplicates": contents.duplicates(index),
-        "leakages": contents.leakages(index, earlier.contents, earlier.version),
+        "duplicates": duplicates.found(index),
+        "leakages": [leak.found(index) for leak in leakages],
         "undecodable": unreadable.found(),
     }
     statistics["findings"] = findings.find(index, statistics, profiles)
-    return Profile(statistics, samples, contents)
+    return Profile(statistics, samples)
 
 
 def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples) -> FeatureProfile:
@@ -109,7 +112,7 @@ def _items(items: Examples, samples: Samples) -> dict[str, tuple[Feature, Featur
     found = {name: (feature, _profile_of(feature, Unreadable(), samples)) for name, feature in items.features.items()}
     for portion in portions(items):
         for name, (_, feature) in found.items():
-            feature.add(portion, portion.values(name))
+            feature.add(portion, name)
     return found
 
 

@@ -38,7 +38,8 @@ class Sounds:
         self.distinct = Distinct()
         self._levels = Numbers()
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         wanted = frozenset(self._samples.wanted(portion, len(values)))
         for row, data in enumerate(values):
             try:

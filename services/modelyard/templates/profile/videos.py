@@ -14,6 +14,7 @@ from modelyard.layouts.videos import MAX_PIXELS, video_size
 from modelyard.templates.profile.features import SHAPES
 from modelyard.templates.profile.files import Bytes, Misnamed
 from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.levels import counted
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples, Strip, small
@@ -44,7 +45,8 @@ class Videos:
 
         return VideoReformatter()
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         wanted = frozenset(self._samples.wanted(portion, len(values)))
         for row, data in enumerate(values):
             try:
@@ -98,7 +100,7 @@ class Videos:
         self._width.add(np.array([width]))
         self._height.add(np.array([height]))
         for picture in pictures:
-            self._levels += np.bincount(picture.ravel(), minlength=256)
+            self._levels += counted(picture)
         self.still += done > 1 and all(np.array_equal(pictures[0], picture) for picture in pictures[1:])
         return pictures, done / rate
 
