@@ -12,6 +12,7 @@ from modelyard.layouts.chunks import MISSING_TIME
 from modelyard.templates.profile.frequencies import Distinct, Frequencies, Hashes, hash_bytes, hash_numbers
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
+from modelyard.templates.profile.room import Room
 from modelyard.templates.profile.texts import readable
 from modelyard.templates.profile.unreadable import Unreadable
 from modelyard.templates.profile.words import Words, each_once
@@ -36,9 +37,10 @@ class FeatureProfile(Protocol):
 class Values:
     """Texts that are words of their own: categories, IDs."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.count = self.missing = 0
-        self._words = Words()
+        self._room = room
+        self._words = Words(room)
 
     def add(self, portion: Portion, name: str) -> Hashes:
         data, places = portion.piece(name)
@@ -49,7 +51,7 @@ class Values:
 
     def found(self) -> dict[str, Any]:
         self._words.settle()
-        every, distinct = Frequencies(), self._words.distinct
+        every, distinct = Frequencies(self._room.values), self._words.distinct
         for of_split in self._words.by_split.values():
             every.take(of_split)
         return {
@@ -110,16 +112,16 @@ class Classes:
 class Measures:
     """Numbers: one an example, or several."""
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, feature: Feature, room: Room) -> None:
         self._whole = feature.dtype == "int64"
         self._time = feature.kind == "time"
         self._shape = tuple(size or 0 for size in feature.shape)
         self._ragged = None in feature.shape
         self._dtype = "<i8" if self._whole else "<f4"
-        self.numbers = Numbers(1.0 if self._whole else 0.0)
-        self.distinct = Distinct()
+        self.numbers = Numbers(1.0 if self._whole else 0.0, room.numbers)
+        self.distinct = Distinct(room.hashes)
         self.count = self.missing = 0
-        self._lengths = Numbers(1.0)
+        self._lengths = Numbers(1.0, drawn=0)
 
     def add(self, portion: Portion, name: str) -> Hashes:
         values = portion.values(name)
@@ -167,7 +169,7 @@ class Boxes:
 
     def __init__(self) -> None:
         self.count = self.empty = self.flat = 0
-        self._many, self._width, self._height = Numbers(1.0), Numbers(), Numbers()
+        self._many, self._width, self._height = Numbers(1.0, drawn=0), Numbers(drawn=0), Numbers(drawn=0)
 
     def add(self, portion: Portion, name: str) -> Hashes:
         values = portion.values(name)
@@ -194,12 +196,12 @@ class Boxes:
 class Texts:
     """Texts: how long they are, their words, their values."""
 
-    def __init__(self, unreadable: Unreadable) -> None:
+    def __init__(self, unreadable: Unreadable, room: Room) -> None:
         self._unreadable = unreadable
         self.count = self.missing = 0
-        self.characters, self.words = Numbers(1.0), Numbers(1.0)
-        self.distinct = Distinct()
-        self._frequencies = Frequencies()
+        self.characters, self.words = Numbers(1.0, drawn=0), Numbers(1.0, drawn=0)
+        self.distinct = Distinct(room.hashes)
+        self._frequencies = Frequencies(room.values)
 
     def add(self, portion: Portion, name: str) -> Hashes:
         texts, which = each_once(*portion.piece(name))

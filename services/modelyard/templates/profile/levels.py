@@ -49,6 +49,6 @@ def counted(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     rows = len(flat) // _WIDE
     counts = np.bincount(flat[rows * _WIDE :], minlength=256)
     if rows:
-        whole = Image.frombuffer("L", (_WIDE, rows), flat[: rows * _WIDE].data, "raw", "L", 0, 1)
+        whole = Image.frombuffer("L", (_WIDE, rows), flat[: rows * _WIDE], "raw", "L", 0, 1)
         counts += np.array(whole.histogram(), np.int64)
     return counts

@@ -16,6 +16,7 @@ from modelyard.templates.profile.features import Boxes, Classes, FeatureProfile,
 from modelyard.templates.profile.frequencies import mixed
 from modelyard.templates.profile.images import Images
 from modelyard.templates.profile.portions import portions
+from modelyard.templates.profile.room import Room, room_of
 from modelyard.templates.profile.samples import FeatureSamples, Samples, choose
 from modelyard.templates.profile.sounds import Sounds
 from modelyard.templates.profile.unreadable import LISTED, Unreadable
@@ -55,7 +56,8 @@ def profile(
     earlier = earlier or Earlier()
     unreadable = Unreadable()
     samples = choose(index)
-    profiles = {name: _profile_of(feature, unreadable, samples) for name, feature in index.features.items()}
+    each = room_of(len(index.features))
+    profiles = {name: _profile_of(feature, unreadable, samples, each) for name, feature in index.features.items()}
     counted = counting(index.description)
     written = Contents(contents)
     total, done = sum(index.splits.values()), 0
@@ -90,7 +92,7 @@ def profile(
     return Profile(statistics, samples)
 
 
-def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples) -> FeatureProfile:
+def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples, room: Room) -> FeatureProfile:
     mine = FeatureSamples(samples, feature.name)
     if feature.kind == "image":
         return Images(feature, unreadable, mine)
@@ -101,15 +103,18 @@ def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples) -> F
     if feature.kind == "boxes":
         return Boxes()
     if feature.kind == "text":
-        return Texts(unreadable)
+        return Texts(unreadable, room)
     if feature.dtype == "string":
-        return Values()
-    return Classes(feature) if feature.classes else Measures(feature)
+        return Values(room)
+    return Classes(feature) if feature.classes else Measures(feature, room)
 
 
 def _items(items: Examples, samples: Samples) -> dict[str, tuple[Feature, FeatureProfile]]:
     """The same of the table of items; what of it is unreadable the index has said already."""
-    found = {name: (feature, _profile_of(feature, Unreadable(), samples)) for name, feature in items.features.items()}
+    each = room_of(len(items.features))
+    found = {
+        name: (feature, _profile_of(feature, Unreadable(), samples, each)) for name, feature in items.features.items()
+    }
     for portion in portions(items):
         for name, (_, feature) in found.items():
             feature.add(portion, name)

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.templates.profile.frequencies import Distinct, Frequencies, Hashes, hash_bytes, mixed
+from modelyard.templates.profile.room import Room
 
-REMEMBERED = 1 << 16
-"""Different values whose counts and hashes are at hand."""
 LONGEST = 64
 """Bytes of a value that are looked at many values at a time; longer ones are looked at one by one."""
 _WORD = 8
@@ -22,11 +21,16 @@ Places = NDArray[np.int64]
 class Words:
     """Counts values by split."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.by_split: dict[str, Frequencies] = {}
-        self.distinct = Distinct()
+        self.distinct = Distinct(room.hashes)
+        self._room = room
         self._split = ""
-        self._forget()
+        self._keys: Hashes = np.zeros(0, np.uint64)
+        """Sorted; what the other three have is of the key in the same place."""
+        self._hashes: Hashes = np.zeros(0, np.uint64)
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._texts: NDArray[np.object_] = np.zeros(0, object)
 
     def add(self, split: str, data: Data, places: Places) -> Hashes:
         """Value n is data[places[n] : places[n + 1]]; answers a hash of each, of none where it is empty 0."""
@@ -48,7 +52,7 @@ class Words:
         for text, count in zip(self._texts[some].tolist(), self._counts[some].tolist(), strict=True):
             counted[text] += count
         if counted:
-            self.by_split.setdefault(self._split, Frequencies()).add_counted(counted)
+            self.by_split.setdefault(self._split, Frequencies(self._room.values)).add_counted(counted)
         self._counts[:] = 0
 
     def _find(self, wanted: Hashes, rows: Places, data: Data, places: Places) -> NDArray[np.int64]:
@@ -60,7 +64,7 @@ class Words:
             return at
         new, first = np.unique(wanted[~known], return_index=True)
         where = rows[~known][first]
-        if len(self._keys) + len(new) > REMEMBERED:
+        if len(self._keys) + len(new) > self._room.values:
             self.settle()
             self._forget()
             new, first = np.unique(wanted, return_index=True)
@@ -81,10 +85,8 @@ class Words:
         self._texts = np.concatenate([self._texts, made])[order]
 
     def _forget(self) -> None:
-        self._keys, self._hashes = np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-        """Sorted; what the other three have is of the key in the same place."""
-        self._counts = np.zeros(0, np.int64)
-        self._texts = np.zeros(0, object)
+        self._keys, self._hashes = self._keys[:0], self._hashes[:0]
+        self._counts, self._texts = self._counts[:0], self._texts[:0]
 
 
 def each_once(data: Data, places: Places) -> tuple[list[bytes], NDArray[np.int64]]:
