@@ -54,7 +54,8 @@ class Distinct:
     """How many values differ: exact up to `most` of them.
 
     Beyond that an estimate from the `most` smallest 64-bit hashes, with a standard error of 0.8 % where that is 16,384
-    and 3 % where it is 1,024: Bar-Yossef et al., "Counting distinct elements in a data stream" (2002), with Beyer et al.'s unbiased estimate (SIGMOD 2007).
+    and 3 % where it is 1,024: Bar-Yossef et al., "Counting distinct elements in a data stream" (2002), with Beyer et
+    al.'s unbiased estimate (SIGMOD 2007).
     """
 
     def __init__(self, most: int = HASHES) -> None:
