@@ -190,7 +190,7 @@ def _images(each: Input, feature: Feature, scale: float) -> Read:
 def _decoded(
     decode: Any, one: Callable[[Any], Any], data: NDArray[Any], shape: images.Shape
 ) -> tuple[NDArray[np.uint8], Mapping[int, str]]:
-    """All together; one by one where one of them can't be decoded, outside a graph, where the reason is said in words."""
+    """All together; one by one where one can't be decoded, outside of a graph, where the reason is said in words."""
     try:
         return decode(data).numpy(), {}
     except tf.errors.InvalidArgumentError:
