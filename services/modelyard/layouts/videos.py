@@ -49,7 +49,7 @@ def video_size(file: File) -> Video:
     if video.frames * video.height * video.width > most:
         raise UnusableError(
             f"has {video.frames:,} frames of {video.width:,} × {video.height:,} pixels, which unpack to "
-            f"{video.frames * video.height * video.width * 3 / 2**30:,.0f} GiB; at most {most * 3 >> 30} are decoded"
+            f"{video.frames * video.height * video.width * 3 / 2**30:,.0f} GiB; at most {most * 3 >> 30} GiB are decoded"
         )
     return video
 
