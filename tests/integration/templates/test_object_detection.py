@@ -1,0 +1,144 @@
+"""The template on scenes of the gallery, what it serves, and its evaluation; one training for all."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from modelyard.job import running
+from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.templates.specs import SHIPPED
+from tests.integration.templates.answers import refused
+from tests.integration.templates.evaluations import run
+
+pytestmark = pytest.mark.timeout(300)
+
+SIDE = 32
+SHORT: dict[str, Any] = {"epochs": 14, "batch_size": 8, "learning_rate": 0.01, "width": 8, "augment": "none"}
+COLOURS = {"red": (230, 40, 40), "green": (40, 210, 60)}
+
+
+def scene(number: int, *, side: int = SIDE, empty: bool = False) -> tuple[bytes, list[tuple[list[int], int]]]:
+    """A picture of noise with a red and a green rectangle on it, and their boxes."""
+    random = np.random.default_rng(number)
+    pixels = random.integers(0, 70, (side, side, 3)).astype(np.uint8)
+    boxes = []
+    for kind, (half, colour) in enumerate(zip((0, side // 2), COLOURS.values(), strict=True)):
+        if empty:
+            break
+        wide, high = random.integers(side // 4, side // 2 - 1, 2).tolist()
+        left, top = half + int(random.integers(0, side // 2 - wide)), int(random.integers(0, side - high))
+        pixels[top : top + high, left : left + wide] = colour
+        boxes.append(([left, top, wide, high], kind))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue(), boxes
+
+
+def scenes(counts: dict[str, int], *, empty: bool = False) -> dict[str, bytes]:
+    """As COCO has them; every tenth of training has nothing on it."""
+    files: dict[str, bytes] = {}
+    for split, count in counts.items():
+        images, annotations = [], []
+        for number in range(count):
+            name = f"{split}/{number}.png"
+            files[name], boxes = scene(
+                number + 1000 * len(files), empty=empty or (split == "train" and number % 10 == 9)
+            )
+            images.append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})
+            annotations += [{"image_id": number, "category_id": kind, "bbox": box} for box, kind in boxes]
+        categories = [{"id": number, "name": name} for number, name in enumerate(COLOURS)]
+        listed = {"images": images, "annotations": annotations, "categories": categories}
+        files[f"{split}.json"] = json.dumps(listed).encode()
+    return files
+
+
+@pytest.fixture(autouse=True)
+def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    running._current.clear()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "dataset"
+    prepare_dataset(folder, scenes({"train": 160, "test": 32}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    done = try_package(SHIPPED / "object-detection", tmp_path_factory.mktemp("trained"), dataset=dataset, **SHORT)
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture(scope="module")
+def served(trained: Trial) -> Any:
+    return tf.saved_model.load(str(trained.model))
+
+
+def test_objects_are_found_and_named_in_the_pixels_of_whatever_picture_is_given(served: Any) -> None:
+    data, ((box, _), _) = scene(7)
+    large = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as small:
+        small.resize((3 * SIDE, 2 * SIDE), Image.Resampling.NEAREST).save(large, "PNG")
+    answer = served.signatures["encoded"](image_bytes=tf.constant([data, large.getvalue()]))
+    for at, scale in enumerate(([1, 1, 1, 1], [3, 2, 3, 2])):
+        labels = answer["labels"][at].numpy().tolist()
+        assert {b"red", b"green"} <= set(labels)
+        found = answer["boxes"][at, labels.index(b"red")].numpy()
+        true = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]]) * scale
+        assert np.abs(found - true).max() < 4 * max(scale)
+    there = answer["scores"].numpy() > 0
+    assert (answer["boxes"].numpy()[~there] == -1).all()
+    assert set(answer["labels"].numpy()[~there].tolist()) == {b""}
+    assert (np.diff(answer["scores"].numpy(), axis=1) <= 0).all()
+
+
+def test_what_is_unsure_is_answered_as_a_candidate_only(served: Any) -> None:
+    picture = tf.io.decode_png(scene(8)[0], 3)[tf.newaxis]
+    sure, all_of = (
+        served.signatures[name](image=picture)["scores"].numpy() for name in ("serving_default", "candidates")
+    )
+    assert sure[sure > 0].min() >= 0.3
+    assert (all_of > 0).sum() > (sure > 0).sum()
+
+
+def test_training_has_said_its_figure_and_what_it_learnt_from(trained: Trial) -> None:
+    assert trained.metrics["val_map50"] > 0.6
+    assert "288 boxes on 160 images; on 16 of them there is nothing" in trained.printed
+
+
+def test_an_evaluation_has_each_class_with_its_interval_and_the_worst_images_drawn(
+    trained: Trial, dataset: Path, tmp_path: Path
+) -> None:
+    found = run(tmp_path, dataset, trained.model)
+    assert (found["kind"], found["signature"], found["examples"]) == ("detection", "candidates", 32)
+    assert found["metrics"]["map50"] == pytest.approx(trained.metrics["val_map50"], abs=1e-6)
+    assert found["floors"]["map50"]["value"] < 0.3
+    assert all(each["value"] < found["metrics"]["map50"] for each in found["controls"])
+    assert [each["name"] for each in found["classes"]] == ["red", "green"]
+    assert all(each["ap50_low"] <= each["ap50"] <= each["ap50_high"] for each in found["classes"])
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert "mAP@.5" in page
+    assert page.count("<svg class=boxes") == len(found["worst"]) > 0
+    assert page.count('class="wrong"') == sum(not box["right"] for each in found["worst"] for box in each["found"])
+
+
+def test_data_that_teaches_nothing_is_refused_in_words(tmp_path: Path) -> None:
+    prepare_dataset(tmp_path / "empty", scenes({"train": 8, "test": 8}, empty=True))
+    error = refused("object-detection", tmp_path / "empty")
+    assert str(error).startswith("none of the 8 images of split 'train' has a box on it")
+    prepare_dataset(tmp_path / "few", scenes({"train": 8, "test": 8}))
+    error = refused("object-detection", tmp_path / "few", image_size=16)
+    assert "images of 16 × 16 pixels are too small" in str(error)
+    assert getattr(error, "field", "") == "parameters.image_size"
