@@ -1,4 +1,4 @@
-"""The template on scenes of the gallery, what it serves, and its evaluation; one training for all."""
+"""The template on pictures with rectangles, what it serves, and its evaluation; one training for all."""
 
 import io
 import json
@@ -14,6 +14,7 @@ from PIL import Image
 
 from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
@@ -142,3 +143,15 @@ def test_data_that_teaches_nothing_is_refused_in_words(tmp_path: Path) -> None:
     error = refused("object-detection", tmp_path / "few", image_size=16)
     assert "images of 16 × 16 pixels are too small" in str(error)
     assert getattr(error, "field", "") == "parameters.image_size"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+def test_digits_on_video_frames_are_found_after_a_few_epochs(tmp_path: Path) -> None:
+    folder = gallery.find("digit-scenes").fetch()
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+    prepare_dataset(tmp_path / "dataset", files)
+    done = try_package(SHIPPED / "object-detection", tmp_path, dataset=tmp_path / "dataset", epochs=3)
+    assert done.status == 0, done.printed
+    found = run(tmp_path, tmp_path / "dataset", done.model, split="test")
+    assert found["metrics"]["map50"] > 0.3 > 0.1 > found["controls"][0]["value"]
