@@ -14,7 +14,7 @@ from typing import Any
 
 from modelyard.layouts import media
 from modelyard.layouts.chunks import Chunk, Problems, in_portions
-from modelyard.layouts.class_folders import check_shape
+from modelyard.layouts.class_folders import check_shape, merged
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
 from modelyard.layouts.file_columns import MediaFiles, place_of_files
@@ -71,6 +71,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     encodings: Counter[str] = Counter()
     names: dict[str, None] = {}
     rows = 0
+    shape: tuple[int | None, ...] | None = None
     for path, split in by_file.items():
         boxes = _read_boxes(path, files, findings.problems)
         names |= dict.fromkeys(name for _, name in sorted(boxes.categories.items()))
@@ -78,12 +79,13 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
         for image in _usable(path, boxes, files, findings.problems):
             counts[split or hash_split(image.path, rule.held_out)] += 1
             encodings[image.encoding] += 1
+            shape = image.shape if shape is None else merged(shape, image.shape)
     _check(paths, names, counts, rows, findings.problems)
     return Description(
         modality="image",
         layout="coco",
         features=(
-            Feature("image", "image", "uint8", (None, None, None), encoding=encodings.most_common(1)[0][0]),
+            Feature("image", "image", "uint8", shape or (None, None, None), encoding=encodings.most_common(1)[0][0]),
             Feature("boxes", "boxes", "float32", (None, 4), role="target"),
             Feature("labels", "category", "int64", (None,), role="target", classes=tuple(names)),
         ),

@@ -52,7 +52,7 @@ class Embedder(keras.Model):
         self.net = net
         self.changes = changes
         self._each = int(params.pictures)
-        self._loss = {"supcon": self._contrast, "arcface": self._angles}[params.loss]
+        self._lost = {"supcon": self._contrast, "arcface": self._angles}[params.loss]
         self._temperature, self._margin, self._scale = params.temperature, params.margin, params.scale
         self._pixels = tf.constant(train.pixels)
         self._starts = tf.constant(train.starts)
@@ -80,7 +80,7 @@ class Embedder(keras.Model):
             image, _, _ = self.changes(image)
         identities = tf.repeat(numbers, self._each)
         with tf.GradientTape() as tape:
-            loss = self._loss(self.net(image, training=True), identities)
+            loss = self._lost(self.net(image, training=True), identities)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self.shown["loss"].update_state(loss)

@@ -100,7 +100,7 @@ class Detector(keras.Model):
         if self.shuffled is not None:
             labels = self.shuffled(labels)
         with tf.GradientTape() as tape:
-            losses = self._losses(self.net(image, training=True), boxes, labels)
+            losses = self._lost(self.net(image, training=True), boxes, labels)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(losses["loss"], variables), variables)
         return self._counted(losses)
@@ -108,7 +108,7 @@ class Detector(keras.Model):
     def test_step(self, data: Any) -> dict[str, Any]:
         """The same losses, of pictures as they are."""
         image, boxes, labels = self._given(data)
-        return self._counted(self._losses(self.net(image, training=False), boxes, labels))
+        return self._counted(self._lost(self.net(image, training=False), boxes, labels))
 
     def _given(self, data: Any) -> tuple[Any, Any, Any]:
         image, truth = data
@@ -120,7 +120,7 @@ class Detector(keras.Model):
             self.shown[name].update_state(value)
         return {name: metric.result() for name, metric in self.shown.items()}
 
-    def _losses(self, answers: Any, boxes: Any, labels: Any) -> dict[str, Any]:
+    def _lost(self, answers: Any, boxes: Any, labels: Any) -> dict[str, Any]:
         heat, sized = answers
         there = tf.cast(labels >= 0, tf.float32)
         objects = tf.maximum(tf.reduce_sum(there), 1.0)

@@ -38,8 +38,13 @@ def main() -> None:
         shuffled = ShuffledClasses(context.seed) if params.shuffle_classes else None
         detector = Detector(net, classes, (names[0], names[1]), changes, shuffled)
         steps = -(-context.splits["train"] // params.batch_size) * params.epochs
+        slowly = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(
-            params.learning_rate / 20, steps, 0.01, None, params.learning_rate, max(1, steps // 20)
+            params.learning_rate / 20,
+            max(1, steps - slowly),
+            alpha=0.01,
+            warmup_target=params.learning_rate,
+            warmup_steps=slowly,
         )
         detector.compile(keras.optimizers.AdamW(rate, weight_decay=params.weight_decay), jit_compile=False)
         # A job that goes on restores the optimizer before the first step, which would else make its variables.
