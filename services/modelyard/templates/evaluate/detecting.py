@@ -1,8 +1,7 @@
 """A model that finds things on pictures is asked about each picture of a split, and its boxes are compared with the
 true ones."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
+from modelyard.job.left_out import NAMED
 from modelyard.job.session import Context
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
@@ -65,24 +65,25 @@ class Finding:
         self.image = next(name for name in self.fitted.values() if index.features[name].kind == "image")
         self.size: tuple[int, int] = (0, 0)
         """Height and width of what the model sees."""
-        self.left_out: Counter[str] = Counter()
+        self.unreadable: dict[int, str] = {}
+        """Rows of which the picture cannot be decoded, and why."""
         self._numbers: dict[bytes, int] = {}
 
     def found(self, classes: Sequence[str]) -> Iterator[tuple[int, Boxes]]:
         """Each row that can be asked about, with the boxes on it; classes are numbered as in `classes`."""
         self._numbers = {name.encode(): number for number, name in enumerate(classes)}
-        size, count = self._context.params.batch_size, len(self.examples)
-        for start in range(0, count, size):
-            rows = np.arange(start, min(start + size, count))
+        count = len(self.examples)
+        for rows in self._feed.spans(self.examples, np.arange(count), self._context.params.batch_size):
             batch = self._feed.batch(self.examples, rows)
-            if batch.problems:
-                self.left_out["cannot be decoded"] += len(batch.problems)
+            self.unreadable |= {int(rows[place]): reason for place, reason in batch.problems.items()}
             good = [row for place, row in enumerate(rows.tolist()) if place not in batch.problems]
             if good:
                 given = next(values for values in batch.inputs.values() if values.ndim == 4)
                 self.size = (given.shape[1], given.shape[2])
                 yield from zip(good, self._asked(batch.inputs, len(good)), strict=True)
-            self._context.progress(start + len(rows), count)
+            self._context.progress(int(rows[-1]) + 1, count)
+        if self.unreadable:
+            self._context.data.left_out.add(self.examples, self.unreadable)
 
     def _asked(self, inputs: Any, count: int) -> list[Boxes]:
         answer = self._model.ask(self.signature, inputs)
@@ -135,7 +136,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "metrics": precision.metrics(),
         "intervals": {name: list(each) for name, each in intervals.items()},
         "inputs": {name: context.features[feature].kind for name, feature in finding.fitted.items()},
-        "left_out": dict(finding.left_out),
+        **left_out(finding.examples, finding.unreadable),
         "problems": context.data.index.problems,
         "signature": finding.signature,
         **_named(matching),
@@ -145,6 +146,17 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     made["controls"] = _controls(asked, truth, matching, made["metrics"])
     made["worst"] = worst(drawn, finding.examples, finding.image, finding.size, matching.names)
     return made
+
+
+def left_out(examples: Examples, unreadable: Mapping[int, str], **others: int) -> dict[str, Any]:
+    """What a report says of what was not judged."""
+    counts = {**{why.replace("_", " "): count for why, count in others.items()}, "cannot be decoded": len(unreadable)}
+    return {
+        "left_out": {why: count for why, count in counts.items() if count},
+        "unreadable": [
+            {"path": examples.origin(row), "reason": reason} for row, reason in sorted(unreadable.items())[:NAMED]
+        ],
+    }
 
 
 def targets(context: Context) -> tuple[Feature, Feature]:

@@ -11,6 +11,7 @@ from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.session import Context
 from modelyard.layouts import Feature
+from modelyard.templates.evaluate.detecting import left_out
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.exhibits import exhibit
 from modelyard.templates.evaluate.retrieval import Vectors, compare, pixels
@@ -48,11 +49,8 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
             field="split",
         )
     metrics = found.metrics()
-    left_out = {
-        "of identities that training has seen": crossing,
-        f"beyond the first {MOST:,}": over,
-        "cannot be decoded": len(rows) - len(asked),
-    }
+    if asking.unreadable:
+        context.data.left_out.add(examples, asking.unreadable)
     return {
         "format": FORMAT,
         "kind": "retrieval",
@@ -66,7 +64,12 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "references": _references(images, identities),
         "controls": _controls(asking, images, identities, metrics["auc"]),
         "inputs": dict.fromkeys(asking.fitted, "image"),
-        "left_out": {why: count for why, count in left_out.items() if count},
+        **left_out(
+            examples,
+            asking.unreadable,
+            are_of_identities_that_training_has_seen=crossing,
+            **{f"are beyond the first {MOST:,}": over},
+        ),
         "problems": context.data.index.problems,
         "identities": len(np.unique(identities)),
         "threshold": found.threshold(),
@@ -109,22 +112,24 @@ class _Asking:
         self.fitted = fit(inputs, data, kinds=model.kinds)
         self.image = index.features[next(iter(self.fitted.values()))]
         self._context, self._model, self._examples = context, model, examples
+        self.unreadable: dict[int, str] = {}
+        """Rows of which the picture cannot be decoded, and why."""
         self._input = next(iter(self.fitted))
         self._feed = Feed(inputs, index.features, self.fitted, about=model.description, scale=context.params.scale, k=1)
 
     def ask(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float32]]:
         """Of those that can be decoded: their rows, their pictures as the model sees them, and their vectors."""
-        size = self._context.params.batch_size
-        asked, images, vectors = [], [], []
-        for start in range(0, len(rows), size):
-            some = rows[start : start + size]
+        asked, images, vectors, done = [], [], [], 0
+        for some in self._feed.spans(self._examples, rows, self._context.params.batch_size):
             batch = self._feed.batch(self._examples, some)
+            self.unreadable |= {int(some[place]): reason for place, reason in batch.problems.items()}
             good = [place for place in range(len(some)) if place not in batch.problems]
             if good:
                 asked.append(some[good])
                 images.append(batch.inputs[self._input])
                 vectors.append(self.vectors(images[-1]))
-            self._context.progress(start + len(some), len(rows))
+            done += len(some)
+            self._context.progress(done, len(rows))
         if not asked:
             raise DatasetUnsuitable(f"no picture of split {self._examples.name!r} can be decoded", field="split")
         return np.concatenate(asked), np.concatenate(images), np.concatenate(vectors)

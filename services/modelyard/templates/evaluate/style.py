@@ -62,4 +62,10 @@ border:1px solid var(--line);border-radius:.35rem}
 .boxes rect{fill:none;vector-effect:non-scaling-stroke}
 .boxes .right{stroke:#58a6ff;stroke-width:1.5}.boxes .wrong{stroke:#ff5a4d;stroke-width:3}
 .boxes .missed{stroke:#ffd33d;stroke-width:2.5;stroke-dasharray:5 4}
+.sounds{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
+.sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
+.sounds figure img{display:block;aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
+.wave{fill:var(--curve)}
+audio{display:block;width:100%;height:2.25rem;margin:.35rem 0}
+td audio,th audio{width:12rem}
 """
