@@ -136,7 +136,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "metrics": precision.metrics(),
         "intervals": {name: list(each) for name, each in intervals.items()},
         "inputs": {name: context.features[feature].kind for name, feature in finding.fitted.items()},
-        **left_out(finding.examples, finding.unreadable),
+        **left_out(finding.examples, finding.unreadable, {}),
         "problems": context.data.index.problems,
         "signature": finding.signature,
         **_named(matching),
@@ -148,9 +148,9 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     return made
 
 
-def left_out(examples: Examples, unreadable: Mapping[int, str], **others: int) -> dict[str, Any]:
-    """What a report says of what was not judged."""
-    counts = {**{why.replace("_", " "): count for why, count in others.items()}, "cannot be decoded": len(unreadable)}
+def left_out(examples: Examples, unreadable: Mapping[int, str], others: Mapping[str, int]) -> dict[str, Any]:
+    """What a report says of what was not judged: what cannot be decoded, and how many for which other reason."""
+    counts = {**others, "cannot be decoded": len(unreadable)}
     return {
         "left_out": {why: count for why, count in counts.items() if count},
         "unreadable": [

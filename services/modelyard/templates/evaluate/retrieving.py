@@ -67,8 +67,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         **left_out(
             examples,
             asking.unreadable,
-            are_of_identities_that_training_has_seen=crossing,
-            **{f"are beyond the first {MOST:,}": over},
+            {"are of identities that training has seen": crossing, f"are beyond the first {MOST:,}": over},
         ),
         "problems": context.data.index.problems,
         "identities": len(np.unique(identities)),
