@@ -110,7 +110,8 @@ def test_an_evaluation_compares_with_pixels_and_shows_neighbours(trained: Trial,
     assert (found["kind"], found["examples"], found["identities"]) == ("retrieval", 72, 18)
     assert found["left_out"] == {"are of identities that training has seen": 8}
     assert found["metrics"]["auc"] == pytest.approx(trained.metrics["val_auc"], abs=1e-5)
-    assert found["metrics"]["auc"] > found["references"]["auc"]["value"]
+    # Discs that lie in the same places need no learning.
+    assert found["references"]["auc"]["value"] > 0.9 > found["floors"]["auc"]["value"]
     assert found["controls"][0]["value"] < found["metrics"]["auc"]
     page = (tmp_path / "outputs/report/report.html").read_text()
     assert page.count("class=neighbours") == len({each["why"] for each in found["neighbours"]})

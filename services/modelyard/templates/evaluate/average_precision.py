@@ -121,7 +121,7 @@ class Precision:
     def _by_class(self, weights: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
         """Where image i is there `weights[i]` times."""
         found = np.full((self.classes, len(OVERLAPS)), np.nan)
-        labels, scores, made = (np.concatenate(each) for each in (self._labels, self._scores, self._hits))
+        labels, scores, made = np.concatenate(self._labels), np.concatenate(self._scores), np.concatenate(self._hits)
         of_found = np.repeat(weights, [len(each) for each in self._labels])
         true = np.concatenate(self._true)
         of_true = np.repeat(weights, [len(each) for each in self._true])
