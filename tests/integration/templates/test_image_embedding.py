@@ -119,7 +119,7 @@ def test_an_evaluation_compares_with_pixels_and_shows_neighbours(trained: Trial,
 
 
 def test_data_that_teaches_nothing_is_refused_in_words(tmp_path: Path) -> None:
-    prepare_dataset(tmp_path / "one", pictures({"train": range(1)}))
+    prepare_dataset(tmp_path / "one", pictures({"train": range(1), "test": range(1, 3)}))
     error = refused("image-embedding", tmp_path / "one", image_size=SIDE)
     assert str(error).startswith("split 'train' has one identity only ('who000'); there is no other to tell it from")
     prepare_dataset(tmp_path / "crossing", pictures({"train": range(4), "test": range(4)}))
