@@ -31,7 +31,8 @@ class Changes(keras.layers.Layer):
         middle = tf.constant([[width / 2, height / 2]], tf.float32)
         shift = middle + moved - factor * middle
         # Pixels are counted by their middles, places by pixels' edges.
-        return self._coloured(_taken(image, factor, shift + (factor - 1) / 2), channels), factor, shift
+        taken = tf.ensure_shape(_taken(image, factor, shift + (factor - 1) / 2), image.shape)
+        return self._coloured(taken, channels), factor, shift
 
     def _between(self, shape: Any, most: float) -> Any:
         return keras.random.uniform(shape, -most, most, seed=self._chance)

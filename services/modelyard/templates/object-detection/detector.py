@@ -77,6 +77,7 @@ class Detector(keras.Model):
         self.net = net
         self.changes = changes
         self.shuffled = shuffled
+        self._shape: tuple[int, int, int] = tuple(net.input_shape[1:])
         self._classes = classes
         self._names = names
         self.shown = {name: keras.metrics.Mean(name=name) for name in _PARTS}
@@ -96,7 +97,7 @@ class Detector(keras.Model):
         image, boxes, labels = self._given(data)
         if self.changes is not None:
             image, factor, shift = self.changes(image)
-            boxes, labels = moved(boxes, labels, factor, shift, *image.shape[1:3])
+            boxes, labels = moved(boxes, labels, factor, shift, *self._shape[:2])
         if self.shuffled is not None:
             labels = self.shuffled(labels)
         with tf.GradientTape() as tape:
@@ -113,7 +114,7 @@ class Detector(keras.Model):
     def _given(self, data: Any) -> tuple[Any, Any, Any]:
         image, truth = data
         boxes, labels = (truth[name] for name in self._names)
-        return image, boxes, tf.cast(labels, tf.int32)
+        return tf.ensure_shape(image, (None, *self._shape)), boxes, tf.cast(labels, tf.int32)
 
     def _counted(self, losses: dict[str, Any]) -> dict[str, Any]:
         for name, value in losses.items():
