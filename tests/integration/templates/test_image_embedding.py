@@ -20,6 +20,7 @@ from tests.integration.templates.evaluations import run
 
 pytestmark = pytest.mark.timeout(300)
 
+MODULES = ("image_embedding", "embedder", "embedding_judging", "embedding_serving", "identity_pictures")
 SIDE = 32
 SHORT: dict[str, Any] = {"epochs": 12, "batch_size": 16, "image_size": SIDE, "width": 8, "units": 32, "augment": "none"}
 
@@ -51,6 +52,9 @@ def pictures(splits: dict[str, range], each: int = 4) -> dict[str, bytes]:
 def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
+    for name in MODULES:
+        # They have the job that they were imported in.
+        sys.modules.pop(name, None)
     running._current.clear()
 
 
@@ -118,10 +122,13 @@ def test_an_evaluation_compares_with_pixels_and_shows_neighbours(trained: Trial,
     assert "cosine of the pixels" in page
 
 
-def test_data_that_teaches_nothing_is_refused_in_words(tmp_path: Path) -> None:
+def test_one_identity_alone_is_refused_in_words(tmp_path: Path) -> None:
     prepare_dataset(tmp_path / "one", pictures({"train": range(1), "test": range(1, 3)}))
     error = refused("image-embedding", tmp_path / "one", image_size=SIDE)
     assert str(error).startswith("split 'train' has one identity only ('who000'); there is no other to tell it from")
+
+
+def test_identities_that_are_all_known_are_refused_as_judges(tmp_path: Path) -> None:
     prepare_dataset(tmp_path / "crossing", pictures({"train": range(4), "test": range(4)}))
     error = refused("image-embedding", tmp_path / "crossing", image_size=SIDE)
     assert str(error).startswith("each of the 4 identities of split 'test' is in 'train' too")

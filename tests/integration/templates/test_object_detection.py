@@ -21,6 +21,7 @@ from tests.integration.templates.evaluations import run
 
 pytestmark = pytest.mark.timeout(300)
 
+MODULES = ("object_detection", "detector", "detection_judging", "detection_serving", "heatmaps", "box_changes")
 SIDE = 32
 SHORT: dict[str, Any] = {"epochs": 16, "batch_size": 8, "learning_rate": 0.01, "width": 8}
 COLOURS = {"red": (230, 40, 40), "green": (40, 210, 60)}
@@ -67,6 +68,9 @@ def scenes(counts: dict[str, int], *, empty: bool = False) -> dict[str, bytes]:
 def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
+    for name in MODULES:
+        # They have the job that they were imported in.
+        sys.modules.pop(name, None)
     running._current.clear()
 
 
@@ -138,10 +142,13 @@ def test_an_evaluation_has_each_class_with_its_interval_and_the_worst_images_dra
     assert page.count('class="wrong"') == sum(not box["right"] for each in found["worst"] for box in each["found"])
 
 
-def test_data_that_teaches_nothing_is_refused_in_words(tmp_path: Path) -> None:
+def test_images_without_any_box_are_refused_in_words(tmp_path: Path) -> None:
     prepare_dataset(tmp_path / "empty", scenes({"train": 8, "test": 8}, empty=True))
     error = refused("object-detection", tmp_path / "empty")
     assert str(error).startswith("none of the 8 images of split 'train' has a box on it")
+
+
+def test_images_that_are_too_small_are_refused_in_words(tmp_path: Path) -> None:
     prepare_dataset(tmp_path / "few", scenes({"train": 8, "test": 8}))
     error = refused("object-detection", tmp_path / "few", image_size=16)
     assert "images of 16 × 16 pixels are too small" in str(error)
