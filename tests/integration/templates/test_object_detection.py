@@ -15,6 +15,7 @@ from PIL import Image
 from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset, try_package
 from modelyard.sdk import gallery
+from modelyard.templates.picture_changes import Changes
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
@@ -140,6 +141,25 @@ def test_an_evaluation_has_each_class_with_its_interval_and_the_worst_images_dra
     assert page.count("<svg class=boxes") == len(found["worst"]) >= 4
     assert page.count('class="missed"') == sum(len(each["missed"]) for each in found["worst"]) >= 4
     assert page.count('class="wrong"') == sum(not box["right"] for each in found["worst"] for box in each["found"])
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_boxes_move_grow_and_are_mirrored_with_their_pictures(mirror: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SHIPPED / "object-detection"))
+    from box_changes import moved
+
+    side, count = 96, 24
+    pixels = np.zeros((count, side, side, 3), np.uint8)
+    pixels[:, 30:50, 40:70] = 255
+    boxes = tf.constant(np.tile([[40, 30, 70, 50]], (count, 1, 1)), tf.float32)
+    image, factor, shift = Changes(3, mirror=mirror)(tf.constant(pixels))
+    edges, labels = moved(boxes, tf.zeros((count, 1), tf.int32), factor, shift, side, side)
+    assert {*np.sign(factor[:, 0].numpy())} == ({-1.0, 1.0} if mirror else {1.0})
+    for at in range(count):
+        assert int(labels[at, 0]) == 0
+        bright = np.argwhere(image[at].numpy().max(-1) > 110)
+        found = np.concatenate([bright.min(0)[::-1], bright.max(0)[::-1] + 1])
+        assert np.abs(found - edges[at, 0].numpy()).max() <= 1
 
 
 def test_images_without_any_box_are_refused_in_words(tmp_path: Path) -> None:
