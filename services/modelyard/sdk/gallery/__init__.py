@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from modelyard.sdk.errors import NotFound
 from modelyard.sdk.gallery.images.emoji import EMOJI
 from modelyard.sdk.gallery.images.fashion import FASHION_MNIST
+from modelyard.sdk.gallery.images.identities import EMOJI_IDENTITIES
 from modelyard.sdk.gallery.images.mnist import MNIST
 from modelyard.sdk.gallery.images.plates import PLATES
 from modelyard.sdk.gallery.images.scenes import DIGIT_SCENES
@@ -36,6 +37,7 @@ _ALL = (
     MNIST,
     FASHION_MNIST,
     EMOJI,
+    EMOJI_IDENTITIES,
     DIGIT_SCENES,
     PLATES,
     SENTIMENT,

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import document, page, recommending, supervised
+from modelyard.templates.evaluate import detecting, document, page, recommending, retrieving, supervised
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -44,4 +44,8 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
     )
     if data.modality == "interactions":
         return recommending.evaluate(context, model, split, data, about)
+    if detecting.is_detection(tuple(context.features.values())):
+        return detecting.evaluate(context, model, split, data, about)
+    if retrieving.is_embedding(model):
+        return retrieving.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

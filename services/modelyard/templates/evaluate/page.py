@@ -11,9 +11,11 @@ from typing import Any
 from modelyard.templates.evaluate import (
     class_sections,
     control_sections,
+    detection_sections,
     mistake_sections,
     number_sections,
     recommended,
+    retrieval_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
@@ -25,6 +27,8 @@ _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
     "recommendation": recommended.sections,
+    "detection": detection_sections.sections,
+    "retrieval": retrieval_sections.sections,
 }
 """What only reports of one kind have."""
 
@@ -81,7 +85,7 @@ def _tiles(found: Found) -> str:
     known = [name for name in LABELS if name in metrics]
     for name in (*known, *(each for each in metrics if each not in LABELS and each not in HIDDEN)):
         about = LABELS[name][1] if name in LABELS else ""
-        if name == "auc":
+        if name == "auc" and found["kind"] == "classification":
             about += f", of <b>{escape(found['classes'][1]['name'])}</b>"
         lines = [f"<dt>{escape(label(name))}</dt><dd>{written(name, metrics[name])}</dd>"]
         if name in intervals:

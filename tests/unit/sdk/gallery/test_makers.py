@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard.sdk.gallery.images import emoji, mnist
+from modelyard.sdk.gallery.images import emoji, identities, mnist
 from modelyard.sdk.gallery.images.mnist import to_bytes, to_idx
 from modelyard.sdk.gallery.interactions.movielens import last_fifth_out, last_out
 from modelyard.sdk.gallery.pickles import load_arrays, load_table
@@ -154,6 +154,27 @@ def test_emoji_that_differ_in_who_it_is_stay_together_and_skin_tones_are_left_ou
     made = sorted(path.relative_to(tmp_path / "made").as_posix() for path in (tmp_path / "made").rglob("*.png"))
     split = made[0].partition("/")[0]
     assert made == [f"{split}/people-body/cook.png", f"{split}/people-body/man-cook.png"]
+
+
+def test_what_three_artists_have_drawn_lies_together_under_its_name(tmp_path: Path) -> None:
+    listed = [
+        {"image": f"{name}.png", "name": name.upper(), "short_name": name, "category": "Food"}
+        for name in ("egg", "tea")
+    ]
+    drawn = {"package/emoji.json": json.dumps(listed).encode()} | {
+        f"package/img/google/64/{name}.png": name.encode() for name in ("egg", "tea")
+    }
+    packages = [
+        a_tar(tmp_path / "google.tgz", drawn),
+        a_tar(tmp_path / "twitter.tgz", {f"package/img/twitter/64/{name}.png": b"t" for name in ("egg", "tea", "ox")}),
+        a_tar(tmp_path / "fluent.tgz", {"package/assets/egg.webp": b"f", "package/README.md": b""}),
+    ]
+    identities.make(packages, tmp_path / "made", still)
+    made = [path.relative_to(tmp_path / "made").parts[1:] for path in (tmp_path / "made").rglob("*.*")]
+    assert sorted(made) == [("egg", "fluent.webp"), ("egg", "google.png"), ("egg", "twitter.png")]
+    nothing = a_tar(tmp_path / "nothing.tgz", {"package/README.md": b""})
+    with pytest.raises(ValueError, match="have drawn nothing in common"):
+        identities.make([*packages[:2], nothing], tmp_path / "again", still)
 
 
 def test_a_picture_that_is_not_there_is_named(tmp_path: Path) -> None:
