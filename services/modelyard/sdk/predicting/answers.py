@@ -35,7 +35,9 @@ class Answer:
     def top(self, count: int) -> list[tuple[str, float]]:
         """The most probable classes with their probabilities; the class's number where its name is not known."""
         found = self.outputs.get("probabilities", self.outputs.get("scores"))
-        if not isinstance(found, list) or not all(isinstance(each, float) for each in found) or "items" in self.outputs:
+        if not isinstance(found, list) or not all(isinstance(each, float) for each in found):
+            return []
+        if "items" in self.outputs or "texts" in self.outputs:
             return []
         named = self.classes if len(self.classes) == len(found) else [str(at) for at in range(len(found))]
         return sorted(zip(named, found, strict=True), key=lambda pair: -pair[1])[:count]
