@@ -24,7 +24,15 @@ pytestmark = pytest.mark.timeout(300)
 
 THINGS = {"box": "caja", "car": "coche", "dog": "perro", "tree": "árbol", "file": "archivo", "tool": "herramienta"}
 KINDS = {"red": "rojo", "small": "pequeño", "old": "viejo", "free": "libre"}
-FEW = {"epochs": 14, "batch_size": 16, "learning_rate": 0.006, "units": 32, "dropout": 0.1, "beams": 3, "judged": 100}
+FEW: dict[str, Any] = {
+    "epochs": 14,
+    "batch_size": 16,
+    "learning_rate": 0.006,
+    "units": 32,
+    "dropout": 0.1,
+    "beams": 3,
+    "judged": 100,
+}
 
 
 def pairs(count: int, seed: int) -> list[tuple[str, str]]:
@@ -145,7 +153,7 @@ def test_a_writer_that_does_not_see_the_source_is_no_better_than_chance(dataset:
 
 @pytest.mark.soak
 def test_a_transformer_learns_it_too(dataset: Path, tmp_path: Path) -> None:
-    few = {**FEW, "network": "transformer", "epochs": 60, "learning_rate": 0.003}
+    few: dict[str, Any] = {**FEW, "network": "transformer", "epochs": 60, "learning_rate": 0.003}
     done = try_package(SHIPPED / "translation", tmp_path, dataset=dataset, **few)
     assert done.status == 0, done.printed
     assert done.metrics["val_bleu"] > 80
@@ -155,7 +163,8 @@ def test_a_summary_is_learnt_from_what_installed_packages_say_of_themselves(tmp_
     rows = [
         {"about": text.split("\n\n", 1)[-1][:600] or summary, "synopsis": summary}
         for each in distributions()
-        if (summary := each.metadata["Summary"] or "") and (text := each.metadata.get_payload() or summary)
+        if (summary := each.metadata["Summary"] or "")
+        and (text := str(each.metadata.json.get("description") or summary))
     ]
     assert len(rows) > 20
     files = {
@@ -164,7 +173,7 @@ def test_a_summary_is_learnt_from_what_installed_packages_say_of_themselves(tmp_
     }
     options = Options(target="synopsis", features={name: {"kind": "text"} for name in ("about", "synopsis")})
     prepare_dataset(tmp_path / "dataset", files, options=options)
-    few = {"epochs": 1, "batch_size": 16, "units": 16, "beams": 2}
+    few: dict[str, Any] = {"epochs": 1, "batch_size": 16, "units": 16, "beams": 2}
     done = try_package(SHIPPED / "summarisation", tmp_path / "trial", dataset=tmp_path / "dataset", **few)
     assert done.status == 0, done.printed
     assert 0 <= done.metrics["val_rouge_l"] <= 1

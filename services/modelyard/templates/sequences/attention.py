@@ -15,7 +15,7 @@ def masked(mask: Any) -> Any:
     return (1.0 - tf.cast(mask, tf.float32)) * NEVER
 
 
-class Attention(layers.Layer):  # type: ignore[misc]
+class Attention(layers.Layer):
     """Of several heads, with keys and values that are made once. Source: Vaswani et al. 2017, arXiv:1706.03762."""
 
     def __init__(self, width: int, heads: int) -> None:

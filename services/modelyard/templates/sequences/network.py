@@ -14,7 +14,7 @@ from modelyard.templates.sequences.transformer import AttentiveReader, Attentive
 from modelyard.templates.sequences.vocabulary import END, UNKNOWN
 
 
-class Network(keras.Model):  # type: ignore[misc]
+class Network(keras.Model):
     """Trained on ({"source", "source_key"}, {"target", "target_key"}), int32 [n, places] each: numbers of a
     vocabulary, and numbers that are equal where the tokens are."""
 

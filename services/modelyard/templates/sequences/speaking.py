@@ -21,7 +21,7 @@ _BUCKETS = 1 << 62
 State = dict[str, Any]
 
 
-class Speaker(keras.Model):  # type: ignore[misc]
+class Speaker(keras.Model):
     """What a network says, with the words that its numbers stand for."""
 
     def __init__(

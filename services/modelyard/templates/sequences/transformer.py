@@ -11,7 +11,7 @@ from modelyard.templates.sequences.attention import NEVER, Attention, dense, mas
 State = dict[str, Any]
 
 
-class Block(layers.Layer):  # type: ignore[misc]
+class Block(layers.Layer):
     """Attention to itself, in a writer's to what was read, and a dense layer."""
 
     def __init__(self, units: int, heads: int, dropout: float, name: str, looks: bool) -> None:
@@ -41,7 +41,7 @@ class Block(layers.Layer):  # type: ignore[misc]
         return self.own.held(self.own_normal(states))
 
 
-class _Stack(layers.Layer):  # type: ignore[misc]
+class _Stack(layers.Layer):
     def __init__(self, name: str, units: int, depth: int, most: int, dropout: float, looks: bool) -> None:
         super().__init__(name=name)
         heads = max(1, units // 32)
