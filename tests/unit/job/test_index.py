@@ -198,3 +198,22 @@ def test_a_description_of_the_first_format_is_indexed_too(tmp_path: Path) -> Non
     prepare_dataset(tmp_path, files)
     assert Index(tmp_path).splits == {"train": 5}
     assert b'"format": 2' in to_bytes(Index(tmp_path).description)
+
+
+def test_what_is_left_out_is_gone_from_columns_origins_and_counts(tmp_path: Path) -> None:
+    names = [f"train/{label}/{number}.png" for label in ("ant", "bee") for number in range(5)]
+    description = of_images("class_folders", Split("train", 10), encoding="png")
+    prepare_dataset(tmp_path, {name: png(3, 4) + name.encode() for name in names}, description)
+    index = Index(tmp_path)
+    index.leave_out(index.split("train"), [0, 7])
+    index.leave_out(index.split("train"), [3])
+    train = index.split("train")
+    rest = [name for name in names if name not in (names[0], names[7], names[4])]
+    assert (index.splits, len(train)) == ({"train": 7}, 7)
+    assert [train.origin(number) for number in range(7)] == list(train.origins()) == rest
+    assert list(train.origins(5)) == rest[5:]
+    images, labels = train.column("image"), train.column("label").array
+    assert [images.read(number).endswith(name.encode()) for number, name in enumerate(rest)] == [True] * 7
+    assert labels is not None
+    assert [train.features["label"].classes[label] for label in labels] == [name.split("/")[1] for name in rest]
+    assert train.key not in ("train", index.split("train").without([1]).key)
