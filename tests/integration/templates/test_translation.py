@@ -13,12 +13,13 @@ import pytest
 import tensorflow as tf
 
 from modelyard.job import running
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.sequences import tokens
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates import evaluations
 from tests.integration.templates.answers import ask, golden, refused
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -4,7 +4,6 @@
 import math
 from typing import Any
 
-import keras
 import tensorflow as tf
 from keras import layers
 
@@ -13,69 +12,53 @@ from modelyard.templates.sequences.attention import dense, masked, normal
 State = dict[str, Any]
 
 
-def gated(given: Any, state: Any, kept: Any, bias: Any) -> Any:
-    """What an input, multiplied already [..., 3 * units], makes of a state [..., units]."""
-    update, reset, new = tf.split(given, 3, axis=-1)
-    update_, reset_, new_ = tf.split(tf.matmul(state, kept) + bias, 3, axis=-1)
-    update = tf.sigmoid(update + update_)
-    new = tf.tanh(new + tf.sigmoid(reset + reset_) * new_)
-    return update * state + (1.0 - update) * new
-
-
 class Gru(layers.Layer):
     """Gates of Cho et al. 2014, arXiv:1406.1078, the reset behind the product; all inputs are multiplied at once."""
 
     def __init__(self, inner: int, units: int, name: str) -> None:
         super().__init__(name=name)
+        self.units = units
         self.given = dense(inner, 3 * units, "given")
         self.kept = self.add_weight(name="kept", shape=(units, 3 * units), initializer="orthogonal")
         self.bias = self.add_weight(name="bias", shape=(3 * units,), initializer="zeros")
         self.built = True
 
-    def step(self, vectors: Any, state: Any) -> Any:
-        """[n, inner] and [n, units] -> the next state."""
-        return gated(self.given(vectors), state, self.kept, self.bias)
+    def step(self, given: Any, state: Any) -> Any:
+        """What `given` makes of an input [n, 3 * units], and a state [n, units] -> the next state."""
+        kept = tf.matmul(state, self.kept) + self.bias
+        update, reset, new = tf.split(given, 3, axis=-1)
+        update_, reset_, new_ = tf.split(kept, 3, axis=-1)
+        update = tf.sigmoid(update + update_)
+        new = tf.tanh(new + tf.sigmoid(reset + reset_) * new_)
+        return update * state + (1.0 - update) * new
 
-    def call(self, vectors: Any, first: Any) -> Any:
-        """[n, t, inner] and [n, units] -> states [n, t, units]."""
+    def call(self, vectors: Any, there: Any, first: Any, backwards: bool = False) -> Any:
+        """[n, t, inner], where they count [n, t], [n, units] -> states [n, t, units]; elsewhere a state stays."""
         given = tf.transpose(self.given(vectors), (1, 0, 2))
-        states = tf.scan(lambda state, each: gated(each, state, self.kept, self.bias), given, first)
-        return tf.transpose(states, (1, 0, 2))
+        counts = tf.transpose(tf.cast(there, tf.float32))[:, :, tf.newaxis]
+
+        def step(state: Any, parts: Any) -> Any:
+            given, counts = parts
+            return counts * self.step(given, state) + (1.0 - counts) * state
+
+        return tf.transpose(tf.scan(step, (given, counts), first, reverse=backwards), (1, 0, 2))
 
 
 class RecurrentReader(layers.Layer):
-    """The same in both directions, beside each other in one loop."""
+    """Both directions."""
 
     def __init__(self, units: int) -> None:
         super().__init__(name="reader")
-        self.units = units
-        self.given = dense(units, 6 * units, "given")
-        self.kept = self.add_weight(name="kept", shape=(2, units, 3 * units), initializer=_orthogonal)
-        self.bias = self.add_weight(name="bias", shape=(2, 1, 3 * units), initializer="zeros")
+        self.there, self.back = Gru(units, units, "there"), Gru(units, units, "back")
         self.both = dense(2 * units, units, "both")
+        self.units = units
         self.built = True
 
     def call(self, vectors: Any, mask: Any) -> Any:
         """[n, places, units] -> the same."""
-        shape = tf.shape(vectors)
-        given = tf.reshape(self.given(vectors), (shape[0], shape[1], 2, 3 * self.units))
-        counts = tf.cast(tf.transpose(mask), tf.float32)[:, tf.newaxis, :, tf.newaxis]
-        first = tf.zeros((2, shape[0], self.units))
-
-        def step(state: Any, parts: Any) -> Any:
-            each, counts = parts
-            return counts * gated(each, state, self.kept, self.bias) + (1.0 - counts) * state
-
-        counts = tf.concat([counts, counts[::-1]], axis=1)
-        there, back = tf.unstack(tf.transpose(given, (1, 2, 0, 3)), axis=1)
-        there, back = tf.unstack(tf.scan(step, (tf.stack([there, back[::-1]], axis=1), counts), first), axis=1)
-        return self.both(tf.transpose(tf.concat([there, back[::-1]], axis=-1), (1, 0, 2)))
-
-
-def _orthogonal(shape: Any, dtype: Any = None) -> Any:
-    """Each direction's own."""
-    first = keras.initializers.Orthogonal()
-    return keras.ops.stack([first(shape[1:], dtype=dtype) for _ in range(shape[0])])
+        first = tf.zeros((tf.shape(vectors)[0], self.units))
+        states = [self.there(vectors, mask, first), self.back(vectors, mask, first, backwards=True)]
+        return self.both(tf.concat(states, axis=-1))
 
 
 class RecurrentWriter(layers.Layer):
@@ -99,11 +82,12 @@ class RecurrentWriter(layers.Layer):
 
     def write(self, vectors: Any, fixed: State, state: State) -> Any:
         """All of a text that is known: [n, t, units] -> [n, t, units]."""
-        return self._look(self.gru(vectors, state["state"]), fixed)
+        there = tf.ones(tf.shape(vectors)[:2], tf.bool)
+        return self._look(self.gru(vectors, there, state["state"]), fixed)
 
     def step(self, vectors: Any, place: Any, fixed: State, state: State) -> tuple[Any, State]:
         """The next token: [n, units] -> [n, units]."""
-        after = self.gru.step(vectors, state["state"])
+        after = self.gru.step(self.gru.given(vectors), state["state"])
         return self._look(after[:, tf.newaxis], fixed)[:, 0], {"state": after}
 
     def _look(self, states: Any, fixed: State) -> Any:

@@ -4,7 +4,7 @@ from modelyard.job import context
 from modelyard.templates.sequences.learning import Writing, learn
 from modelyard.templates.text_scores.rouge import mean_rouge_l
 
-MOST_SOURCE, MOST_TARGET = 100, 40
+MOST_SOURCE, MOST_TARGET = 64, 40
 
 
 def main() -> None:
