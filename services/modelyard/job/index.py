@@ -25,6 +25,7 @@ import numpy as np
 from modelyard.job.columns import Column, open_column
 from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.order import Indices
+from modelyard.job.origins import Origins
 from modelyard.layouts import Description, DescriptionWrong, Feature, from_json
 
 INDEX_FORMAT = 2
@@ -79,7 +80,7 @@ class Examples:
 
     def origin(self, number: int) -> str:
         """Where the example comes from: a path in the tree, `path:line` for a row of a table."""
-        return self._origins[number]
+        return self._origins[number if self.rows is None else int(self.rows[number])]
 
     def origins(self, start: int = 0) -> Iterator[str]:
         """The same of every example from this number on, in order; none of them stays in memory."""
@@ -89,9 +90,8 @@ class Examples:
                 yield line.removesuffix("\n")
 
     @cached_property
-    def _origins(self) -> "list[str]":
-        lines = (self.folder / "origins" / f"{self.name}.txt").read_text("utf-8").split("\n")
-        return lines if self.rows is None else [lines[row] for row in self.rows.tolist()]
+    def _origins(self) -> Origins:
+        return Origins(self.folder / "origins" / f"{self.name}.txt")
 
     @property
     def _mask(self) -> "list[bool]":

@@ -89,7 +89,7 @@ def test_the_order_of_the_rest_is_the_same_wherever_an_attempt_begins(
     assert len(whole) == 22
     assert len(first.dataset("train", batch_size=4)) == 6
     again, _ = job(tmp_path)
-    again.training.position.skip = 2
+    again.training.position.skip, again.training.position.resumes_loop = 2, True
     assert shades(again.dataset("train", batch_size=4)) == whole[8:]
     # Where there is no room for decoded pictures, the files are gone through once instead.
     monkeypatch.setattr(scratch, "MAX_BYTES", 0)

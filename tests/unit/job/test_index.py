@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def test_a_stretch_of_examples_is_what_each_of_them_is(tmp_path: Path, gap: int)
     assert column.between(0, 5).tolist() == texts
     assert column.between(1, 4).tolist() == texts[1:4]
     assert column.between(3, 3).tolist() == []
+    column.forget()
+    assert column.read(3) == texts[3]
+    assert column.piece(0, 5) is None, "they lie in two files"
+    found = column.piece(0, 1)
+    assert found is not None
+    assert (found[0].tobytes(), found[1].tolist()) == (texts[0], [0, 3])
+
+
+def test_examples_one_behind_the_other_are_one_piece(tmp_path: Path) -> None:
+    texts = [b"", b"one", b"", b"three", b""]
+    (tmp_path / "0").write_bytes(b"before" + b"".join(texts))
+    ranges = np.array([(6 + len(b"".join(texts[:n])), len(text), 0) for n, text in enumerate(texts)], RANGE)
+    column = Column(Feature("text", "text", "string"), ranges, [tmp_path / "0"])
+    for start, stop in ((0, 5), (1, 3), (2, 3), (4, 5)):
+        found = column.piece(start, stop)
+        assert found is not None
+        data, places = found
+        assert [data[a:b].tobytes() for a, b in pairwise(places.tolist())] == texts[start:stop]
+    assert column.piece(2, 2) is None
 
 
 def test_origins_are_read_from_any_example_on(tmp_path: Path) -> None:

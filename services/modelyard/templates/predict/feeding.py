@@ -177,7 +177,7 @@ def _images(each: Input, feature: Feature, scale: float) -> Read:
                 found = images.resize(tf.constant(found), height, width).numpy()
         else:
             data, _ = _texts(column, rows)
-            found, problems = _decoded(decode, data, shape)
+            found, problems = _decoded(decode, one, data, shape)
         if flat is not None:
             found = found.reshape(len(found), *flat)
         if dtype == tf.uint8:
@@ -187,16 +187,18 @@ def _images(each: Input, feature: Feature, scale: float) -> Read:
     return read
 
 
-def _decoded(decode: Any, data: NDArray[Any], shape: images.Shape) -> tuple[NDArray[np.uint8], Mapping[int, str]]:
-    """All together; one by one where one of them can't be decoded."""
+def _decoded(
+    decode: Any, one: Callable[[Any], Any], data: NDArray[Any], shape: images.Shape
+) -> tuple[NDArray[np.uint8], Mapping[int, str]]:
+    """All together; one by one where one can't be decoded, outside of a graph, where the reason is said in words."""
     try:
         return decode(data).numpy(), {}
     except tf.errors.InvalidArgumentError:
         found, problems = np.zeros((len(data), *shape), np.uint8), {}
-        for place, one in enumerate(data):
+        for place, each in enumerate(data):
             try:
-                found[place] = decode(tf.constant([one]))[0]
-            except tf.errors.InvalidArgumentError as error:
+                found[place] = one(tf.constant(each))
+            except (tf.errors.InvalidArgumentError, ValueError) as error:
                 problems[place] = f"cannot be decoded: {images.reason(error)}"
         return found, problems
 
