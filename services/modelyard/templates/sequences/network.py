@@ -37,8 +37,9 @@ class Network(keras.Model):
             self.reader, self.writer = RecurrentReader(units), RecurrentWriter(units)
         self.drop = layers.Dropout(float(params.dropout))
         self.last = dense(units, units, "last")
-        self.copy_key, self.copy_query = dense(units, units, "copy_key"), dense(units, units, "copy_query")
-        self.gate = dense(units, 1, "gate")
+        if self.copies:
+            self.copy_key, self.copy_query = dense(units, units, "copy_key"), dense(units, units, "copy_query")
+            self.gate = dense(units, 1, "gate")
         self.shown = keras.metrics.Mean(name="loss")
         self.built = True
 
