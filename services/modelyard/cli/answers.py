@@ -12,12 +12,14 @@ FEW = 3
 
 
 def text_of(answer: Answer, top: int = 0) -> str:
-    """A line, or a small table: the classes with bars where `top` asks for several, items, boxes."""
+    """A line, or a small table: the classes with bars where `top` asks for several, items, boxes, a text."""
     outputs = answer.outputs
     if "items" in outputs and isinstance(outputs["items"], list):
         said = _items(outputs)
     elif "boxes" in outputs and isinstance(outputs["boxes"], list):
         said = _boxes(outputs)
+    elif isinstance(outputs.get("text"), str):
+        said = _texts(outputs, top)
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -69,6 +71,14 @@ def _items(outputs: Mapping[str, Any]) -> str:
         for at, (item, score) in enumerate(zip(items, shown, strict=True), 1)
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _texts(outputs: Mapping[str, Any], top: int) -> str:
+    """What was written; where several are asked for and there, all of them with their scores."""
+    texts, scores = outputs.get("texts"), outputs.get("scores")
+    if top < 2 or not isinstance(texts, list) or not isinstance(scores, list):
+        return str(outputs["text"])
+    return "\n".join(f"{score:.3f}  {text}" for text, score in list(zip(texts, scores, strict=True))[:top])
 
 
 def _boxes(outputs: Mapping[str, Any]) -> str:

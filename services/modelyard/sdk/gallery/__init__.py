@@ -31,6 +31,7 @@ from modelyard.sdk.gallery.texts.sentiment import SENTIMENT
 from modelyard.sdk.gallery.texts.shakespeare import SHAKESPEARE
 from modelyard.sdk.gallery.texts.spam import SPAM
 from modelyard.sdk.gallery.texts.synopses import SYNOPSES, SYNOPSES_EN_IT
+from modelyard.sdk.gallery.texts.verses import VERSES_EN_ES
 from modelyard.sdk.gallery.videos.motions import MOTION_CLIPS, MOVING_DIGITS
 
 _ALL = (
@@ -44,6 +45,7 @@ _ALL = (
     SPAM,
     SHAKESPEARE,
     SYNOPSES_EN_IT,
+    VERSES_EN_ES,
     SYNOPSES,
     PROMPTS,
     DIGIT_STRINGS,

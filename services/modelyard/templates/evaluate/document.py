@@ -1,7 +1,7 @@
 """evaluation.json, format 1. What has no value (nothing to divide by) is null.
 
     format         1
-    kind           "classification" | "regression"
+    kind           "classification" | "regression" | "recommendation" | "writing"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -26,6 +26,9 @@
     importance     {metric, as_is, examples, columns: [{name, value}]}: the same for each input whose values are swapped
                    among the examples; only where there are several
     matched_by     "name" | "position": how the model's answers were brought together with the dataset's classes
+    task, worst, shown   of a model that writes texts ("writing"; metrics: bleu, chrf, rouge_l, rouge_1, exact, length):
+                   the model's task, and [{example, path, source, reference, answer, chrf}], the worst first, and a few
+                   evenly spread
     classes        [{name, support, predicted, precision, recall, f1}], the dataset's first; its numbers are used below
     unknown_to_model, unknown_to_dataset, without_examples   names of classes
     confusion      [[true class, predicted class, examples]], where there are any, in order

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import detecting, document, page, recommending, retrieving, supervised
+from modelyard.templates.evaluate import detecting, document, page, recommending, retrieving, supervised, writing
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -48,4 +48,6 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
         return detecting.evaluate(context, model, split, data, about)
     if retrieving.is_embedding(model):
         return retrieving.evaluate(context, model, split, data, about)
+    if writing.is_for(data):
+        return writing.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

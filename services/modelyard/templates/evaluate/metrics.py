@@ -19,6 +19,12 @@ LABELS = {
     "recall_at_50": ("Recall@50", "held-out items among the first 50"),
     "recall_at_10": ("Recall@10", "held-out items among the first 10"),
     "ndcg_at_10": ("NDCG@10", "the same, the first places count more"),
+    "bleu": ("BLEU", "words and sequences of words that the references have too"),
+    "chrf": ("chrF", "the same of characters; recall counts more"),
+    "rouge_l": ("ROUGE-L", "longest sequence of words shared with the reference"),
+    "rouge_1": ("ROUGE-1", "words shared with the reference"),
+    "exact": ("Exact", "the same as the reference"),
+    "length": ("Length", "words of the answers over those of the references"),
     "rmse": ("RMSE", "root of the mean squared difference"),
     "mae": ("MAE", "mean absolute difference"),
     "r2": ("R²", "1 = exact, 0 = as the mean"),
@@ -40,7 +46,13 @@ _PERCENT = (
     "rank5",
     "recall_at_50",
     "recall_at_10",
+    "exact",
 )
+
+
+def with_what(kind: str) -> str:
+    """How the floors of such a report are reached."""
+    return "with much less" if kind == "writing" else "without looking"
 
 
 def label(name: str) -> str:

@@ -50,6 +50,8 @@ blockquote{margin:0 0 .4rem}blockquote p{margin:0 0 .3rem;white-space:pre-line}
 .values th:first-child{white-space:nowrap}
 .values img{width:4rem;display:block}
 .names td.name:last-child{min-width:12rem;color:var(--soft)}
+.written th,.written td{white-space:normal;min-width:9rem;text-align:left;font-weight:400}
+.written td:last-child,.written th:last-child{min-width:3.5rem;white-space:nowrap;text-align:right}
 summary{cursor:pointer;color:var(--soft)}
 .mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:1rem}
 figure{margin:0;font-size:.9rem;line-height:1.35}
