@@ -1,7 +1,8 @@
 """What an exported model answers, and why a template does not train."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from modelyard.job.session import Context
 from modelyard.templates.specs import SHIPPED, get_template
 
 
-def ask(model: Path, **inputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
-    """`serving_default` of the SavedModel; numbers are float32."""
-    signature = tf.saved_model.load(str(model)).signatures["serving_default"]
+def ask(model: Path, name: str = "serving_default", /, **inputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """A signature of the SavedModel; numbers are float32."""
+    signature = tf.saved_model.load(str(model)).signatures[name]
     specs = signature.structured_input_signature[1]
     assert set(specs) == set(inputs)
     return {
@@ -36,8 +37,23 @@ def golden(model: Path) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in arrays.files}
 
 
+def trained(template: str, dataset: Path, **parameters: Any) -> Path:
+    """The model that the template makes beside the dataset, in this process."""
+    with _job(template, dataset, parameters) as entry:
+        code.run(SHIPPED / template, entry)
+    return dataset.parent / "model"
+
+
 def refused(template: str, dataset: Path, **parameters: Any) -> Exception:
     """What the template raises, in this process."""
+    with _job(template, dataset, parameters) as entry, pytest.raises(Exception) as caught:  # noqa: PT011
+        code.run(SHIPPED / template, entry)
+    return caught.value
+
+
+@contextmanager
+def _job(template: str, dataset: Path, parameters: dict[str, Any]) -> Iterator[str]:
+    """A job of the template in this process; gives its entry."""
     spec = get_template(template)
     job = JobSpec(
         job="projects/p/jobs/j",
@@ -51,9 +67,7 @@ def refused(template: str, dataset: Path, **parameters: Any) -> Exception:
     before = list(sys.path)
     running.begin(Context(job, dataset.parent, SilentChannel()))
     try:
-        with pytest.raises(Exception) as caught:  # noqa: PT011
-            code.run(SHIPPED / template, spec.entry)
+        yield spec.entry
     finally:
         sys.path[:] = before
         running._current.clear()
-    return caught.value

@@ -1,7 +1,7 @@
 """evaluation.json, format 1. What has no value (nothing to divide by) is null.
 
     format         1
-    kind           "classification" | "regression"
+    kind           "classification" | "regression" | "recommendation" | "transcription"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -31,8 +31,11 @@
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
     mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
                    first: example is its number in the split, path its file in the dataset (`path:line` for a row),
-                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG), texts and
-                   values are by feature. Of a regression true and answered are numbers
+                   true and predicted are classes' numbers; as far as it has them image (PNG) and sound (WAV) are data
+                   URIs, texts and values are by feature. Of a regression true and answered are numbers
+    confused       of transcripts: [[true symbol, written symbol, times]], "" where there is none, most often first;
+                   their mistakes have texts for true and said, edits, confidence (null where the model does not say
+                   it) and aligned, [[true symbol, written symbol]]
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 

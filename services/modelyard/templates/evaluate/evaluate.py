@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import document, page, recommending, supervised
+from modelyard.templates.evaluate import document, page, recommending, supervised, transcribing
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -44,4 +44,6 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
     )
     if data.modality == "interactions":
         return recommending.evaluate(context, model, split, data, about)
+    if model.description.get("task") in transcribing.TASKS:
+        return transcribing.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

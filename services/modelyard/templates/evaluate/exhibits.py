@@ -11,6 +11,7 @@ from modelyard.job.columns import Column
 from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
+from modelyard.templates.evaluate import sounds
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
 
 MOST_TEXT = 600
@@ -20,7 +21,8 @@ MOST_VALUE = 80
 
 
 def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[str, Any]:
-    """`path`, and as far as the features have it `image` (a data URI), `texts` and `values`, both by feature."""
+    """`path`, and as far as the features have it `image` and `sound` (data URIs), `texts` and `values`, both by
+    feature."""
     texts: dict[str, str] = {}
     values: dict[str, str | float | None] = {}
     found: dict[str, Any] = {"path": examples.origin(row)}
@@ -33,7 +35,9 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
                 found["image"] = data_uri(clips.decode(column.read(row), 3, LARGEST_SIDE, LARGEST_SIDE)[1])
             case "text":
                 texts[feature.name] = _text(column, row, MOST_TEXT)
-            case "audio" | "boxes":
+            case "audio":
+                found |= sounds.shown(column, row)
+            case "boxes":
                 pass
             case _ if feature.dtype == "string":
                 values[feature.name] = _text(column, row, MOST_VALUE)

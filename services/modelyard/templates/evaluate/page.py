@@ -14,6 +14,7 @@ from modelyard.templates.evaluate import (
     mistake_sections,
     number_sections,
     recommended,
+    transcript_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
@@ -25,6 +26,7 @@ _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
     "recommendation": recommended.sections,
+    "transcription": transcript_sections.sections,
 }
 """What only reports of one kind have."""
 

@@ -55,4 +55,12 @@ summary{cursor:pointer;color:var(--soft)}
 figure{margin:0;font-size:.9rem;line-height:1.35}
 figure img{width:100%;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--field);
 border:1px solid var(--line);border-radius:.35rem}
+.heard{grid-template-columns:repeat(auto-fill,minmax(min(100%,16rem),1fr))}
+.heard img{aspect-ratio:auto;height:6rem;object-fit:fill}
+.lines{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
+.lines img{aspect-ratio:auto;max-height:6rem}
+.aligned{font:1rem/1.25 ui-monospace,monospace;margin:.4rem 0}
+.aligned span{display:inline-block;min-width:.75em;text-align:center}
+.aligned .off{background:var(--miss);border-radius:.2rem}
+audio{display:block;width:100%;height:2rem;margin:.3rem 0}
 """

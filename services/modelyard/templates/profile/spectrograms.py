@@ -27,7 +27,7 @@ def shown(mono: NDArray[np.float32], rate: int, seconds: float) -> Sound:
     return Sound(
         np.minimum.reduceat(mono, edges).round(3).tolist(),
         np.maximum.reduceat(mono, edges).round(3).tolist(),
-        _spectrogram(mono),
+        spectrogram(mono),
         seconds,
         seconds,
         rate / 2,
@@ -44,7 +44,8 @@ def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(np.maximum(power / loudest, 1e-12))).T
 
 
-def _spectrogram(mono: NDArray[np.float32]) -> str:
+def spectrogram(mono: NDArray[np.float32]) -> str:
+    """As a data URI."""
     level = np.clip(1 + decibels(mono)[::-1] / RANGE_DB, 0, 1)
     place = level * (len(_RAMP) - 1)
     low = np.minimum(place.astype(np.int64), len(_RAMP) - 2)
