@@ -1,8 +1,7 @@
 """What an exported model answers, and why a template does not train."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,23 +36,8 @@ def golden(model: Path) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def trained(template: str, dataset: Path, **parameters: Any) -> Path:
-    """The model that the template makes beside the dataset, in this process."""
-    with _job(template, dataset, parameters) as entry:
-        code.run(SHIPPED / template, entry)
-    return dataset.parent / "model"
-
-
 def refused(template: str, dataset: Path, **parameters: Any) -> Exception:
     """What the template raises, in this process."""
-    with _job(template, dataset, parameters) as entry, pytest.raises(Exception) as caught:  # noqa: PT011
-        code.run(SHIPPED / template, entry)
-    return caught.value
-
-
-@contextmanager
-def _job(template: str, dataset: Path, parameters: dict[str, Any]) -> Iterator[str]:
-    """A job of the template in this process; gives its entry."""
     spec = get_template(template)
     job = JobSpec(
         job="projects/p/jobs/j",
@@ -67,7 +51,9 @@ def _job(template: str, dataset: Path, parameters: dict[str, Any]) -> Iterator[s
     before = list(sys.path)
     running.begin(Context(job, dataset.parent, SilentChannel()))
     try:
-        yield spec.entry
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            code.run(SHIPPED / template, spec.entry)
     finally:
         sys.path[:] = before
         running._current.clear()
+    return caught.value
