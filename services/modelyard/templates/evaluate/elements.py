@@ -1,8 +1,7 @@
 """What pages are made of: tables, boxes that scroll, numbers in words. All text goes through `escape`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 NAMED = 8
 """Class names that a note lists."""
@@ -58,8 +57,3 @@ def number(value: float, sign: bool = False) -> str:
     whole = (value == round(value) or abs(value) >= 1000) and abs(value) < 1e15
     text = f"{abs(value):,.0f}" if whole else f"{abs(value):,.4g}"
     return ("−" if value < 0 else "+" if sign else "") + text
-
-
-def player(shown: Mapping[str, Any]) -> str:
-    """What plays the sound of an exhibit, where it has one."""
-    return f'<audio controls preload=none src="{escape(shown["sound"])}"></audio>' if "sound" in shown else ""

@@ -1,4 +1,4 @@
-"""An example as a report shows it: its picture, its texts, the values of its columns, and where it lies."""
+"""An example as a report shows it: its picture, its sound, its texts, its columns' values, and where it lies."""
 
 import math
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from modelyard.job.columns import Column
 from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
-from modelyard.templates.evaluate import sounds
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
+from modelyard.templates.evaluate.sounds import exhibited
 
 MOST_TEXT = 600
 """Characters of a text."""
@@ -21,8 +21,7 @@ MOST_VALUE = 80
 
 
 def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[str, Any]:
-    """`path`, and as far as the features have it `image` and `sound` (data URIs), `texts` and `values`, both by
-    feature."""
+    """`path`, and as far as the features have it `image` (a data URI), `sound`, and `texts` and `values` by feature."""
     texts: dict[str, str] = {}
     values: dict[str, str | float | None] = {}
     found: dict[str, Any] = {"path": examples.origin(row)}
@@ -36,7 +35,7 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
             case "text":
                 texts[feature.name] = _text(column, row, MOST_TEXT)
             case "audio":
-                found |= sounds.shown(column, row)
+                found["sound"] = exhibited(column, row)
             case "boxes":
                 pass
             case _ if feature.dtype == "string":

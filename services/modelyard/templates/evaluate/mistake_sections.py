@@ -1,10 +1,11 @@
-"""The worst mistakes as a page shows them: pictures side by side, texts class by class, rows as a table."""
+"""The worst mistakes as a page shows them: pictures and sounds side by side, texts class by class, rows as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from modelyard.templates.evaluate.elements import number, percent, player, table
+from modelyard.templates.evaluate import sounds
+from modelyard.templates.evaluate.elements import number, percent, table
 
 Found = Mapping[str, Any]
 
@@ -21,7 +22,9 @@ def sections(found: Found) -> list[str]:
     if found["kind"] == "regression":
         body = "<p>The largest errors.</p>" + _rows(found, mistakes, _numbers_head(found), _numbers_cells)
     elif all("image" in each for each in mistakes):
-        body = _SUREST + _pictures(found, mistakes)
+        body = _SUREST + _media(found, mistakes, "mistakes", _picture)
+    elif all("sound" in each for each in mistakes):
+        body = _SUREST + _media(found, mistakes, "sounds", lambda mistake, _: sounds.markup(mistake["sound"]))
     elif all("texts" in each for each in mistakes):
         body = _SUREST + _texts(found, mistakes)
     else:
@@ -42,18 +45,23 @@ def located(mistake: Mapping[str, Any]) -> str:
     return escape(path or f"example {mistake['example']:,}")
 
 
-def _pictures(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
+def _media(
+    found: Found, mistakes: Sequence[Mapping[str, Any]], kind: str, drawn: Callable[[Mapping[str, Any], str], str]
+) -> str:
     names = _names(found)
     figures = []
     for each in mistakes:
         true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), located(each)
         figures.append(
-            f'<figure><img src="{escape(each["image"])}" alt="{place}: {true}, taken for {predicted}">'
-            f"{player(each)}<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
+            f"<figure>{drawn(each, f'{place}: {true}, taken for {predicted}')}"
+            f"<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
             f"{percent(each['true_probability'])}<br><span class=about>{place}</span></figcaption></figure>"
         )
-    heard = " heard" if any("sound" in each for each in mistakes) else ""
-    return f'<div class="mistakes{heard}">{"".join(figures)}</div>'
+    return f"<div class={kind}>{''.join(figures)}</div>"
+
+
+def _picture(mistake: Mapping[str, Any], says: str) -> str:
+    return f'<img src="{escape(mistake["image"])}" alt="{says}">'
 
 
 def _texts(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
@@ -99,9 +107,10 @@ def _rows(found: Found, mistakes: Sequence[Mapping[str, Any]], head: Sequence[st
     for each in mistakes:
         values = {**each.get("values", {}), **each.get("texts", {})}
         parts = [*cells(each), *(_value(values.get(column)) for column in columns)]
-        picture = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        shown = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        shown += sounds.played(each["sound"]) if "sound" in each else ""
         rows.append(
-            f"<tr><th scope=row>{picture}{located(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>"
+            f"<tr><th scope=row>{shown}{located(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>"
         )
     shown = table("The worst, by row", ("Row", *head, *map(escape, columns)), "".join(rows), "values")
     more = len({name for each in mistakes for name in (*each.get("values", {}), *each.get("texts", {}))}) - len(columns)

@@ -1,36 +1,45 @@
-"""A sound within a page: its spectrogram, and itself to be listened to."""
+"""A sound within a page: what it looks like, and the sound itself where it is small."""
 
 import base64
 import io
-import wave
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from typing import Any
 
 from modelyard.job.columns import Column
-from modelyard.layouts import waves
 from modelyard.layouts.sounds import sound_length
-from modelyard.templates.profile.spectrograms import spectrogram
+from modelyard.templates.profile.samples import Sound
+from modelyard.templates.profile.spectrograms import drawn, shown
 
-LONGEST_S = 8.0
-HIGHEST_RATE = 8_000
-"""What is enough for speech: a report is stored with the job, and carries every sound that it shows."""
-
-
-def shown(column: Column, row: int) -> dict[str, str]:
-    """`image` and `sound`, data URIs of its beginning."""
-    length = sound_length(column.file(row))
-    rate = min(length.rate, HIGHEST_RATE)
-    seconds = min(length.seconds or LONGEST_S, LONGEST_S)
-    heard = waves.decode(column.read(row), rate, max(1, round(seconds * rate)))
-    return {"image": spectrogram(heard), "sound": _data_uri(heard, rate)}
+LOOKED_AT_S = 20.0
+"""So much of it is drawn."""
+MOST_PLAYED = 256 << 10
+"""Bytes of a file that becomes a part of the page."""
 
 
-def _data_uri(mono: NDArray[np.float32], rate: int) -> str:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes((mono * 32767).round().astype("<i2").tobytes())
-    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+def exhibited(column: Column, row: int) -> dict[str, Any]:
+    """One example that can be decoded: what `markup` needs, as JSON."""
+    import soundfile
+
+    data = column.read(row)
+    sound = sound_length(column.file(row))
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        rate = int(file.samplerate)
+        mono = file.read(int(LOOKED_AT_S * rate), "float32", always_2d=True).mean(1)
+    found = asdict(shown(mono, rate, len(mono) / rate))
+    if len(data) <= MOST_PLAYED:
+        found["source"] = f"data:audio/{sound.encoding};base64,{base64.b64encode(data).decode()}"
+    return found
+
+
+def markup(exhibit: Mapping[str, Any]) -> str:
+    """What `exhibited` gave, to be looked at and listened to."""
+    looks = drawn(Sound(**{name: value for name, value in exhibit.items() if name != "source"}))
+    return looks + played(exhibit)
+
+
+def played(exhibit: Mapping[str, Any]) -> str:
+    """The sound alone; "" where it is too large for the page."""
+    source = exhibit.get("source")
+    return f'<audio controls preload="metadata" src="{escape(source)}"></audio>' if source else ""

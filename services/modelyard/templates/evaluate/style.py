@@ -55,12 +55,15 @@ summary{cursor:pointer;color:var(--soft)}
 figure{margin:0;font-size:.9rem;line-height:1.35}
 figure img{width:100%;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--field);
 border:1px solid var(--line);border-radius:.35rem}
-.heard{grid-template-columns:repeat(auto-fill,minmax(min(100%,16rem),1fr))}
-.heard img{aspect-ratio:auto;height:6rem;object-fit:fill}
-.lines{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
-.lines img{aspect-ratio:auto;max-height:6rem}
+.sounds{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
+.sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
+.sounds figure img{display:block;aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
+.lines{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:.75rem}
+.lines figure img{aspect-ratio:auto;max-height:6rem}
 .aligned{font:1rem/1.25 ui-monospace,monospace;margin:.4rem 0}
 .aligned span{display:inline-block;min-width:.75em;text-align:center}
 .aligned .off{background:var(--miss);border-radius:.2rem}
-audio{display:block;width:100%;height:2rem;margin:.3rem 0}
+.wave{fill:var(--curve)}
+audio{display:block;width:100%;height:2.25rem;margin:.35rem 0}
+td audio,th audio{width:12rem}
 """

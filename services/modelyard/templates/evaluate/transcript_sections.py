@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from modelyard.templates.evaluate.elements import percent, player, table
+from modelyard.templates.evaluate import sounds
+from modelyard.templates.evaluate.elements import percent, table
 from modelyard.templates.evaluate.mistake_sections import located
 
 Found = Mapping[str, Any]
@@ -34,15 +35,16 @@ def _worst(found: Found) -> str:
     figures = []
     for each in found["mistakes"]:
         picture = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        heard = sounds.markup(each["sound"]) if "sound" in each else ""
         sure = f", {percent(each['confidence'])} sure" if each["confidence"] is not None else ""
         figures.append(
-            f"<figure class=text>{picture}{player(each)}<p class=aligned>{_aligned(each['aligned'])}</p>"
+            f"<figure class=text>{picture}{heard}<p class=aligned>{_aligned(each['aligned'])}</p>"
             f"<figcaption>{each['edits']:,} edits, {len(each['true']):,} symbols{sure}"
             f"<span class=about> · {located(each)}</span></figcaption></figure>"
         )
     return (
         "<section><h2>Worst strings</h2><p>What is there, above what was written; the most edits a symbol first.</p>"
-        f'<div class="texts lines">{"".join(figures)}</div></section>'
+        f'<div class="lines{" sounds" if "sound" in found["mistakes"][0] else ""}">{"".join(figures)}</div></section>'
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.errors import MediaUnreadable
 from modelyard.job.session import Context
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.sounds import sound_length
@@ -25,7 +24,7 @@ class Lengths:
     @property
     def usual_rate(self) -> int:
         """That of most, as far as it is of use."""
-        ((rate, _),) = Counter(self.rates.tolist()).most_common(1)
+        ((rate, _),) = Counter(self.rates[self.rates > 0].tolist()).most_common(1) or [(HIGHEST_RATE, 0)]
         return min(int(rate), HIGHEST_RATE)
 
     def covering(self, percent: float, most: float) -> float:
@@ -34,16 +33,15 @@ class Lengths:
 
 
 def lengths(context: Context, split: str, feature: str) -> Lengths:
-    """Raises MediaUnreadable for a file that is no sound."""
+    """Of the split's examples as they are now; 0 for a file that is no sound."""
     examples = context.data.index.split(split)
     column = examples.column(feature)
     found = []
     for row in range(len(examples)):
         try:
-            found.append(sound_length(column.file(row)))
-        except UnusableError as error:
-            path = examples.origin(row)
-            raise MediaUnreadable(f"{path} {error}", file=path) from error
-    return Lengths(
-        np.array([each.rate for each in found], np.int64), np.array([each.seconds for each in found], np.float64)
-    )
+            sound = sound_length(column.file(row))
+            found.append((sound.rate, sound.seconds))
+        except UnusableError:
+            # It is named and left out once it is to be decoded.
+            found.append((0, 0.0))
+    return Lengths(np.array([rate for rate, _ in found], np.int64), np.array([each for _, each in found], np.float64))

@@ -27,10 +27,21 @@ def shown(mono: NDArray[np.float32], rate: int, seconds: float) -> Sound:
     return Sound(
         np.minimum.reduceat(mono, edges).round(3).tolist(),
         np.maximum.reduceat(mono, edges).round(3).tolist(),
-        spectrogram(mono),
+        _spectrogram(mono),
         seconds,
         seconds,
         rate / 2,
+    )
+
+
+def drawn(sound: Sound) -> str:
+    """Its waveform above its spectrogram; the style sheet has the class `sounds`."""
+    top = "".join(f"{'L' if at else 'M'}{at} {50 - 48 * high:.1f}" for at, high in enumerate(sound.high))
+    low = "".join(f"L{at} {50 - 48 * each:.1f}" for at, each in reversed(list(enumerate(sound.low))))
+    return (
+        f'<svg viewBox="0 0 {max(1, len(sound.high) - 1)} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Waveform"><path class=wave d="{top}{low}Z"/></svg>'
+        f'<img src="{sound.spectrogram}" alt="Spectrogram, up to {sound.nyquist:g} Hz">'
     )
 
 
@@ -44,8 +55,7 @@ def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(np.maximum(power / loudest, 1e-12))).T
 
 
-def spectrogram(mono: NDArray[np.float32]) -> str:
-    """As a data URI."""
+def _spectrogram(mono: NDArray[np.float32]) -> str:
     level = np.clip(1 + decibels(mono)[::-1] / RANGE_DB, 0, 1)
     place = level * (len(_RAMP) - 1)
     low = np.minimum(place.astype(np.int64), len(_RAMP) - 2)

@@ -55,9 +55,8 @@ def main() -> None:
         )
         ctc.compile_model(model, params.learning_rate, -(-len(texts) // params.batch_size) * params.epochs)
     steps = model.output_shape[1]
-    heard, labels = learnable(
-        context, "train", sounds, texts, alphabet, steps, wider=WIDER, cut=there.seconds > seconds
-    )
+    cut = lengths(context, "train", sound).seconds > seconds
+    heard, labels = learnable(context, "train", sounds, texts, alphabet, steps, wider=WIDER, cut=cut)
     if params.shuffle_labels:
         labels = np.random.default_rng(context.seed).permutation(labels)
     model.fit(
