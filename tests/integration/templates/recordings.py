@@ -29,7 +29,7 @@ def dialled(digits: str, random: np.random.Generator, *, rate: int = RATE) -> ND
     parts = [np.zeros(int(rate * random.uniform(0.0, 0.05)))]
     times = np.arange(int(rate * 0.1)) / rate
     for digit in digits:
-        tone = sum(np.sin(2 * np.pi * pitch * times) for pitch in KEYS[digit])
+        tone = np.sum([np.sin(2 * np.pi * pitch * times) for pitch in KEYS[digit]], axis=0)
         parts += [random.uniform(0.1, 0.4) * tone, np.zeros(int(rate * random.uniform(0.04, 0.08)))]
     mono = np.concatenate(parts)
     return mono + random.normal(0, 0.003, len(mono))

@@ -83,7 +83,11 @@ def test_a_file_of_another_rate_or_in_stereo_is_refused_with_the_rate_named(
     model: Path, form: dict[str, int], seen: str
 ) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-        ask(model, "encoded", audio_bytes=[wav(np.zeros(4000) + 0.1, **form)])
+        ask(
+            model,
+            "encoded",
+            audio_bytes=[wav(np.zeros(4000) + 0.1, rate=form.get("rate", RATE), channels=form.get("channels", 1))],
+        )
     assert f"a sound has {seen} samples a second in {form.get('channels', 1)} channel(s)" in str(caught.value)
     assert "the model takes 8,000 in one" in str(caught.value)
 

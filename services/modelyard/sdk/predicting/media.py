@@ -124,7 +124,7 @@ def _is_plain_wav(data: bytes) -> bool:
     """Whether a graph of TensorFlow can decode it: 16 bits a sample, not compressed."""
     try:
         with wave.open(io.BytesIO(data)) as file:
-            return file.getsampwidth() == 2
+            return bool(file.getsampwidth() == 2)
     except (wave.Error, EOFError):
         return False
 

@@ -86,8 +86,8 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         rows, inputs, true = writing.read(np.arange(start, min(start + size, count)))
         if len(rows):
             said, sure = writing.ask(inputs, len(rows))
-            for row, *each in zip(rows.tolist(), true, said, sure, strict=True):
-                found.add(row, *each)
+            for row, text, written, confidence in zip(rows.tolist(), true, said, sure, strict=True):
+                found.add(row, text, written, confidence)
         context.progress(min(start + size, count), count)
     if found.too_long:
         writing.left_out["have transcripts too long to be compared"] += found.too_long

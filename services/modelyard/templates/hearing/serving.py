@@ -63,7 +63,13 @@ def decoded(files: Any, rate: int, samples: int) -> Any:
 
 
 def wav_files(sounds: NDArray[np.float32], rate: int) -> NDArray[np.object_]:
-    """Each of the sounds [n, samples] as a file."""
+    """Each of the sounds [n, samples] as a file that does not end in a zero byte: NumPy would cut that off.
+
+    A sample below 0 ends in none, so each goes as far as its last one.
+    """
     found = np.empty(len(sounds), object)
-    found[:] = [tf.audio.encode_wav(sound[:, np.newaxis], rate).numpy() for sound in sounds]
+    for number, sound in enumerate(sounds):
+        below = np.flatnonzero(sound < -1 / 256)
+        kept = sound[: below[-1] + 1] if len(below) else np.full(1, -0.5, np.float32)
+        found[number] = tf.audio.encode_wav(kept[:, np.newaxis], rate).numpy()
     return found
