@@ -20,6 +20,10 @@ def text_of(answer: Answer, top: int = 0) -> str:
         said = _boxes(outputs)
     elif isinstance(outputs.get("text"), str):
         said = _texts(outputs, top)
+    elif isinstance(outputs.get("transcript"), str):
+        said = _transcript(outputs)
+    elif isinstance(outputs.get("transcripts"), list):
+        said = "\n".join(map(str, outputs["transcripts"][: top or None]))
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -91,6 +95,12 @@ def _boxes(outputs: Mapping[str, Any]) -> str:
         + " ".join(f"{value:,.0f}" for value in box).strip()
         for label, score, box in found
     )
+
+
+def _transcript(outputs: Mapping[str, Any]) -> str:
+    """As it is written, and how sure the model is where it says that."""
+    sure = outputs.get("confidence")
+    return f"{outputs['transcript']}" + (f" ({sure:.3f})" if isinstance(sure, float) else "")
 
 
 def _values(outputs: Mapping[str, Any]) -> str:

@@ -24,6 +24,8 @@ from modelyard.sdk.gallery.sets import Set
 from modelyard.sdk.gallery.sounds.dialogue import DIALOGUE_CS, DIALOGUE_NL
 from modelyard.sdk.gallery.sounds.digit_strings import DIGIT_STRINGS
 from modelyard.sdk.gallery.sounds.prompts import PROMPTS
+from modelyard.sdk.gallery.sounds.real_digits import SPOKEN_DIGITS
+from modelyard.sdk.gallery.sounds.second_voice import PROMPTS_SECOND_VOICE
 from modelyard.sdk.gallery.tables.adult import ADULT
 from modelyard.sdk.gallery.tables.bikeshare import BIKESHARE
 from modelyard.sdk.gallery.tables.diamonds import DIAMONDS
@@ -48,7 +50,9 @@ _ALL = (
     VERSES_EN_ES,
     SYNOPSES,
     PROMPTS,
+    PROMPTS_SECOND_VOICE,
     DIGIT_STRINGS,
+    SPOKEN_DIGITS,
     DIALOGUE_CS,
     DIALOGUE_NL,
     MOTION_CLIPS,

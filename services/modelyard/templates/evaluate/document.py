@@ -1,7 +1,8 @@
 """evaluation.json, format 1. What has no value (nothing to divide by) is null.
 
     format         1
-    kind           "classification" | "regression" | "recommendation" | "writing"
+    kind           "classification" | "regression" | "recommendation" | "detection" | "retrieval" | "writing" |
+                   "transcription"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -39,6 +40,9 @@
                    values are by feature, sound is {low, high, spectrogram, seconds, spectrogram_seconds, nyquist,
                    source}: an envelope, data URIs of a PNG and, of a small file, of itself. Of a regression true and
                    answered are numbers
+    confused       of transcripts: [[true symbol, written symbol, times]], "" where there is none, most often first;
+                   their mistakes have texts for true and said, edits, confidence (null where the model does not say
+                   it) and aligned, [[true symbol, written symbol]]
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import detecting, document, page, recommending, retrieving, supervised, writing
+from modelyard.templates.evaluate import (
+    detecting,
+    document,
+    page,
+    recommending,
+    retrieving,
+    supervised,
+    transcribing,
+    writing,
+)
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -50,4 +59,6 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
         return retrieving.evaluate(context, model, split, data, about)
     if writing.is_for(data):
         return writing.evaluate(context, model, split, data, about)
+    if model.description.get("task") in transcribing.TASKS:
+        return transcribing.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

@@ -29,9 +29,12 @@ LABELS = {
     "mae": ("MAE", "mean absolute difference"),
     "r2": ("R²", "1 = exact, 0 = as the mean"),
     "bias": ("Bias", "mean of answered minus true"),
+    "cer": ("Character errors", "edits a symbol of what is there"),
+    "plain_cer": ("Plain errors", "the same without case and punctuation"),
+    "wer": ("Word errors", "edits a word"),
 }
 """In the order of the page: name -> title and explanation. Others are shown behind them by their names."""
-LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae")
+LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae", "cer", "plain_cer", "wer")
 HIDDEN = ("accuracy_low", "accuracy_high", "mce")
 _PERCENT = (
     "accuracy",
@@ -47,6 +50,9 @@ _PERCENT = (
     "recall_at_50",
     "recall_at_10",
     "exact",
+    "cer",
+    "plain_cer",
+    "wer",
 )
 
 

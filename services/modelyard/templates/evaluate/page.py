@@ -17,6 +17,7 @@ from modelyard.templates.evaluate import (
     recommended,
     retrieval_sections,
     side_by_side,
+    transcript_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, with_what, written
@@ -31,6 +32,7 @@ _SECTIONS = {
     "detection": detection_sections.sections,
     "retrieval": retrieval_sections.sections,
     "writing": side_by_side.sections,
+    "transcription": transcript_sections.sections,
 }
 """What only reports of one kind have."""
 

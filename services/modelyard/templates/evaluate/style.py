@@ -67,6 +67,11 @@ border:1px solid var(--line);border-radius:.35rem}
 .sounds{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
 .sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
 .sounds figure img{display:block;aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
+.lines{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:.75rem}
+.lines figure img{aspect-ratio:auto;max-height:6rem}
+.aligned{font:1rem/1.25 ui-monospace,monospace;margin:.4rem 0}
+.aligned span{display:inline-block;min-width:.75em;text-align:center}
+.aligned .off{background:var(--miss);border-radius:.2rem}
 .wave{fill:var(--curve)}
 audio{display:block;width:100%;height:2.25rem;margin:.35rem 0}
 td audio,th audio{width:12rem}
