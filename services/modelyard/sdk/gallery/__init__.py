@@ -25,6 +25,7 @@ from modelyard.sdk.gallery.sounds.digit_strings import DIGIT_STRINGS
 from modelyard.sdk.gallery.sounds.prompts import PROMPTS
 from modelyard.sdk.gallery.tables.adult import ADULT
 from modelyard.sdk.gallery.tables.bikeshare import BIKESHARE
+from modelyard.sdk.gallery.tables.bikeshare_hours import BIKESHARE_HOURS
 from modelyard.sdk.gallery.tables.diamonds import DIAMONDS
 from modelyard.sdk.gallery.texts.sentiment import SENTIMENT
 from modelyard.sdk.gallery.texts.shakespeare import SHAKESPEARE
@@ -51,6 +52,7 @@ _ALL = (
     MOVING_DIGITS,
     ADULT,
     BIKESHARE,
+    BIKESHARE_HOURS,
     DIAMONDS,
     MOVIELENS_SMALL,
     MOVIELENS_RATINGS,

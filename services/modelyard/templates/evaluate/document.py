@@ -1,7 +1,7 @@
 """evaluation.json, format 1. What has no value (nothing to divide by) is null.
 
     format         1
-    kind           "classification" | "regression"
+    kind           "classification" | "regression" | "recommendation" | "forecasting" | "text-generation"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -31,8 +31,9 @@
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
     mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
                    first: example is its number in the split, path its file in the dataset (`path:line` for a row),
-                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG), texts and
-                   values are by feature. Of a regression true and answered are numbers
+                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG; of a video
+                   so many frames side by side), texts and values are by feature. Of a regression true and
+                   answered are numbers
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 

@@ -48,11 +48,16 @@ def _pictures(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
     for each in mistakes:
         true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), _place(each)
         figures.append(
-            f'<figure><img src="{escape(each["image"])}" alt="{place}: {true}, taken for {predicted}">'
+            f'<figure{_strip(each)}><img src="{escape(each["image"])}" alt="{place}: {true}, taken for {predicted}">'
             f"<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
             f"{percent(each['true_probability'])}<br><span class=about>{place}</span></figcaption></figure>"
         )
     return f"<div class=mistakes>{''.join(figures)}</div>"
+
+
+def _strip(mistake: Mapping[str, Any]) -> str:
+    """Frames side by side take the whole width."""
+    return " class=strip" if "frames" in mistake else ""
 
 
 def _texts(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:

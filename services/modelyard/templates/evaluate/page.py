@@ -11,9 +11,11 @@ from typing import Any
 from modelyard.templates.evaluate import (
     class_sections,
     control_sections,
+    forecast_sections,
     mistake_sections,
     number_sections,
     recommended,
+    written_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
@@ -25,6 +27,8 @@ _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
     "recommendation": recommended.sections,
+    "forecasting": forecast_sections.sections,
+    "text-generation": written_sections.sections,
 }
 """What only reports of one kind have."""
 

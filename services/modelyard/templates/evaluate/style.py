@@ -25,7 +25,10 @@ dd.about{font-size:.8rem;line-height:1.3}
 .field{fill:var(--field)}.hit{fill:var(--hit)}.miss{fill:var(--miss)}
 .grid{stroke:var(--line);fill:none}.axis{stroke:var(--soft);fill:none}
 .ideal{stroke:var(--soft);stroke-dasharray:5 4;fill:none}
-.curve{stroke:var(--curve);stroke-width:2;fill:none}.point{fill:var(--curve)}
+.curve{stroke:var(--curve);stroke-width:2;fill:none}
+.truth{stroke:var(--ink);stroke-width:1.5;fill:none}.other{stroke:var(--miss);stroke-width:1.5;fill:none}
+.third{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:2 3;fill:none}
+.point{fill:var(--curve)}
 .gap{stroke:var(--gap);stroke-width:2;opacity:.6}rect.bar{fill:var(--curve);opacity:.45}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums;min-width:min(100%,22rem)}
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:.25rem}
@@ -55,4 +58,5 @@ summary{cursor:pointer;color:var(--soft)}
 figure{margin:0;font-size:.9rem;line-height:1.35}
 figure img{width:100%;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--field);
 border:1px solid var(--line);border-radius:.35rem}
+.mistakes .strip{grid-column:1/-1}.strip img{aspect-ratio:auto}
 """

@@ -1,0 +1,66 @@
+"""What sees motion: a convolution looks at each frame, something reads what it saw in their order.
+
+Each network takes uint8 [n, frames, height, width, 3], scales it itself, and answers probabilities [n, classes].
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+Shape = tuple[int, int, int, int]
+"""Frames, height, width, 3."""
+SMALLEST = 12
+"""Pixels of a frame's side."""
+_COARSE = 6
+"""Pixels of a side at which a frame is halved no more: where something is must still be seen."""
+_WIDTHS = (16, 32, 48, 64)
+
+
+def build(network: str, shape: Shape, *, name: str, units: int, dropout: float, classes: int) -> keras.Model:
+    """The network called `network`; its input is called `name`."""
+    given = keras.Input(shape, dtype="uint8", name=name)
+    scaled = layers.Rescaling(1 / 127.5, offset=-1)(given)
+    found = _volume(scaled, units) if network == "conv3d" else READERS[network](_looked_at(scaled, units), units)
+    answer = layers.Dense(classes, activation="softmax", name="probabilities")(layers.Dropout(dropout)(found))
+    return keras.Model(given, answer, name=f"{network}-classifier")
+
+
+def _looked_at(clips: Any, units: int) -> Any:
+    """[n, frames, h, w, 3] -> [n, frames, units]. All frames of all clips go through the same layers together: a
+    TimeDistributed one would be traced frame by frame."""
+    frames, height, width, channels = clips.shape[1:]
+    state = ops.reshape(clips, (-1, height, width, channels))
+    for level in range(_halvings(height, width)):
+        filters = _WIDTHS[min(level, len(_WIDTHS) - 1)]
+        state = layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(state)
+    # Not the mean over all places: where something is, from frame to frame, is what motion is.
+    state = layers.Dense(units, activation="relu")(layers.Flatten()(state))
+    return ops.reshape(state, (-1, frames, units))
+
+
+def _halvings(height: int, width: int) -> int:
+    count = 0
+    while max(height, width) > _COARSE:
+        height, width, count = -(-height // 2), -(-width // 2), count + 1
+    return count
+
+
+def _volume(clips: Any, units: int) -> Any:
+    """Convolutions over frames, height and width at once. Source: Tran 2015, arXiv:1412.0767, much smaller."""
+    state = clips
+    for filters in _WIDTHS[:3]:
+        state = layers.Conv3D(filters, 3, (1, 2, 2), padding="same", activation="relu")(state)
+    return layers.Dense(units, activation="relu")(layers.GlobalAveragePooling3D()(state))
+
+
+def _mean(seen: Any, units: int) -> Any:
+    return layers.Dense(units, activation="relu")(ops.mean(seen, axis=1))
+
+
+READERS: dict[str, Callable[[Any, int], Any]] = {
+    "gru": lambda seen, units: layers.GRU(units)(seen),
+    "lstm": lambda seen, units: layers.LSTM(units)(seen),
+    "mean": _mean,
+}
