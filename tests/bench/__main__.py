@@ -113,6 +113,12 @@ def _predicting() -> list[Row]:
     return predicting.measure(PAIRS)
 
 
+def _profile() -> list[Row]:
+    from tests.bench import profile
+
+    return profile.measure(PAIRS)
+
+
 def _demo() -> list[Row]:
     from tests.bench import demo
 
@@ -132,6 +138,7 @@ BENCHES = {
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
     "predicting": Bench("many rows through the command line", _predicting),
+    "profile": Bench("what is in a dataset, counted", _profile),
     "demo": Bench("the whole demo", _demo),
 }
 

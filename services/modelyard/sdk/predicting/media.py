@@ -80,9 +80,20 @@ def _image(wanted: Input, source: Source, name: str) -> Content:
 
     try:
         with Image.open(io.BytesIO(source.read(0, source.size))) as image:
-            return (height, width, row[2]), image.convert(_MODES[row[2]]).tobytes(), ""
+            shown = image if row[2] == 4 else _on_white(image)
+            return (height, width, row[2]), shown.convert(_MODES[row[2]]).tobytes(), ""
     except (OSError, SyntaxError, ValueError) as error:
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _on_white(image: Any) -> Any:
+    """What is transparent shows white, as where models learn and where they decode."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    coloured = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured)
 
 
 def _sound(wanted: Input, source: Source, name: str) -> Content:

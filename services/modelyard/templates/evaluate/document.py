@@ -19,6 +19,7 @@
     floors         {metric: {value, by}}: what is reached without looking at an example, and how
     inputs         {name: kind} of what the model takes
     left_out       {why: examples} that could not be judged
+    unreadable     [{path, reason}] of the first 100 that cannot be decoded
     problems       how many rows or files of the dataset, in all splits, are no examples
     controls       [{name, says, metric, as_is, value, examples}]: what the metric becomes where a part of the input is
                    destroyed, on a sample of the examples; as_is is the same sample's metric without that
@@ -32,7 +33,9 @@
     mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
                    first: example is its number in the split, path its file in the dataset (`path:line` for a row),
                    true and predicted are classes' numbers; as far as it has them image is a data URI (PNG; of a video
-                   so many frames side by side), texts and values are by feature. Of a regression true and
+                   so many frames side by side), texts and values are by feature, sound is {low, high, spectrogram,
+                   seconds, spectrogram_seconds, nyquist, source}: an envelope, data URIs of a PNG and, of a small
+                   file, of itself. Of a regression true and
                    answered are numbers
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
@@ -56,7 +59,7 @@ from modelyard.templates.evaluate.regression import Regression
 FORMAT = 1
 MOST_POINTS = 1000
 Show = Callable[[int], Mapping[str, Any]]
-"""What is shown of an example: its `path`, and `image`, `texts` and `values` as far as it has them."""
+"""What is shown of an example: its `path`, and `image`, `sound`, `texts` and `values` as far as it has them."""
 
 
 @dataclass(frozen=True, slots=True)

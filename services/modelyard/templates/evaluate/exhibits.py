@@ -1,4 +1,4 @@
-"""An example as a report shows it: its picture, its texts, the values of its columns, and where it lies."""
+"""An example as a report shows it: its picture, its sound, its texts, its columns' values, and where it lies."""
 
 import math
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
+from modelyard.templates.evaluate.sounds import exhibited
 
 STRIP = 8
 """Frames of a video."""
@@ -27,7 +28,7 @@ MOST_VALUE = 80
 
 def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[str, Any]:
     """`path`, and as far as the features have it `image` (a data URI; of a video so many `frames` side by side),
-    `texts` and `values`, both by feature."""
+    `sound`, and `texts` and `values` by feature."""
     texts: dict[str, str] = {}
     values: dict[str, str | float | None] = {}
     found: dict[str, Any] = {"path": examples.origin(row)}
@@ -40,7 +41,9 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
                 found |= {"image": data_uri(_strip(column.read(row)), STRIP * LARGEST_SIDE), "frames": STRIP}
             case "text":
                 texts[feature.name] = _text(column, row, MOST_TEXT)
-            case "audio" | "boxes":
+            case "audio":
+                found["sound"] = exhibited(column, row)
+            case "boxes":
                 pass
             case _ if feature.dtype == "string":
                 values[feature.name] = _text(column, row, MOST_VALUE)

@@ -1,9 +1,10 @@
-"""The worst mistakes as a page shows them: pictures side by side, texts class by class, rows as a table."""
+"""The worst mistakes as a page shows them: pictures and sounds side by side, texts class by class, rows as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from modelyard.templates.evaluate import sounds
 from modelyard.templates.evaluate.elements import number, percent, table
 
 Found = Mapping[str, Any]
@@ -21,7 +22,9 @@ def sections(found: Found) -> list[str]:
     if found["kind"] == "regression":
         body = "<p>The largest errors.</p>" + _rows(found, mistakes, _numbers_head(found), _numbers_cells)
     elif all("image" in each for each in mistakes):
-        body = _SUREST + _pictures(found, mistakes)
+        body = _SUREST + _media(found, mistakes, "mistakes", _picture)
+    elif all("sound" in each for each in mistakes):
+        body = _SUREST + _media(found, mistakes, "sounds", lambda mistake, _: sounds.markup(mistake["sound"]))
     elif all("texts" in each for each in mistakes):
         body = _SUREST + _texts(found, mistakes)
     else:
@@ -42,17 +45,23 @@ def _place(mistake: Mapping[str, Any]) -> str:
     return escape(path or f"example {mistake['example']:,}")
 
 
-def _pictures(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
+def _media(
+    found: Found, mistakes: Sequence[Mapping[str, Any]], kind: str, drawn: Callable[[Mapping[str, Any], str], str]
+) -> str:
     names = _names(found)
     figures = []
     for each in mistakes:
         true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), _place(each)
         figures.append(
-            f'<figure{_strip(each)}><img src="{escape(each["image"])}" alt="{place}: {true}, taken for {predicted}">'
+            f"<figure{_strip(each)}>{drawn(each, f'{place}: {true}, taken for {predicted}')}"
             f"<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
             f"{percent(each['true_probability'])}<br><span class=about>{place}</span></figcaption></figure>"
         )
-    return f"<div class=mistakes>{''.join(figures)}</div>"
+    return f"<div class={kind}>{''.join(figures)}</div>"
+
+
+def _picture(mistake: Mapping[str, Any], says: str) -> str:
+    return f'<img src="{escape(mistake["image"])}" alt="{says}">'
 
 
 def _strip(mistake: Mapping[str, Any]) -> str:
@@ -103,10 +112,9 @@ def _rows(found: Found, mistakes: Sequence[Mapping[str, Any]], head: Sequence[st
     for each in mistakes:
         values = {**each.get("values", {}), **each.get("texts", {})}
         parts = [*cells(each), *(_value(values.get(column)) for column in columns)]
-        picture = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
-        rows.append(
-            f"<tr><th scope=row>{picture}{_place(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>"
-        )
+        shown = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        shown += sounds.played(each["sound"]) if "sound" in each else ""
+        rows.append(f"<tr><th scope=row>{shown}{_place(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>")
     shown = table("The worst, by row", ("Row", *head, *map(escape, columns)), "".join(rows), "values")
     more = len({name for each in mistakes for name in (*each.get("values", {}), *each.get("texts", {}))}) - len(columns)
     return shown + (f"<p class=about>{more} more columns are in evaluation.json.</p>" if more else "")

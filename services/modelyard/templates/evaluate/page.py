@@ -124,6 +124,8 @@ def _notes(found: Found) -> str:
         )
     for why, count in found.get("left_out", {}).items():
         notes.append(f"Examples left out of all numbers: {count:,} {escape(why)}.")
+    if found.get("unreadable"):
+        notes.append(_unreadable(found["unreadable"]))
     if found["kind"] != "classification":
         return _listed_notes(notes)
     if found["matched_by"] == "position":
@@ -138,6 +140,12 @@ def _notes(found: Found) -> str:
         if found[key]:
             notes.append(says.format(listed(found[key])))
     return _listed_notes(notes)
+
+
+def _unreadable(examples: Sequence[Mapping[str, str]]) -> str:
+    """Behind a click."""
+    listed = "".join(f"<li>{escape(each['path'])}: {escape(each['reason'])}</li>" for each in examples)
+    return f"<details><summary>Which cannot be decoded, and why</summary><ul>{listed}</ul></details>"
 
 
 def _listed_notes(notes: Sequence[str]) -> str:

@@ -59,4 +59,10 @@ figure{margin:0;font-size:.9rem;line-height:1.35}
 figure img{width:100%;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--field);
 border:1px solid var(--line);border-radius:.35rem}
 .mistakes .strip{grid-column:1/-1}.strip img{aspect-ratio:auto}
+.sounds{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
+.sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
+.sounds figure img{display:block;aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
+.wave{fill:var(--curve)}
+audio{display:block;width:100%;height:2.25rem;margin:.35rem 0}
+td audio,th audio{width:12rem}
 """

@@ -34,6 +34,17 @@ def shown(mono: NDArray[np.float32], rate: int, seconds: float) -> Sound:
     )
 
 
+def drawn(sound: Sound) -> str:
+    """Its waveform above its spectrogram; the style sheet has the class `sounds`."""
+    top = "".join(f"{'L' if at else 'M'}{at} {50 - 48 * high:.1f}" for at, high in enumerate(sound.high))
+    low = "".join(f"L{at} {50 - 48 * each:.1f}" for at, each in reversed(list(enumerate(sound.low))))
+    return (
+        f'<svg viewBox="0 0 {max(1, len(sound.high) - 1)} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Waveform"><path class=wave d="{top}{low}Z"/></svg>'
+        f'<img src="{sound.spectrogram}" alt="Spectrogram, up to {sound.nyquist:g} Hz">'
+    )
+
+
 def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     """[frequencies, times], 0 = the loudest: magnitudes of short Fourier transforms with a Hann window."""
     padded = np.pad(mono, (0, max(0, WINDOW - len(mono))))
