@@ -1,4 +1,5 @@
-"""What sees motion: a convolution looks at each frame, something reads what it saw in their order.
+"""What sees motion: a convolution looks at each frame and at what has changed since the one before, and something reads
+what it saw in the frames' order.
 
 Each network takes uint8 [n, frames, height, width, 3], scales it itself, and answers probabilities [n, classes].
 """
@@ -14,8 +15,8 @@ Shape = tuple[int, int, int, int]
 SMALLEST = 12
 """Pixels of a frame's side."""
 _COARSE = 6
-"""Pixels of a side at which a frame is halved no more: where something is must still be seen."""
-_WIDTHS = (16, 32, 48, 64)
+"""Pixels of a side at which a frame is halved no more."""
+_WIDTHS = (32, 48, 64, 96)
 
 
 def build(network: str, shape: Shape, *, name: str, units: int, dropout: float, classes: int) -> keras.Model:
@@ -29,15 +30,24 @@ def build(network: str, shape: Shape, *, name: str, units: int, dropout: float, 
 
 def _looked_at(clips: Any, units: int) -> Any:
     """[n, frames, h, w, 3] -> [n, frames, units]. All frames of all clips go through the same layers together: a
-    TimeDistributed one would be traced frame by frame."""
+    TimeDistributed one would be traced frame by frame.
+
+    Which way something moves is seen where it is, in two frames, and the largest of all places keeps that. Of single
+    frames the recurrent layer would have to learn it from places, of which there are too many.
+    """
     frames, height, width, channels = clips.shape[1:]
-    state = ops.reshape(clips, (-1, height, width, channels))
+    state = ops.reshape(ops.concatenate([clips, _change(clips)], axis=-1), (-1, height, width, 2 * channels))
     for level in range(_halvings(height, width)):
         filters = _WIDTHS[min(level, len(_WIDTHS) - 1)]
-        state = layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(state)
-    # Not the mean over all places: where something is, from frame to frame, is what motion is.
-    state = layers.Dense(units, activation="relu")(layers.Flatten()(state))
+        state = layers.Conv2D(filters, 3 if level else 5, 2, padding="same", use_bias=False)(state)
+        state = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(state))
+    state = layers.Dense(units, activation="relu")(layers.GlobalMaxPooling2D()(state))
     return ops.reshape(state, (-1, frames, units))
+
+
+def _change(clips: Any) -> Any:
+    """Since the frame before; nothing in the first one."""
+    return ops.concatenate([ops.zeros_like(clips[:, :1]), clips[:, 1:] - clips[:, :-1]], axis=1)
 
 
 def _halvings(height: int, width: int) -> int:
@@ -51,8 +61,9 @@ def _volume(clips: Any, units: int) -> Any:
     """Convolutions over frames, height and width at once. Source: Tran 2015, arXiv:1412.0767, much smaller."""
     state = clips
     for filters in _WIDTHS[:3]:
-        state = layers.Conv3D(filters, 3, (1, 2, 2), padding="same", activation="relu")(state)
-    return layers.Dense(units, activation="relu")(layers.GlobalAveragePooling3D()(state))
+        state = layers.Conv3D(filters, 3, (1, 2, 2), padding="same", use_bias=False)(state)
+        state = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(state))
+    return layers.Dense(units, activation="relu")(layers.GlobalMaxPooling3D()(state))
 
 
 def _mean(seen: Any, units: int) -> Any:
