@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.job.session import Context
+
+if TYPE_CHECKING:
+    from modelyard.job.session import Context
 
 LINES = "lines"
 
@@ -21,7 +24,7 @@ class Document:
     text: str
 
 
-def text_feature(context: Context, asked: str = "") -> str:
+def text_feature(context: "Context", asked: str = "") -> str:
     """The text that is read, the one that is asked for or the only one. Raises DatasetUnsuitable."""
     texts = [each.name for each in context.features.values() if each.kind == "text" and each.role != "ignore"]
     if asked and asked not in texts:
@@ -38,7 +41,7 @@ def text_feature(context: Context, asked: str = "") -> str:
     return asked or texts[0]
 
 
-def documents(context: Context, split: str, feature: str) -> list[Document]:
+def documents(context: "Context", split: str, feature: str) -> list[Document]:
     """Of files that are read line by line each file is one, its empty lines among them; else each example."""
     texts = context.data.index.split(split).column(feature)
     origins = context.data.index.split(split).origins()

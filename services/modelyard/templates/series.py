@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.job.session import Context
 from modelyard.layouts import Feature
 from modelyard.layouts.chunks import MISSING_TIME
+
+if TYPE_CHECKING:
+    from modelyard.job.session import Context
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.1
@@ -84,7 +86,7 @@ def columns(features: Sequence[Feature], asked: str = "") -> Columns:
     return Columns(times[0], values[0], asked or (names[0] if names else ""))
 
 
-def read(context: Context, asked: str = "") -> Grid:
+def read(context: "Context", asked: str = "") -> Grid:
     """All splits of the job's dataset. Raises DatasetUnsuitable."""
     where = columns(list(context.features.values()), asked)
     time, value, name, split, row = _rows(context, where)
@@ -132,7 +134,7 @@ def read(context: Context, asked: str = "") -> Grid:
     return Grid(where, step, tuple(found), (*notes, *_gaps(found, step)))
 
 
-def _rows(context: Context, where: Columns) -> tuple[NDArray[Any], ...]:
+def _rows(context: "Context", where: Columns) -> tuple[NDArray[Any], ...]:
     """Time, value, series, split and row of each; a value that is no number is missing."""
     parts = []
     for number, split in enumerate(SPLITS):
@@ -191,5 +193,5 @@ def lasting(seconds: int) -> str:
 
 def seasons(step: int) -> tuple[int, ...]:
     """After how many steps things may come again: a day, a week, a year of weeks."""
-    found = [period // step for period in (DAY, WEEK, 52 * WEEK) if period > step and period % step == 0]
-    return tuple(found[: 1 if step >= DAY else 2])
+    periods = (DAY, WEEK) if step < DAY else (WEEK,) if step < WEEK else (52 * WEEK,)
+    return tuple(period // step for period in periods if period > step and period % step == 0)

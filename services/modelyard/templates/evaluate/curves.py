@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelyard.templates.evaluate.charts import drawing, words
-from modelyard.templates.evaluate.plots import scale, tick
+from modelyard.templates.evaluate.plots import scale, written
 
 _HEIGHT, _LEFT, _TOP, _BELOW = 170, 56, 8, 34
 _LEGEND = 18
@@ -41,7 +41,7 @@ def lines(
         return bottom - _HEIGHT * (value - ys[0]) / (ys[-1] - ys[0])
 
     parts = [
-        f'<path class="grid" d="M{_LEFT} {y(at):.1f}H{right}"/>' + words(_LEFT - 6, y(at) + 4, tick(at), "end")
+        f'<path class="grid" d="M{_LEFT} {y(at):.1f}H{right}"/>' + words(_LEFT - 6, y(at) + 4, written(at), "end")
         for at in ys
     ]
     every = max(1, round((last - first + 1) / 8))

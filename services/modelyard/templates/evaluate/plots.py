@@ -34,11 +34,13 @@ def scatter(name: str, points: Sequence[tuple[float, float]], across: str, up: s
     parts = []
     for tick in ys:
         _, y = at(xs[0], tick)
-        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>' + words(_LEFT - 6, y + 4, tick(tick), "end"))
+        parts.append(
+            f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>' + words(_LEFT - 6, y + 4, written(tick), "end")
+        )
     for tick in xs:
         x, _ = at(tick, ys[0])
         parts.append(f'<path class="grid" d="M{x:.1f} {_TOP}V{bottom}"/>')
-        parts.append(words(x, bottom + 16, tick(tick), "middle"))
+        parts.append(words(x, bottom + 16, written(tick), "middle"))
     radius = 3 if len(points) <= 300 else 2
     parts += [
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>' for x, y in (at(*point) for point in points)
@@ -79,7 +81,7 @@ def scale(low: float, high: float) -> list[float]:
     return [step * number for number in range(first, last + 1)]
 
 
-def tick(value: float) -> str:
+def written(value: float) -> str:
     for unit, size in (("M", 1e6), ("k", 1e4)):
         if abs(value) >= size:
             return f"{value / (1e6 if unit == 'M' else 1e3):g}{unit}"
