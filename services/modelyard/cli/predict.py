@@ -113,8 +113,9 @@ def _ask(
     questions = said.questions(asker.model, k, signature, left_out)
     first = list(itertools.islice(questions, 1 if said.streams else 2))
     several = said.streams or len(first) > 1
-    if not several and not as_json and not signature and first and is_prompt(asker.model, first[0]):
-        _write(client, name, first[0], asker.model.name)
+    alone = first[0] if first and not several and not as_json and not signature else None
+    if isinstance(alone, Row) and is_prompt(asker.model, alone):
+        _write(client, name, alone, asker.model.name)
         return 0
     show = _Shown(several, k or 0, as_json, picture, said.streams)
     with ExitStack() as stack:
@@ -129,9 +130,8 @@ def _ask(
     return show.failed
 
 
-def _write(client: Client, name: str, prompt: Row | RowProblem, model: str) -> None:
+def _write(client: Client, name: str, prompt: Row, model: str) -> None:
     """Shows text while it is written."""
-    assert isinstance(prompt, Row)
     started, count = time.perf_counter(), 0
     for piece in pieces(client.deployments.asker(name, signature=CONTINUE), prompt):
         print(plain(piece), end="", flush=True)

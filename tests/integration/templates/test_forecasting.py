@@ -111,10 +111,10 @@ def test_a_past_that_is_hardly_known_and_a_time_that_is_none_are_refused_in_a_se
     past = np.full((1, WINDOW), np.nan, np.float32)
     past[0, :20] = 7.0
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"of which at least 24 must be known; known are only.*20"):
-        ask(trial.model, load=past, when=["2024-02-05T23:00"], place=["south"])
+        ask(trial.model, load=list(past), when=["2024-02-05T23:00"], place=["south"])
     past[:] = 7.0
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"when is the time of the last known value.*yesterday"):
-        ask(trial.model, load=past, when=["yesterday"], place=["south"])
+        ask(trial.model, load=list(past), when=["yesterday"], place=["south"])
 
 
 @pytest.mark.soak

@@ -71,9 +71,9 @@ def test_it_takes_decoded_frames_and_answers_probabilities_and_a_label(trial: Tr
     wanted = description["signatures"]["serving_default"]["inputs"]["video"]
     assert wanted == {"dtype": "uint8", "shape": [-1, FRAMES, SIDE, SIDE, 3]}
     kept = golden(trial.model)["serving_default/inputs/video"]
-    found = ask(trial.model, video=kept)
+    found = ask(trial.model, video=list(kept))
     assert found["probabilities"].sum(-1) == pytest.approx(1.0)
-    assert ask(trial.model, video=kept[:, ::-1])["label"].tolist() != found["label"].tolist()
+    assert ask(trial.model, video=list(kept[:, ::-1]))["label"].tolist() != found["label"].tolist()
 
 
 def test_a_client_decodes_a_file_into_what_the_model_takes_and_names_one_that_is_no_video(tmp_path: Path) -> None:

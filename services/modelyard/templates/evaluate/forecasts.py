@@ -1,8 +1,9 @@
 """A model that forecasts is asked at every step of a split, and what it says is compared with what came; beside it what
 repeating the season reaches, and weighted sums of the same window."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -91,17 +92,18 @@ def _form(model: Saved) -> Form:
     """Raises ModelUnsuitable."""
     inputs = {each.name: each for each in model.signatures.get(DEFAULT, ())}
     kinds = model.kinds
-    value = next((each for each in inputs.values() if each.row and len(each.row) == 1 and each.row[0] > 0), None)
+    lengths = {name: each.row[0] for name, each in inputs.items() if each.row is not None and len(each.row) == 1}
+    value = next((name for name, length in lengths.items() if length > 0), "")
     time = next((name for name in inputs if kinds.get(name) == "time"), "")
     outputs = model.description.get("signatures", {}).get(DEFAULT, {}).get("outputs", {})
-    shape = outputs.get(OUTPUT, {}).get("shape") or ()
-    if value is None or not time or len(shape) != 2 or shape[1] < 1:
+    shape: Sequence[int] = outputs.get(OUTPUT, {}).get("shape") or ()
+    if not value or not time or len(shape) != 2 or shape[1] < 1:
         raise ModelUnsuitable(
             f"signature {DEFAULT!r} takes {', '.join(map(str, inputs.values())) or 'nothing'}; a model that forecasts "
             f"takes the last values, the time of the last one, and answers {OUTPUT!r}"
         )
-    series = next((name for name in inputs if name not in (value.name, time)), "")
-    return Form(value.name, time, series, (value.row or (0,))[0], int(shape[1]))
+    series = next((name for name in inputs if name not in (value, time)), "")
+    return Form(value, time, series, lengths[value], int(shape[1]))
 
 
 def _asked(context: Context, model: Saved, form: Form, grid: Grid, given: Windows) -> Forecasts:
@@ -139,7 +141,7 @@ def _inputs(form: Form, grid: Grid, given: Windows) -> dict[str, NDArray[Any]]:
 def _metrics(judged: Windows, forecast: Forecasts) -> dict[str, float]:
     known = np.isfinite(judged.truth)
     answers = Regression()
-    answers.add(judged.truth[known], forecast[known])
+    answers.add(judged.truth[known].astype(np.float64), forecast[known].astype(np.float64))
     found = answers.metrics()
     return {name: found[name] for name in ("mae", "rmse", "bias")}
 
@@ -182,7 +184,7 @@ def _by_series(grid: Grid, judged: Windows, answers: Forecasts, naive: Forecasts
                 "season": _off(part, naive[rows]),
             }
         )
-    return sorted(found, key=lambda each: -each["mae"])[:50]
+    return sorted(found, key=itemgetter("mae"), reverse=True)[:50]
 
 
 def _rows_to_show(judged: Windows, answers: Forecasts) -> list[int]:

@@ -3,6 +3,7 @@ reach, and how much of what it writes it has by heart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _by_document(
         if characters:
             bits = sum(cost["bits"] for cost in mine) / characters
             found.append({"name": document.name, "characters": int(characters), "bits": bits})
-    return sorted(found, key=lambda each: -each["bits"])[:50]
+    return sorted(found, key=itemgetter("bits"), reverse=True)[:50]
 
 
 def _beside(found: dict[str, Any], train: str, text: str) -> None:

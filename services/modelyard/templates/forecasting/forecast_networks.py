@@ -36,7 +36,7 @@ class Form:
     """The least that a window's deviation counts as, in the values' unit."""
 
 
-class Standard(layers.Layer):  # type: ignore[misc]
+class Standard(layers.Layer):
     """history [n, window] -> values [n, window] of mean 0 and deviation 1, where missing 0; which are known; mean and
     deviation [n, 1]."""
 
@@ -55,7 +55,7 @@ class Standard(layers.Layer):  # type: ignore[misc]
         return apart / deviation, known, mean, deviation
 
 
-class Calendar(layers.Layer):  # type: ignore[misc]
+class Calendar(layers.Layer):
     """start int64 [n] -> what the calendar says of the steps from `first` to `last`, counted from there:
     [n, steps, features]."""
 

@@ -11,7 +11,7 @@ from modelyard.templates.series import Columns, lasting
 from modelyard.templates.windows import KNOWN
 
 
-class Forecaster(keras.Model):  # type: ignore[misc]
+class Forecaster(keras.Model):
     """Takes the dataset's own names: {value: float32 [n, window], time: string [n], series: string [n]}."""
 
     def __init__(

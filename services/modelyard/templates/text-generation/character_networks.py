@@ -15,7 +15,7 @@ from keras import layers, ops
 NOTHING = -1e9
 
 
-class Recurrent(keras.Model):  # type: ignore[misc]
+class Recurrent(keras.Model):
     """GRU or LSTM layers, one over the other."""
 
     def __init__(self, cell: str, *, symbols: int, units: int, depth: int, dropout: float) -> None:
@@ -68,7 +68,7 @@ class Recurrent(keras.Model):  # type: ignore[misc]
         return self.answer(given), tuple(kept)
 
 
-class Attention(layers.Layer):  # type: ignore[misc]
+class Attention(layers.Layer):
     """Looks back only, at what is near more than at what is far: each head at another rate, and no place has a number.
 
     Source: Press 2021, "Train Short, Test Long" (ALiBi), arXiv:2108.12409.
@@ -101,7 +101,7 @@ class Attention(layers.Layer):  # type: ignore[misc]
         return self._out(tf.reshape(found, (-1, length, self._heads * self._size)))
 
 
-class Transformer(keras.Model):  # type: ignore[misc]
+class Transformer(keras.Model):
     """Blocks of attention that looks back, normalised first; it sees the last `window` symbols."""
 
     def __init__(self, *, symbols: int, width: int, depth: int, dropout: float, window: int) -> None:

@@ -106,7 +106,7 @@ def compiled(network: keras.Model, steps: int) -> None:
     )
 
 
-class Samples(keras.callbacks.Callback):  # type: ignore[misc]
+class Samples(keras.callbacks.Callback):
     """What is written after each epoch."""
 
     def __init__(self, writer: Writer, prompt: str) -> None:

@@ -14,7 +14,7 @@ UNKNOWN = 0
 """The number of all symbols that training has not seen; none is written."""
 
 
-class Writer(keras.Model):  # type: ignore[misc]
+class Writer(keras.Model):
     """Each symbol is drawn with a random number that depends on the seed and its place alone: the same seed writes the
     same text, in one piece or in several, alone or beside others."""
 

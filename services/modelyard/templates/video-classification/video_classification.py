@@ -70,11 +70,13 @@ def examples() -> tuple[Any, Any]:
     if params.order == "as-is":
         held_out = context.dataset(context.held_out, batch_size=params.batch_size, **form) if context.held_out else None
         return context.dataset("train", batch_size=params.batch_size, **form), held_out
-    found = []
-    for number, split in enumerate(("train", context.held_out)):
-        clips, labels = context.arrays(split, **form) if split else (None, None)
-        found.append((destroyed(clips, params.order, context.seed + number), labels) if split else None)
-    return found[0], found[1]
+
+    def changed(split: str, seed: int) -> tuple[Any, Any]:
+        clips, labels = context.arrays(split, **form)
+        return destroyed(clips, params.order, seed), labels
+
+    held_out = changed(context.held_out, context.seed + 1) if context.held_out else None
+    return changed("train", context.seed), held_out
 
 
 def destroyed(clips: NDArray[np.uint8], how: str, seed: int) -> NDArray[np.uint8]:
