@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import document, forecasts, page, recommending, supervised, written
+from modelyard.templates.evaluate import document, forecasts, generation, page, recommending, supervised
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -42,10 +42,10 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
         dataset=context.dataset_version,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if forecasts.suits(model):
+    if forecasts.is_for(model):
         return forecasts.evaluate(context, model, split, about)
-    if written.suits(model):
-        return written.evaluate(context, model, split, about)
+    if generation.is_for(model):
+        return generation.evaluate(context, model, split, about)
     if data.modality == "interactions":
         return recommending.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

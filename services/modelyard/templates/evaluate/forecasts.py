@@ -249,6 +249,6 @@ def _controls(
     ]
 
 
-def suits(model: Saved) -> bool:
+def is_for(model: Saved) -> bool:
     """Whether it is a model that forecasts."""
     return bool(model.description.get("task") == TASK)

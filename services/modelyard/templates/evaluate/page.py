@@ -12,10 +12,10 @@ from modelyard.templates.evaluate import (
     class_sections,
     control_sections,
     forecast_sections,
+    generation_sections,
     mistake_sections,
     number_sections,
     recommended,
-    written_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
 from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
@@ -28,7 +28,7 @@ _SECTIONS = {
     "regression": number_sections.sections,
     "recommendation": recommended.sections,
     "forecasting": forecast_sections.sections,
-    "text-generation": written_sections.sections,
+    "text-generation": generation_sections.sections,
 }
 """What only reports of one kind have."""
 

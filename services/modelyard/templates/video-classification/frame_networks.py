@@ -14,18 +14,33 @@ Shape = tuple[int, int, int, int]
 """Frames, height, width, 3."""
 SMALLEST = 12
 """Pixels of a frame's side."""
+SHIFT = 0.15
+"""Share of its side that a clip is moved by, at most."""
 _COARSE = 6
 """Pixels of a side at which a frame is halved no more."""
 _WIDTHS = (32, 48, 64, 96)
 
 
-def build(network: str, shape: Shape, *, name: str, units: int, dropout: float, classes: int) -> keras.Model:
-    """The network called `network`; its input is called `name`."""
+def build(
+    network: str, shape: Shape, *, name: str, units: int, dropout: float, classes: int, shift: bool, seed: int
+) -> keras.Model:
+    """The network called `network`; its input is called `name`. `shift`: while it learns, clips are moved a little, all
+    frames of one alike."""
     given = keras.Input(shape, dtype="uint8", name=name)
     scaled = layers.Rescaling(1 / 127.5, offset=-1)(given)
+    if shift:
+        scaled = _moved(scaled, seed)
     found = _volume(scaled, units) if network == "conv3d" else READERS[network](_looked_at(scaled, units), units)
     answer = layers.Dense(classes, activation="softmax", name="probabilities")(layers.Dropout(dropout)(found))
     return keras.Model(given, answer, name=f"{network}-classifier")
+
+
+def _moved(clips: Any, seed: int) -> Any:
+    """Frames are channels meanwhile, so that they move together."""
+    frames, height, width, channels = clips.shape[1:]
+    flat = ops.reshape(ops.transpose(clips, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
+    moved = layers.RandomTranslation(SHIFT, SHIFT, fill_mode="nearest", seed=seed)(flat)
+    return ops.transpose(ops.reshape(moved, (-1, height, width, frames, channels)), (0, 3, 1, 2, 4))
 
 
 def _looked_at(clips: Any, units: int) -> Any:

@@ -32,6 +32,8 @@ def main() -> None:
             units=params.units,
             dropout=params.dropout,
             classes=len(context.classes),
+            shift=params.augment == "shift",
+            seed=context.seed,
         )
         steps = -(-context.splits["train"] // params.batch_size) * params.epochs
         rate = keras.optimizers.schedules.CosineDecay(params.learning_rate, steps, alpha=0.01)

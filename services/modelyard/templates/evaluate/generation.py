@@ -30,7 +30,7 @@ SAMPLE, PROMPT, SEED = 500, 40, 1
 _RANDOM = 20260101
 
 
-def suits(model: Saved) -> bool:
+def is_for(model: Saved) -> bool:
     """Whether it is a model that writes."""
     return bool(model.description.get("task") == TASK)
 
