@@ -18,6 +18,8 @@ def text_of(answer: Answer, top: int = 0) -> str:
         said = _items(outputs)
     elif "boxes" in outputs and isinstance(outputs["boxes"], list):
         said = _boxes(outputs)
+    elif "forecast" in outputs and "times" in outputs:
+        said = _forecast(outputs)
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -80,6 +82,16 @@ def _boxes(outputs: Mapping[str, Any]) -> str:
         f"{label:<{width}}  {'' if score is None else f'{score:.3f}'}  "
         + " ".join(f"{value:,.0f}" for value in box).strip()
         for label, score, box in found
+    )
+
+
+def _forecast(outputs: Mapping[str, Any]) -> str:
+    """A line a step, with a bar."""
+    values = [float(value) for value in outputs["forecast"]]
+    width, most = max(len(f"{value:.4g}") for value in values), max(map(abs, values)) or 1.0
+    return "\n".join(
+        f"{time}  {value:>{width}.4g}  {bar(value / most)}".rstrip()
+        for time, value in zip(outputs["times"], values, strict=True)
     )
 
 
