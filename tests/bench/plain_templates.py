@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from modelyard.templates.specs import SHIPPED, get_template
+from tests.bench.plain_sequences import READERS
 
 Columns = dict[str, Any]
 
@@ -143,7 +144,9 @@ def main() -> None:
     sys.path.insert(0, str(SHIPPED / template))
     values = get_template(template).complete({})
     examples = (
-        texts(network, Path(folder), target, values)
+        READERS[template](network, Path(folder), values)
+        if template in READERS
+        else texts(network, Path(folder), target, values)
         if template == "text-classification"
         else pairs(network, Path(folder), values)
         if template == "translation"

@@ -49,6 +49,9 @@ CASES = (
     Case("translation", "transformer", "synopses-en-it", "", 40, 240),
     Case("tabular", "", "adult", "salary", 300, 5000),
     Case("tabular", "", "bikeshare", "bikers", 300, 5000),
+    Case("video-classification", "gru", "motions", "", 40, 90),
+    Case("text-generation", "gru", "shakespeare", "", 10, 40),
+    Case("forecasting", "cnn", "bikeshare-hours", "bikers", 60, 360),
     Case("recommendation", "", "movielens-small", "", 40, 440, {"item_values": 0}),
 )
 

@@ -24,6 +24,8 @@ def text_of(answer: Answer, top: int = 0) -> str:
         said = _transcript(outputs)
     elif isinstance(outputs.get("transcripts"), list):
         said = "\n".join(map(str, outputs["transcripts"][: top or None]))
+    elif "forecast" in outputs and "times" in outputs:
+        said = _forecast(outputs)
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -101,6 +103,16 @@ def _transcript(outputs: Mapping[str, Any]) -> str:
     """As it is written, and how sure the model is where it says that."""
     sure = outputs.get("confidence")
     return f"{outputs['transcript']}" + (f" ({sure:.3f})" if isinstance(sure, float) else "")
+
+
+def _forecast(outputs: Mapping[str, Any]) -> str:
+    """A line a step, with a bar."""
+    values = [float(value) for value in outputs["forecast"]]
+    width, most = max(len(f"{value:.4g}") for value in values), max(map(abs, values)) or 1.0
+    return "\n".join(
+        f"{time}  {value:>{width}.4g}  {bar(value / most)}".rstrip()
+        for time, value in zip(outputs["times"], values, strict=True)
+    )
 
 
 def _values(outputs: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from modelyard.sdk.gallery.sounds.real_digits import SPOKEN_DIGITS
 from modelyard.sdk.gallery.sounds.second_voice import PROMPTS_SECOND_VOICE
 from modelyard.sdk.gallery.tables.adult import ADULT
 from modelyard.sdk.gallery.tables.bikeshare import BIKESHARE
+from modelyard.sdk.gallery.tables.bikeshare_hours import BIKESHARE_HOURS
 from modelyard.sdk.gallery.tables.diamonds import DIAMONDS
 from modelyard.sdk.gallery.texts.sentiment import SENTIMENT
 from modelyard.sdk.gallery.texts.shakespeare import SHAKESPEARE
@@ -59,6 +60,7 @@ _ALL = (
     MOVING_DIGITS,
     ADULT,
     BIKESHARE,
+    BIKESHARE_HOURS,
     DIAMONDS,
     MOVIELENS_SMALL,
     MOVIELENS_RATINGS,

@@ -12,6 +12,7 @@ from modelyard.layouts.rows import read_rows, read_shape
 from modelyard.layouts.text_files import lines as read_lines
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source, scan
+from modelyard.sdk.predicting import histories
 from modelyard.sdk.predicting.choosing import choose
 from modelyard.sdk.predicting.model import MEDIA, Model, Way, find_input, listed
 from modelyard.sdk.predicting.rows import Row, RowProblem
@@ -23,7 +24,8 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
     """Each example of a file or a folder, in its order; what the model does not take is put into `left_out`.
 
     CSV, TSV, JSON lines and Parquet by their ending, every other file is read as plain lines, each the model's only
-    input. Raises InvalidArgument for a file that can't be read at all.
+    input. What a model forecasts from are all of a table's rows of a series together. Raises InvalidArgument for a file
+    that can't be read at all.
     """
     if path.is_dir():
         return _folder(path, model)
@@ -32,6 +34,9 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
     format = TABLES.get(suffix(path.name.removesuffix(".gz")), "")
     source = Source(path.stat().st_size, path)
     left_out = [] if left_out is None else left_out
+    history = histories.takes(model) if format not in ("", "jsonl") and not signature else None
+    if history is not None:
+        return _checked(path, histories.rows_of(path, source, format, model, history))
     if format == "jsonl":
         return _checked(path, _json_lines(path, source, model, left_out))
     if format:

@@ -2,7 +2,7 @@
 
     format         1
     kind           "classification" | "regression" | "recommendation" | "detection" | "retrieval" | "writing" |
-                   "transcription"
+                   "transcription" | "forecasting" | "text-generation"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -36,9 +36,10 @@
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
     mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
                    first: example is its number in the split, path its file in the dataset (`path:line` for a row),
-                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG), texts and
-                   values are by feature, sound is {low, high, spectrogram, seconds, spectrogram_seconds, nyquist,
-                   source}: an envelope, data URIs of a PNG and, of a small file, of itself. Of a regression true and
+                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG; of a video
+                   so many frames side by side), texts and values are by feature, sound is {low, high, spectrogram,
+                   seconds, spectrogram_seconds, nyquist, source}: an envelope, data URIs of a PNG and, of a small
+                   file, of itself. Of a regression true and
                    answered are numbers
     confused       of transcripts: [[true symbol, written symbol, times]], "" where there is none, most often first;
                    their mistakes have texts for true and said, edits, confidence (null where the model does not say

@@ -9,6 +9,8 @@ from modelyard.job.errors import DatasetUnsuitable
 from modelyard.templates.evaluate import (
     detecting,
     document,
+    forecasts,
+    generation,
     page,
     recommending,
     retrieving,
@@ -51,6 +53,10 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
         dataset=context.dataset_version,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    if forecasts.is_for(model):
+        return forecasts.evaluate(context, model, split, about)
+    if generation.is_for(model):
+        return generation.evaluate(context, model, split, about)
     if data.modality == "interactions":
         return recommending.evaluate(context, model, split, data, about)
     if detecting.is_detection(tuple(context.features.values())):

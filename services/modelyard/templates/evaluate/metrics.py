@@ -28,16 +28,20 @@ LABELS = {
     "rmse": ("RMSE", "root of the mean squared difference"),
     "mae": ("MAE", "mean absolute difference"),
     "r2": ("R²", "1 = exact, 0 = as the mean"),
+    "bits": ("Bits", "a symbol, of what was not seen"),
+    "perplexity": ("Perplexity", "as many symbols in doubt"),
+    "skill": ("Skill", "share of the season's error that is gone"),
     "bias": ("Bias", "mean of answered minus true"),
     "cer": ("Character errors", "edits a symbol of what is there"),
     "plain_cer": ("Plain errors", "the same without case and punctuation"),
     "wer": ("Word errors", "edits a word"),
 }
 """In the order of the page: name -> title and explanation. Others are shown behind them by their names."""
-LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae", "cer", "plain_cer", "wer")
+LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae", "bits", "perplexity", "cer", "plain_cer", "wer")
 HIDDEN = ("accuracy_low", "accuracy_high", "mce")
 _PERCENT = (
     "accuracy",
+    "skill",
     "top5_accuracy",
     "macro_f1",
     "macro_precision",

@@ -53,7 +53,7 @@ def _media(
     for each in mistakes:
         true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), located(each)
         figures.append(
-            f"<figure>{drawn(each, f'{place}: {true}, taken for {predicted}')}"
+            f"<figure{_strip(each)}>{drawn(each, f'{place}: {true}, taken for {predicted}')}"
             f"<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
             f"{percent(each['true_probability'])}<br><span class=about>{place}</span></figcaption></figure>"
         )
@@ -62,6 +62,11 @@ def _media(
 
 def _picture(mistake: Mapping[str, Any], says: str) -> str:
     return f'<img src="{escape(mistake["image"])}" alt="{says}">'
+
+
+def _strip(mistake: Mapping[str, Any]) -> str:
+    """Frames side by side take the whole width."""
+    return " class=strip" if "frames" in mistake else ""
 
 
 def _texts(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:

@@ -12,6 +12,8 @@ from modelyard.templates.evaluate import (
     class_sections,
     control_sections,
     detection_sections,
+    forecast_sections,
+    generation_sections,
     mistake_sections,
     number_sections,
     recommended,
@@ -33,6 +35,8 @@ _SECTIONS = {
     "retrieval": retrieval_sections.sections,
     "writing": side_by_side.sections,
     "transcription": transcript_sections.sections,
+    "forecasting": forecast_sections.sections,
+    "text-generation": generation_sections.sections,
 }
 """What only reports of one kind have."""
 

@@ -25,7 +25,10 @@ dd.about{font-size:.8rem;line-height:1.3}
 .field{fill:var(--field)}.hit{fill:var(--hit)}.miss{fill:var(--miss)}
 .grid{stroke:var(--line);fill:none}.axis{stroke:var(--soft);fill:none}
 .ideal{stroke:var(--soft);stroke-dasharray:5 4;fill:none}
-.curve{stroke:var(--curve);stroke-width:2;fill:none}.point{fill:var(--curve)}
+.curve{stroke:var(--curve);stroke-width:2;fill:none}
+.truth{stroke:var(--ink);stroke-width:1.5;fill:none}.other{stroke:var(--miss);stroke-width:1.5;fill:none}
+.third{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:2 3;fill:none}
+.point{fill:var(--curve)}
 .gap{stroke:var(--gap);stroke-width:2;opacity:.6}rect.bar{fill:var(--curve);opacity:.45}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums;min-width:min(100%,22rem)}
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding-bottom:.25rem}
@@ -64,6 +67,7 @@ border:1px solid var(--line);border-radius:.35rem}
 .boxes rect{fill:none;vector-effect:non-scaling-stroke}
 .boxes .right{stroke:#58a6ff;stroke-width:1.5}.boxes .wrong{stroke:#ff5a4d;stroke-width:3}
 .boxes .missed{stroke:#ffd33d;stroke-width:2.5;stroke-dasharray:5 4}
+.mistakes .strip{grid-column:1/-1}.strip img{aspect-ratio:auto}
 .sounds{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
 .sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
 .sounds figure img{display:block;aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
