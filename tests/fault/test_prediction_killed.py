@@ -10,11 +10,11 @@ import pytest
 from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.sdk import Client
 from modelyard.sdk.jobs import State
-from tests.support.stack import Stack, until, write_digits
+from tests.fault.conftest import IMAGES
+from tests.support.stack import Stack, until
 
 pytestmark = pytest.mark.timeout(180)
 
-IMAGES = 400
 SLOW = {"batch_size": 1, "part_rows": 50, "checkpoint_every_s": 1e-6}
 
 
@@ -28,10 +28,8 @@ def test_the_next_attempt_goes_on_at_a_part_and_makes_the_same_bytes(
     stack: Stack, client: Client, tmp_path: Path
 ) -> None:
     model = client.deployments.get("digits").serving_version
-    write_digits(stack.home / "few", IMAGES)
-    client.datasets.push("few", stack.home / "few")
     create: dict[str, Any] = {"model_version": model, "parameters": SLOW}
-    name = client.jobs.create("predict", "few", output_dataset="killed", **create).name
+    name = client.jobs.create("predict", "digits", output_dataset="killed", **create).name
     for job in client.jobs.watch(name):
         if job.progress.checkpoint_step:
             break
@@ -41,7 +39,7 @@ def test_the_next_attempt_goes_on_at_a_part_and_makes_the_same_bytes(
     assert saved.state == State.STATE_RUNNING
     stack.kill("modelyard.trainer")
     until(lambda: predicting not in stack.processes())
-    whole = client.jobs.create("predict", "few", output_dataset="whole", **create).name
+    whole = client.jobs.create("predict", "digits", output_dataset="whole", **create).name
     job = ended(client, name)
     second, first = client.jobs.attempts(name)
     assert (first.state, job.attempt) == (job_pb2.Attempt.STATE_LOST, 2)
