@@ -28,7 +28,7 @@ def test_images_that_a_column_names_are_described_with_the_size_that_all_of_them
 ) -> None:
     images = {f"{number}.png": picture(number, size=odd if number == 3 else (8, 6)) for number in range(6)}
     text = "image,transcript\n" + "".join(f"{name},plate {number}\n" for number, name in enumerate(images))
-    assert detected({"a.csv": text, **images}).description.features[0].shape == shape
+    assert described({"a.csv": text, **images}).features[0].shape == shape
 
 
 def test_a_number_that_is_asked_for_makes_other_values_problems() -> None:
