@@ -60,9 +60,7 @@ def shades(batches: Any) -> list[int]:
     return [int(picture[0, 0, 0]) for batch, _ in batches.as_numpy_iterator() for picture in batch]
 
 
-def test_what_cannot_be_decoded_is_no_example_and_is_said_with_its_path(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_decoded_is_no_example_and_is_said_with_its_path(tmp_path: Path) -> None:
     context, worker = job(tmp_path, pictures())
     assert context.splits == {"train": 24}
     images, labels = context.arrays("train")
@@ -73,12 +71,9 @@ def test_what_cannot_be_decoded_is_no_example_and_is_said_with_its_path(
     assert [context.classes[label] for label in labels] == [path.split("/")[1] for path in paths]
     assert sorted(shades(context.dataset("train", batch_size=5))) == sorted(image[0, 0, 0] for image in images)
     (said,) = [message for message in worker.said if isinstance(message, Text)]
-    assert said.name == "left out"
-    assert said.text.startswith("2 of split train, which cannot be decoded")
-    printed = capsys.readouterr().out
-    assert "2 of the 24 examples of split 'train' cannot be decoded and are left out:" in printed
-    for text in (said.text, printed):
-        assert all(f"{path} cannot be read as an image of (6, 6, 1): " in text for path in BAD)
+    assert said.name == "left out of train"
+    assert said.text.startswith("2 of the 24 examples of split 'train' cannot be decoded:\n\n- train/a/03.png ")
+    assert all(f"{path} cannot be read as an image of (6, 6, 1): Invalid PNG data" in said.text for path in BAD)
 
 
 def test_the_order_of_the_rest_is_the_same_wherever_an_attempt_begins(

@@ -17,7 +17,7 @@ from modelyard.job import code, running
 from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import ModelUnsuitable
 from modelyard.job.index import Index
-from modelyard.job.messages import Checkpoint, JobSpec, Predicted
+from modelyard.job.messages import Checkpoint, JobSpec, Predicted, Text
 from modelyard.job.session import Context
 from modelyard.job.training import Stopped
 from modelyard.job.trial import prepare_dataset
@@ -130,9 +130,10 @@ def brightness(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_picture_has_a_line_in_order_and_one_that_cannot_be_decoded_says_so(
-    tmp_path: Path, pictures: Path, brightness: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, pictures: Path, brightness: Path
 ) -> None:
-    lines = predict(tmp_path, pictures, brightness, batch_size=7, part_rows=20)
+    worker = Worker()
+    lines = predict(tmp_path, pictures, brightness, worker=worker, batch_size=7, part_rows=20)
     assert [line["origin"] for line in lines if line["split"] == "test"] == [
         f"test/dark/{n:03}.png" for n in range(0, 80, 10)
     ]
@@ -140,8 +141,10 @@ def test_every_picture_has_a_line_in_order_and_one_that_cannot_be_decoded_says_s
     (broken,) = [line for line in lines if line["error"]]
     assert broken["origin"] == "test/dark/020.png"
     assert broken["error"] == "image: cannot be decoded: Invalid PNG data, size 60"
-    printed = capsys.readouterr().out
-    assert "of 40 examples 1 have no answer; `error` in their lines says why:\n  test/dark/020.png: image: " in printed
+    (said,) = [message for message in worker.said if isinstance(message, Text)]
+    assert said.text.startswith(
+        "of 40 examples 1 have no answer; `error` in their lines says why:\n\n- test/dark/020.png"
+    )
     assert (broken["label"], broken["probability"], broken["probabilities"]) == (None, None, None)
     for line in lines:
         if line is not broken:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from modelyard.job.left_out import NAME, NAMED, PRINTED, listed
+from modelyard.job.left_out import NAMED, as_list
 from modelyard.job.session import Context
 
 _ANSWERED = '"error":null}\n'
@@ -20,7 +20,7 @@ class Unanswered:
         """`reason` is what the example's line says."""
         self.count += 1
         if len(self._named) < NAMED:
-            self._named.append(" ".join(f"{origin}: {reason}".split()))
+            self._named.append(f"{origin}: {reason}")
 
     def add_file(self, path: Path) -> None:
         """Those of a file of answers that an earlier attempt has made."""
@@ -32,8 +32,6 @@ class Unanswered:
 
     def say(self, context: Context, total: int) -> None:
         """In the log, and with the job; nothing where there are none."""
-        if not self.count:
-            return
-        head = f"of {total:,} examples {self.count:,} have no answer; `error` in their lines says why:"
-        print(head, "  " + listed(self._named, self.count, PRINTED, "\n  "), sep="\n", flush=True)
-        context.report_text(NAME, f"{head}\n\n- {listed(self._named, self.count, NAMED, chr(10) + '- ')}")
+        if self.count:
+            head = f"of {total:,} examples {self.count:,} have no answer; `error` in their lines says why:"
+            context.report_text("without an answer", as_list(head, self._named, self.count))
