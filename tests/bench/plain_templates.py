@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from modelyard.templates.specs import SHIPPED, get_template
+from tests.bench.plain_sequences import READERS
 
 Columns = dict[str, Any]
 
@@ -53,6 +54,29 @@ def texts(network: str, folder: Path, target: str, values: dict[str, Any]) -> tu
     )
     pairs = [(train["text"], classes), (held_out["text"], truth)]
     return model, *((words.numbers(cut, of), np.searchsorted(names, labels)) for of, labels in pairs)
+
+
+def pairs(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of pairs of texts, in two files a split."""
+    from modelyard.templates.sequences import vocabulary as vocabularies
+    from modelyard.templates.sequences.network import Network
+    from modelyard.templates.sequences.pairs import Pairs, numbered
+    from modelyard.templates.sequences.tokens import cut_all
+
+    def split(name: str) -> Pairs:
+        texts = [
+            np.array((folder / f"{name}.{language}").read_bytes().splitlines(), object) for language in ("en", "it")
+        ]
+        return Pairs(texts[0], texts[1], cut_all(texts[0]), cut_all(texts[1]))
+
+    train, held_out = split("train"), split("validation").some(np.arange(values["judged"]))
+    most = [vocabularies.typical_length(of, 100) for of in (train.source_tokens, train.target_tokens)]
+    known = [vocabularies.learn(of, values["vocabulary"]) for of in (train.source_tokens, train.target_tokens)]
+    params = SimpleNamespace(**{**values, "network": network})
+    model = Network(params, len(known[0]), len(known[1]), most[0], most[1])
+    model.compile(keras.optimizers.Adam(values["learning_rate"], global_clipnorm=1.0), jit_compile=False)
+    learnt, judged = (numbered(of, known[0], known[1], most[0], most[1]) for of in (train, held_out))
+    return model, learnt, judged
 
 
 def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -120,8 +144,12 @@ def main() -> None:
     sys.path.insert(0, str(SHIPPED / template))
     values = get_template(template).complete({})
     examples = (
-        texts(network, Path(folder), target, values)
+        READERS[template](network, Path(folder), values)
+        if template in READERS
+        else texts(network, Path(folder), target, values)
         if template == "text-classification"
+        else pairs(network, Path(folder), values)
+        if template == "translation"
         else choices(Path(folder), values)
         if template == "recommendation"
         else table(Path(folder), target, values)

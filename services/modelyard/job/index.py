@@ -89,6 +89,11 @@ class Examples:
             for line in islice(stored, start, self.count):
                 yield line.removesuffix("\n")
 
+    def forget(self) -> None:
+        """Let go of the memory that what was read of the columns takes in this process."""
+        for column in self._columns.values():
+            column.forget()
+
     @cached_property
     def _origins(self) -> Origins:
         return Origins(self.folder / "origins" / f"{self.name}.txt")

@@ -14,7 +14,7 @@ from typing import Any
 
 from modelyard.layouts import media
 from modelyard.layouts.chunks import Chunk, Problems, in_portions
-from modelyard.layouts.class_folders import check_shape, merged
+from modelyard.layouts.class_folders import check_shape
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
 from modelyard.layouts.file_columns import MediaFiles, place_of_files
@@ -79,7 +79,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
         for image in _usable(path, boxes, files, findings.problems):
             counts[split or hash_split(image.path, rule.held_out)] += 1
             encodings[image.encoding] += 1
-            shape = image.shape if shape is None else merged(shape, image.shape)
+            shape = image.shape if shape is None else media.merged(shape, image.shape)
     _check(paths, names, counts, rows, findings.problems)
     return Description(
         modality="image",

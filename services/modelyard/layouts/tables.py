@@ -193,7 +193,7 @@ def _feature(files: Files, table: str, plan: Plan, at: int, name: str, kind: str
             name,
             kind,
             dtype,
-            (None, None, None) if kind == "image" else (),
+            plan.shapes.get(at, (None, None, None)) if kind == "image" else (),
             role,
             _encoding(place.kind, files),
             column=column,

@@ -19,16 +19,29 @@ LABELS = {
     "recall_at_50": ("Recall@50", "held-out items among the first 50"),
     "recall_at_10": ("Recall@10", "held-out items among the first 10"),
     "ndcg_at_10": ("NDCG@10", "the same, the first places count more"),
+    "bleu": ("BLEU", "words and sequences of words that the references have too"),
+    "chrf": ("chrF", "the same of characters; recall counts more"),
+    "rouge_l": ("ROUGE-L", "longest sequence of words shared with the reference"),
+    "rouge_1": ("ROUGE-1", "words shared with the reference"),
+    "exact": ("Exact", "the same as the reference"),
+    "length": ("Length", "words of the answers over those of the references"),
     "rmse": ("RMSE", "root of the mean squared difference"),
     "mae": ("MAE", "mean absolute difference"),
     "r2": ("R²", "1 = exact, 0 = as the mean"),
+    "bits": ("Bits", "a symbol, of what was not seen"),
+    "perplexity": ("Perplexity", "as many symbols in doubt"),
+    "skill": ("Skill", "share of the season's error that is gone"),
     "bias": ("Bias", "mean of answered minus true"),
+    "cer": ("Character errors", "edits a symbol of what is there"),
+    "plain_cer": ("Plain errors", "the same without case and punctuation"),
+    "wer": ("Word errors", "edits a word"),
 }
 """In the order of the page: name -> title and explanation. Others are shown behind them by their names."""
-LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae")
+LOWER_IS_BETTER = ("log_loss", "ece", "mce", "rmse", "mae", "bits", "perplexity", "cer", "plain_cer", "wer")
 HIDDEN = ("accuracy_low", "accuracy_high", "mce")
 _PERCENT = (
     "accuracy",
+    "skill",
     "top5_accuracy",
     "macro_f1",
     "macro_precision",
@@ -40,7 +53,16 @@ _PERCENT = (
     "rank5",
     "recall_at_50",
     "recall_at_10",
+    "exact",
+    "cer",
+    "plain_cer",
+    "wer",
 )
+
+
+def with_what(kind: str) -> str:
+    """How the floors of such a report are reached."""
+    return "with much less" if kind == "writing" else "without looking"
 
 
 def label(name: str) -> str:

@@ -112,8 +112,8 @@ class Classes:
         self._asking = asking
         self._matching = matching
         self._found = Classification(matching, self._context.params.bins)
-        pictures = any(feature.kind in ("image", "video") for feature in asking.features.values())
-        # Texts and rows are read class by class; of pictures the worst are looked at side by side.
+        pictures = any(feature.kind in ("image", "audio", "video") for feature in asking.features.values())
+        # Texts and rows are read class by class; the worst pictures and sounds are looked at side by side.
         self._mistakes = Mistakes(self._context.params.mistakes, 1 if pictures else len(asking.target.classes))
 
     @property

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelyard.layouts import Feature, File
 from modelyard.layouts.heads import UnusableError
@@ -20,15 +19,20 @@ from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples
 from modelyard.templates.profile.unreadable import Unreadable
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-# `layouts` looks at sizes before anything is decoded, by a rule of its own.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class Images:
     """Encoded files, or raw pixels."""
 
     def __init__(self, feature: Feature, unreadable: Unreadable, samples: FeatureSamples) -> None:
+        from PIL import Image
+
+        # `layouts` looks at sizes before anything is decoded, by a rule of its own.
+        Image.MAX_IMAGE_PIXELS = None
         self._raw = feature.encoding == "raw"
         self._shape = tuple(size or 0 for size in feature.shape)
         self._unreadable = unreadable
@@ -115,8 +119,10 @@ class Images:
         }
 
 
-def decoded(file: File, encoding: str) -> Image.Image:
+def decoded(file: File, encoding: str) -> "Image.Image":
     """In one of the modes L, LA, RGB, RGBA; of an animation the first picture. Raises UnusableError."""
+    from PIL import Image
+
     try:
         with file.open() as opened, Image.open(opened, formats=FORMATS) as picture:
             picture.load()
@@ -132,7 +138,9 @@ def _reason(error: Exception) -> str:
     return "its header is damaged" if not text or "identify image file" in text else text
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _plain(picture: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
     if picture.mode in ("L", "LA", "RGB", "RGBA"):
         return picture.copy() if picture.format == "GIF" else picture
     if picture.mode.startswith("I;16"):
@@ -143,6 +151,8 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
 
 
-def picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
+def picture_of(pixels: NDArray[np.uint8]) -> "Image.Image":
     """[height, width, channels], 1 to 4 channels."""
+    from PIL import Image
+
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))

@@ -1,8 +1,12 @@
 """How often which of 256 levels occurs in images, and which images have one colour only."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SMALL = 1 << 14
 """Images of fewer pixels are counted many at a time: a call for each would take longer than counting."""
@@ -20,7 +24,7 @@ class Levels:
         self._waiting: dict[tuple[str, tuple[int, int]], list[bytes]] = {}
         self._waiting_bytes = 0
 
-    def add(self, picture: Image.Image) -> None:
+    def add(self, picture: "Image.Image") -> None:
         """Counted at the latest when `settle` is called."""
         if picture.width * picture.height > SMALL:
             bands = np.array(picture.histogram(), np.int64).reshape(-1, 256)
@@ -49,6 +53,8 @@ def counted(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     rows = len(flat) // _WIDE
     counts = np.bincount(flat[rows * _WIDE :], minlength=256)
     if rows:
+        from PIL import Image
+
         whole = Image.frombuffer("L", (_WIDE, rows), flat[: rows * _WIDE], "raw", "L", 0, 1)
         counts += np.array(whole.histogram(), np.int64)
     return counts

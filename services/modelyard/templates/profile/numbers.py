@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.templates.profile.frequencies import Hashes, mixed
 from modelyard.templates.profile.room import NUMBERS
 
 BINS = 40
@@ -106,10 +107,10 @@ class Numbers:
         self._histogram = Histogram(finest)
         self._sample: list[Floats] = []
         self._sampled = 0
-        self._keys: list[Floats] = []
-        self._below = 1.0
-        """The largest key that is drawn."""
-        self._random = np.random.default_rng(0)
+        self._keys: list[Hashes] = []
+        self._last: np.uint64 | None = None
+        """The largest key that is drawn; None as long as all are."""
+        self._given = 0
 
     def add(self, values: NDArray[Any]) -> None:
         """Any shape."""
@@ -153,10 +154,12 @@ class Numbers:
         self._deviation += deviation + shift * shift * before * count / self.count
 
     def _draw(self, numbers: Floats) -> None:
-        """A uniform sample: the numbers with the smallest of random keys."""
-        keys = self._random.random(len(numbers))
-        if self._below < 1:
-            chosen = keys < self._below
+        """A uniform sample: the numbers with the smallest of random keys, which are a SplitMix64 stream."""
+        places = np.arange(self._given, self._given + len(numbers), dtype=np.uint64)
+        self._given += len(numbers)
+        keys = mixed(places, np.zeros(1, np.uint64))
+        if self._last is not None:
+            chosen = keys < self._last
             numbers, keys = numbers[chosen], keys[chosen]
         self._sample.append(numbers)
         self._keys.append(keys)
@@ -171,7 +174,7 @@ class Numbers:
         )
         self._keys, self._sample, self._sampled = [keys[order]], [sample[order]], len(order)
         if len(order) == self._drawn:
-            self._below = float(keys[order].max())
+            self._last = keys[order].max()
 
     @property
     def mean(self) -> float:

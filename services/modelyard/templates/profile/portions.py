@@ -68,8 +68,7 @@ def portions(examples: Examples) -> Iterator[Portion]:
         ends = np.cumsum(sum((_sizes(column, start, most) for column in columns), np.zeros(most - start, np.int64)))
         stop = start + max(1, int(np.searchsorted(ends, PORTION_BYTES, "right")))
         yield Portion(examples, start, stop)
-        for column in columns:
-            column.forget()
+        examples.forget()
         start = stop
 
 

@@ -5,15 +5,17 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelyard.job.columns import Column
 from modelyard.job.index import Index
 from modelyard.templates.profile.portions import Portion
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST = {"image": 60, "audio": 12, "video": 12, "text": 16, "table": 20, "interactions": 20}
 SIDE = 160
@@ -83,7 +85,7 @@ class FeatureSamples:
         """Those of the portion's rows that are shown."""
         return self.samples.wanted(portion, count)
 
-    def image(self, portion: Portion, row: int, picture: Image.Image) -> None:
+    def image(self, portion: Portion, row: int, picture: "Image.Image") -> None:
         """Keep it, small."""
         self.keep(portion, row, small(picture))
 
@@ -92,8 +94,10 @@ class FeatureSamples:
         self.samples.media[portion.start + row, self.feature] = shown
 
 
-def small(picture: Image.Image, side: int = SIDE) -> Picture:
+def small(picture: "Image.Image", side: int = SIDE) -> Picture:
     """PNG where it has few pixels or is transparent, else JPEG."""
+    from PIL import Image
+
     width, height = picture.size
     if max(width, height) > side:
         picture = picture.copy()

@@ -114,14 +114,16 @@ def _texts(examples: Examples, features: Sequence[Feature], rows: Sequence[int])
 
 
 def _rows(examples: Examples, features: Sequence[Feature], rows: Sequence[int]) -> str:
-    cells = "".join(
-        f"<tr><th scope=row>{escape(examples.origin(row))}</th>"
-        + "".join(_cell(feature, _shown(examples, feature, row)) for feature in features)
-        + "</tr>"
-        for row in rows
-    )
+    cells = "".join(_row(examples, features, row) for row in rows)
     head = ("", *(escape(feature.name) for feature in features))
     return table(f"{len(rows)} rows, evenly spaced", head, cells, "rows")
+
+
+def _row(examples: Examples, features: Sequence[Feature], row: int) -> str:
+    cells = "".join(_cell(feature, _shown(examples, feature, row)) for feature in features)
+    # The system maps some pages around what is read.
+    examples.forget()
+    return f"<tr><th scope=row>{escape(examples.origin(row))}</th>{cells}</tr>"
 
 
 def _cell(feature: Feature, text: str | None) -> str:

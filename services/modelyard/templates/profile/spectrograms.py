@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelyard.templates.profile.samples import Sound
 
@@ -56,6 +55,8 @@ def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _spectrogram(mono: NDArray[np.float32]) -> str:
+    from PIL import Image
+
     level = np.clip(1 + decibels(mono)[::-1] / RANGE_DB, 0, 1)
     place = level * (len(_RAMP) - 1)
     low = np.minimum(place.astype(np.int64), len(_RAMP) - 2)

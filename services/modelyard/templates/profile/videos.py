@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelyard.layouts import File
 from modelyard.layouts.heads import UnusableError
@@ -48,6 +47,8 @@ class Videos:
         return VideoReformatter()
 
     def add(self, portion: Portion, name: str) -> Hashes:
+        from PIL import Image
+
         files = files_of(portion, name)
         wanted = frozenset(self._samples.wanted(portion, len(files)))
         for row, file in enumerate(files):

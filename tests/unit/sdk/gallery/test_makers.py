@@ -5,8 +5,10 @@ import gzip
 import io
 import json
 import pickle
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from modelyard.sdk.gallery.pickles import load_arrays, load_table
 from modelyard.sdk.gallery.sounds import dialogue
 from modelyard.sdk.gallery.splits import split_of
 from modelyard.sdk.gallery.tables import adult
-from modelyard.sdk.gallery.texts import synopses
+from modelyard.sdk.gallery.texts import synopses, verses
 from tests.support.pictures import idx
 
 
@@ -208,6 +210,44 @@ def test_a_translated_line_is_paired_by_what_it_translates(tmp_path: Path) -> No
 @pytest.mark.parametrize("package", ["foo", "libfoo1", "foo-doc", "python3-foo"])
 def test_packages_of_one_source_are_one_family(package: str) -> None:
     assert synopses.family(package) == "foo"
+
+
+def a_module(folder: Path, name: str, texts: Sequence[bytes]) -> None:
+    """One block with these entries in each testament: a testament, a book, a chapter, its verses."""
+    place = folder / "usr/share/sword/modules/texts/ztext" / name
+    place.mkdir(parents=True)
+    for testament in ("ot", "nt"):
+        block = zlib.compress(b"".join(texts))
+        (place / f"{testament}.bzz").write_bytes(block)
+        (place / f"{testament}.bzs").write_bytes(struct.pack("<III", 0, len(block), 0))
+        starts = np.cumsum([0, *map(len, texts)]).tolist()
+        entries = [(0, 0, 0)] * 4 + [(0, start, len(text)) for start, text in zip(starts, texts, strict=False)]
+        (place / f"{testament}.bzv").write_bytes(b"".join(struct.pack("<IIH", *entry) for entry in entries))
+
+
+def test_a_verse_is_paired_by_its_number_and_loses_notes_tags_and_too_much_length(tmp_path: Path) -> None:
+    english = [b"<title>One</title>In the <w>beginning</w><note>or first</note> , God &amp; all.", b"word " * 21, b""]
+    a_module(tmp_path / "en", "engWEB2015eb", english)
+    a_module(tmp_path / "es", "spaRV1909eb", [b"En el<w>principio</w>", b"palabra", b"nada"])
+    canon = {"ot": [("Genesis", "Gen", "Gen", [3])], "nt": [("Matthew", "Matt", "Matt", [3])]}
+    code = f"# comment\ncanons = { ({'kjv': canon, 'nrsva': canon})!r}\n".encode()
+    archive = a_tar(tmp_path / "pysword.tar.gz", {"pysword-0.2.8/pysword/canons.py": code})
+    verses.make([tmp_path / "en", tmp_path / "es", archive], tmp_path, still)
+    found = {
+        language: [
+            line for split in ("train", "validation", "test") for line in lines(tmp_path / f"{split}.{language}")
+        ]
+        for language in ("en", "es")
+    }
+    assert found == {
+        "en": ["In the beginning, God & all."] * len(found["en"]),
+        "es": ["En el principio"] * len(found["en"]),
+    }
+    assert found["en"]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def test_a_dialogue_is_its_sound_and_what_is_said(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelyard.templates.profile.room import NUMBERS
 
 from modelyard.templates.profile.numbers import BINS, Numbers
+from modelyard.templates.profile.room import NUMBERS
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 

@@ -6,10 +6,10 @@ from itertools import chain
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from modelyard.templates.profile.room import Room
 from numpy.typing import NDArray
 
 from modelyard.templates.profile.frequencies import hash_bytes
+from modelyard.templates.profile.room import Room
 from modelyard.templates.profile.words import LONGEST, Words, keys
 
 SHORT = st.binary(max_size=3)
