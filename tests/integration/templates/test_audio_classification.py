@@ -99,9 +99,10 @@ def test_its_evaluation_is_a_classification_whose_mistakes_can_be_heard(tmp_path
     assert found["kind"] == "classification"
     assert found["metrics"]["accuracy"] == pytest.approx(2 / 3, abs=0.1)
     assert found["controls"][0]["name"] == "pieces of audio shuffled"
-    assert found["mistakes"][0]["sound"].startswith("data:audio/wav;base64,")
+    source = found["mistakes"][0]["sound"]["source"]
+    assert source.startswith("data:audio/wav;base64,")
     page = (tmp_path / "outputs/report/report.html").read_text()
-    assert f'<audio controls preload=none src="{found["mistakes"][0]["sound"]}"></audio>' in page
+    assert f'<audio controls preload="metadata" src="{source}"></audio>' in page
     assert "media-src data:" in page
 
 
