@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 
 from modelyard.job import running
-from modelyard.job.trial import prepare_dataset, try_package
+from modelyard.job.trial import prepare_dataset
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
 from tests.integration.templates.evaluations import run
 from tests.integration.templates.recordings import RATE, sweep, wav
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 0.5

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
 from tests.integration.templates.evaluations import run
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -12,11 +12,12 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from modelyard.job import running
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 

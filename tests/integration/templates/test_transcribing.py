@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from modelyard.job import running
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, refused
 from tests.integration.templates.evaluations import run
 from tests.integration.templates.recordings import dialled, plate, texts, wav
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 TEXT = Options(features={"transcript": {"kind": "text", "role": "target"}})

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import clips
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting.cells import cell
 from modelyard.sdk.predicting.model import Input
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 
