@@ -53,6 +53,12 @@
                    perplexity = 2^bits; characters, unknown (symbols that training has not seen), documents: [{name,
                    characters, bits}], samples: [{temperature, prompt, text, again (the same seed wrote the same),
                    known_words, copied (the longest part that is in the training text)}]
+    worst          of a detection: [{example, path, image, height, width, found: [{box, class, score, right}],
+                   missed: [{box, class}]}], boxes in the pixels that the model sees. Its metrics: map50, map75, map;
+                   its classes: [{name, support, found, ap50, ap50_low, ap50_high, ap}]; signature: which was asked
+    neighbours     of retrieval: [{example, path, image, identity, why ("spread" | "mistake"), nearest: [{…, similarity,
+                   same}]}]. Its metrics: auc (of pairs), rank1, rank5; references: {metric: {value, by}}, what needs no
+                   learning; identities, threshold (the similarity that parts the same from others best)
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 
