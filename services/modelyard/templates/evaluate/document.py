@@ -49,9 +49,9 @@
                    and skill = 1 - mae / mae of the season. others: {…: {mae, rmse, bias}}; by_series, window, horizon,
                    step, season, windows (moments that could be judged), notes; shown: [{series, start, mae,
                    before, truth, forecast, season}], some evenly spread and some of the worst
-    references     of written text: {"2-gram" | "6-gram" | "xz": bits a symbol}. Its metrics: bits a symbol, and
-                   perplexity = 2^bits; characters, unknown (symbols that training has not seen); documents: [{name,
-                   characters, bits}]; samples: [{temperature, prompt, text, again (the same seed wrote the same),
+    references     of written text: {"2-gram" | "6-gram" | "xz": bits a symbol}. Its metrics: bits a symbol and
+                   perplexity = 2^bits; characters, unknown (symbols that training has not seen), documents: [{name,
+                   characters, bits}], samples: [{temperature, prompt, text, again (the same seed wrote the same),
                    known_words, copied (the longest part that is in the training text)}]
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
