@@ -55,6 +55,25 @@ def texts(network: str, folder: Path, target: str, values: dict[str, Any]) -> tu
     return model, *((words.numbers(cut, of), np.searchsorted(names, labels)) for of, labels in pairs)
 
 
+def pictures(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of pictures in IDX files."""
+    networks = importlib.import_module("picture_networks")
+    (train, classes), held_out = (idx(folder, prefix) for prefix in ("train", "t10k"))
+    shape = train.shape[1:]
+    make = networks.founding if network == "cnn" else networks.residual
+    model = networks.augmented(make(shape, classes.max() + 1), shape, "none" if network == "cnn" else "shift", 0)
+    model.compile(
+        keras.optimizers.Adam(values["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model, (train, classes), held_out
+
+
+def idx(folder: Path, prefix: str) -> tuple[Any, Any]:
+    """Images uint8 [n, 28, 28, 1] and labels int64 [n]."""
+    images = np.fromfile(folder / f"{prefix}-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    return images, np.fromfile(folder / f"{prefix}-labels-idx1-ubyte", np.uint8, offset=8).astype(np.int64)
+
+
 def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
     """The same of a table."""
     columns, figures, scaling = (importlib.import_module(name) for name in ("columns", "figures", "target"))
@@ -122,6 +141,8 @@ def main() -> None:
     examples = (
         texts(network, Path(folder), target, values)
         if template == "text-classification"
+        else pictures(network, Path(folder), values)
+        if template == "image-classification"
         else choices(Path(folder), values)
         if template == "recommendation"
         else table(Path(folder), target, values)

@@ -40,6 +40,7 @@ class Case:
 
 
 CASES = (
+    Case("image-classification", "residual", "fashion-mnist", "", 20, 270),
     Case("text-classification", "cnn", "sentiment", "label", 300, 2400),
     Case("text-classification", "gru", "sentiment", "label", 300, 1100),
     Case("text-classification", "lstm", "sentiment", "label", 300, 1100),
@@ -63,7 +64,7 @@ def measure() -> list[Row]:
 
 def _steps(client: Client, case: Case) -> Row:
     folder = gallery.find(case.dataset).fetch()
-    options = Options(target=case.target) if case.target else None
+    options = Options(target=case.target) if case.target else gallery.find(case.dataset).options
     version = client.datasets.push(case.dataset, folder, options=options).version
     parameters = {"epochs": 1000, **({"network": case.network} if case.network else {}), **case.parameters}
 

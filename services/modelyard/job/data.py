@@ -10,12 +10,12 @@ from keras import tree
 from numpy.typing import NDArray
 
 from modelyard.job import images, pixels
-from modelyard.job.batches import Position, gather_from, ordered
+from modelyard.job.batches import Position, ordered
 from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.index import Index
 from modelyard.job.order import Indices
 from modelyard.job.selection import Selection, select
-from modelyard.job.values import Form, Values, values
+from modelyard.job.values import Form, Values, of_own, values
 from modelyard.layouts import Feature
 
 UNBATCHED = 256
@@ -32,6 +32,7 @@ class Data:
         self._position = position
         self._seed = seed
         self._index: Index | None = None
+        self._columns: dict[tuple[str, str, Form], Values] = {}
         self.form = Form()
         """What the code asked for last: the model that it trains takes media of this form."""
 
@@ -62,8 +63,10 @@ class Data:
 
     def column(self, split: str, name: str, form: Form) -> Values:
         """One feature's examples."""
-        self._scratch.mkdir(exist_ok=True)
-        return values(self.index.split(split), name, form, self._scratch)
+        if (split, name, form) not in self._columns:
+            self._scratch.mkdir(exist_ok=True)
+            self._columns[split, name, form] = values(self.index.split(split), name, form, self._scratch)
+        return self._columns[split, name, form]
 
     def dataset(
         self, split: str, batch_size: int | None, shuffle: bool, form: Form, columns: Sequence[str] | None = None
@@ -71,12 +74,8 @@ class Data:
         """See Context.dataset."""
         selection, given = self._select(split, form, columns)
         count = len(self.index.split(split))
-
-        def gather(rows: Indices) -> Any:
-            return selection.structure({name: one.gather(rows) for name, one in given.items()})
-
         batched = ordered(
-            gather,
+            selection.structure(given),
             count,
             batch_size or UNBATCHED,
             seed=self._seed,
@@ -84,7 +83,6 @@ class Data:
             shuffle=shuffle,
             is_training=split == "train",
             whole_batches=batch_size is not None,
-            prepare=_preparation(selection, given),
         )
         if batch_size is not None:
             return batched
@@ -131,8 +129,8 @@ class Data:
     def ordered_arrays(self, arrays: Any, batch_size: int) -> Any:
         """Arrays of the code's own, equally long and in any structure, as shuffled batches in exact order."""
         count = len(tree.flatten(arrays)[0])
-        gather = gather_from(arrays)
-        return ordered(gather, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
+        columns = tree.map_structure(of_own, arrays)
+        return ordered(columns, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
 
     def _select(self, split: str, form: Form, columns: Sequence[str] | None) -> tuple[Selection, Mapping[str, Values]]:
         selection = select(self.index.description, columns)
@@ -140,24 +138,3 @@ class Data:
             raise DatasetUnsuitable("split 'train' has no examples; there is nothing to train on", split=split)
         self.form = form
         return selection, {name: self.column(split, name, form) for name in selection.names}
-
-
-def _preparation(selection: Selection, given: Mapping[str, Values]) -> Any:
-    """What is left to do for a batch in the graph; None where all is done."""
-    if all(one.prepare is None for one in given.values()):
-        return None
-
-    def prepare(*batch: Any) -> Any:
-        # A dataset hands a tuple's parts over one by one.
-        inputs, targets = batch if selection.targets else (batch[0], {})
-        known: dict[str, Any] = {}
-        for part, features in ((inputs, selection.inputs), (targets, selection.targets)):
-            known |= {features[0].name: part} if len(features) == 1 else dict(part)
-        done = {name: (given[name].prepare or _unchanged)(value) for name, value in known.items()}
-        return selection.structure(done)
-
-    return prepare
-
-
-def _unchanged(value: Any) -> Any:
-    return value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from modelyard.job.columns import is_ragged
 from modelyard.job.errors import DatasetUnsuitable, MediaUnreadable
 from modelyard.job.index import Examples
 from modelyard.job.order import Indices
+from modelyard.job.tensors import aligned, tensor_of
 from modelyard.layouts import Feature, clips, waves
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
@@ -35,16 +37,28 @@ class Form:
     frames: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Values:
-    """One feature of one split."""
+    """One feature of one split, or an array of the code's own."""
 
     gather: Callable[[Indices], NDArray[Any]]
     """The examples of these numbers."""
-    array: NDArray[Any] | None = None
+    whole: Callable[[], NDArray[Any] | None] = lambda: None
     """All of them, read-only; None where they would not fit."""
     prepare: Callable[[Any], Any] | None = None
     """What makes of a batch that `gather` gave what the code gets, in a graph."""
+
+    @cached_property
+    def array(self) -> NDArray[Any] | None:
+        """What `whole` gives, kept from then on."""
+        return self.whole()
+
+    @cached_property
+    def tensor(self) -> Any | None:
+        """All of them for a graph to gather from; None where only `gather` can. Texts are kept as this alone, where
+        nobody asks for the array."""
+        whole = self.whole()
+        return None if whole is None else tensor_of(whole)
 
 
 def values(examples: Examples, name: str, form: Form, folder: Path) -> Values:
@@ -61,12 +75,17 @@ def values(examples: Examples, name: str, form: Form, folder: Path) -> Values:
     if is_ragged(feature):
         return _of(_boxes(examples, name, form))
     if feature.dtype == "string" or column.array is None:
-        return Values(column.gather, column.held)
+        return Values(column.gather, column.texts)
     return _of(column.array)
 
 
+def of_own(array: NDArray[Any]) -> Values:
+    """An array of the code's own; float64 becomes float32, once and as Keras does it."""
+    return _of(aligned(array, np.float32) if array.dtype == np.float64 else array)
+
+
 def _of(array: NDArray[Any]) -> Values:
-    return Values(array.__getitem__, array)
+    return Values(array.__getitem__, lambda: array)
 
 
 def _images(examples: Examples, name: str, form: Form, folder: Path) -> Values:
