@@ -89,6 +89,12 @@ def _templates() -> list[Row]:
     return templates.measure()
 
 
+def _writing() -> list[Row]:
+    from tests.bench import writing
+
+    return writing.measure(PAIRS)
+
+
 def _prediction() -> list[Row]:
     from tests.bench import prediction
 
@@ -113,6 +119,12 @@ def _predicting() -> list[Row]:
     return predicting.measure(PAIRS)
 
 
+def _profile() -> list[Row]:
+    from tests.bench import profile
+
+    return profile.measure(PAIRS)
+
+
 def _demo() -> list[Row]:
     from tests.bench import demo
 
@@ -128,10 +140,12 @@ BENCHES = {
     "inputs": Bench("data of each kind on its way into a training loop", _inputs),
     "steps": Bench("training steps", _steps),
     "templates": Bench("training steps of each template's networks", _templates),
+    "writing": Bench("texts that are written in the graph", _writing),
     "prediction": Bench("predictions of a whole dataset", _prediction),
     "sandbox": Bench("programs in a sandbox, and their neighbours", _sandbox),
     "owncode": Bench("training code of one's own", _owncode),
     "predicting": Bench("many rows through the command line", _predicting),
+    "profile": Bench("what is in a dataset, counted", _profile),
     "demo": Bench("the whole demo", _demo),
 }
 

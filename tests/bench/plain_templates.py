@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from modelyard.templates.specs import SHIPPED, get_template
+from tests.bench.plain_sequences import READERS
 
 Columns = dict[str, Any]
 
@@ -72,6 +73,29 @@ def idx(folder: Path, prefix: str) -> tuple[Any, Any]:
     """Images uint8 [n, 28, 28, 1] and labels int64 [n]."""
     images = np.fromfile(folder / f"{prefix}-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28, 1)
     return images, np.fromfile(folder / f"{prefix}-labels-idx1-ubyte", np.uint8, offset=8).astype(np.int64)
+
+
+def pairs(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of pairs of texts, in two files a split."""
+    from modelyard.templates.sequences import vocabulary as vocabularies
+    from modelyard.templates.sequences.network import Network
+    from modelyard.templates.sequences.pairs import Pairs, numbered
+    from modelyard.templates.sequences.tokens import cut_all
+
+    def split(name: str) -> Pairs:
+        texts = [
+            np.array((folder / f"{name}.{language}").read_bytes().splitlines(), object) for language in ("en", "it")
+        ]
+        return Pairs(texts[0], texts[1], cut_all(texts[0]), cut_all(texts[1]))
+
+    train, held_out = split("train"), split("validation").some(np.arange(values["judged"]))
+    most = [vocabularies.typical_length(of, 100) for of in (train.source_tokens, train.target_tokens)]
+    known = [vocabularies.learn(of, values["vocabulary"]) for of in (train.source_tokens, train.target_tokens)]
+    params = SimpleNamespace(**{**values, "network": network})
+    model = Network(params, len(known[0]), len(known[1]), most[0], most[1])
+    model.compile(keras.optimizers.Adam(values["learning_rate"], global_clipnorm=1.0), jit_compile=False)
+    learnt, judged = (numbered(of, known[0], known[1], most[0], most[1]) for of in (train, held_out))
+    return model, learnt, judged
 
 
 def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -139,10 +163,14 @@ def main() -> None:
     sys.path.insert(0, str(SHIPPED / template))
     values = get_template(template).complete({})
     examples = (
-        texts(network, Path(folder), target, values)
+        READERS[template](network, Path(folder), values)
+        if template in READERS
+        else texts(network, Path(folder), target, values)
         if template == "text-classification"
         else pictures(network, Path(folder), values)
         if template == "image-classification"
+        else pairs(network, Path(folder), values)
+        if template == "translation"
         else choices(Path(folder), values)
         if template == "recommendation"
         else table(Path(folder), target, values)

@@ -46,8 +46,13 @@ CASES = (
     Case("text-classification", "lstm", "sentiment", "label", 300, 1100),
     Case("text-classification", "transformer", "sentiment", "label", 300, 1500),
     Case("text-classification", "mean", "sentiment", "label", 300, 4000),
+    Case("translation", "gru", "synopses-en-it", "", 40, 240),
+    Case("translation", "transformer", "synopses-en-it", "", 40, 240),
     Case("tabular", "", "adult", "salary", 300, 5000),
     Case("tabular", "", "bikeshare", "bikers", 300, 5000),
+    Case("video-classification", "gru", "motions", "", 40, 90),
+    Case("text-generation", "gru", "shakespeare", "", 10, 40),
+    Case("forecasting", "cnn", "bikeshare-hours", "bikers", 60, 360),
     Case("recommendation", "", "movielens-small", "", 40, 440, {"item_values": 0}),
 )
 

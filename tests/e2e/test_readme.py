@@ -36,14 +36,18 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The reader's folder: `digits/`, `seven.png`, tables and sounds, and `modelyard` on PATH."""
+    """The reader's folder: `digits/`, `seven.png`, `scene.png`, tables and sounds, and `modelyard` on PATH."""
     home = tmp_path_factory.mktemp("readme")
     write_tables(home)
     write_sounds(home / "birds")
     write_digits(home / "digits", 1500)
     shutil.copytree(EXAMPLES, home / "deploy" / "examples")
     images, labels = held_out(100)
-    Image.fromarray(images[labels.index(7), :, :, 0]).save(home / "seven.png")
+    seven = Image.fromarray(images[labels.index(7), :, :, 0])
+    seven.save(home / "seven.png")
+    scene = Image.new("RGB", (96, 96), "darkgreen")
+    scene.paste(seven, (30, 40))
+    scene.save(home / "scene.png")
     yield home
     Stack(home, 0).run("down", status=None)
 

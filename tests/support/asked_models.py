@@ -72,7 +72,7 @@ def asked(
     return Asked(Servable(name, 1, signatures, described.SerializeToString()), info)
 
 
-def _kinds(**kinds: str) -> dict[str, model_pb2.InputMeaning]:
+def kinds_of(**kinds: str) -> dict[str, model_pb2.InputMeaning]:
     return {name: model_pb2.InputMeaning(kind=kind) for name, kind in kinds.items()}
 
 
@@ -94,7 +94,7 @@ def reviews(*, row_wise: bool = True) -> Asked:
     return asked(
         "reviews",
         {"serving_default": ({"text": TEXTS}, PROBABLE, default)},
-        _kinds(text="text"),
+        kinds_of(text="text"),
         classes=CLASSES,
         row_wise=row_wise,
     )
@@ -139,7 +139,7 @@ def movies() -> Asked:
             "score": ({"user": TEXTS, "item": TEXTS}, {"rating": NUMBERS, "known": TRUTHS}, score),
             "serving_default": ({"user": TEXTS}, listed, recommend),
         },
-        _kinds(user="user", item="item", k="number"),
+        kinds_of(user="user", item="item", k="number"),
     )
 
 
@@ -159,7 +159,7 @@ def digits() -> Asked:
             "serving_default": ({"image": pixels}, {"probabilities": PROBABLE["probabilities"]}, default),
             "encoded": ({"image_bytes": TEXTS}, PROBABLE, encoded),
         },
-        _kinds(image="image", image_bytes="image"),
+        kinds_of(image="image", image_bytes="image"),
         classes=CLASSES,
     )
 
@@ -178,7 +178,7 @@ def scenes() -> Asked:
         "scores": TensorSpec(pb.DT_FLOAT, (-1, 3)),
         "labels": TensorSpec(pb.DT_STRING, (-1, 3)),
     }
-    return asked("scenes", {"serving_default": ({"image": TEXTS}, outputs, default)}, _kinds(image="image"))
+    return asked("scenes", {"serving_default": ({"image": TEXTS}, outputs, default)}, kinds_of(image="image"))
 
 
 def speech() -> Asked:
@@ -200,7 +200,7 @@ def motions() -> Asked:
 
     frames = TensorSpec(pb.DT_UINT8, (-1, 4, 16, 16, 3))
     ways = {"serving_default": ({"video": frames}, PROBABLE, default)}
-    return asked("motions", ways, _kinds(video="video"), classes=CLASSES)
+    return asked("motions", ways, kinds_of(video="video"), classes=CLASSES)
 
 
 class _Front(grpc.GenericRpcHandler):

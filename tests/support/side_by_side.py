@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 LONGEST_FIRST = ("e2e", "fault", "integration", "contract", "unit")
 """The folders in the order that leaves no process with a long module at the end."""
-SHARED = ("tests/e2e", "tests/fault")
-"""What lies in these folders shares an installation, the fixture `stack`; what lies below them does not."""
+SHARED = (
+    "tests/e2e",
+    "tests/fault",
+    "tests/contract/proxy",
+    "tests/integration/gates",
+    "tests/integration/modelserver",
+)
+"""What lies in these folders shares an installation, a proxy or models that take long to make; what lies below does
+not."""
 APART = ("tests/e2e/test_readme.py", "tests/e2e/test_stores.py", "tests/fault/test_full_disk.py")
 """Modules that have one of their own."""
 

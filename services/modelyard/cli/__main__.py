@@ -1,5 +1,6 @@
 """`modelyard …` and `python -m modelyard.cli …`."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -32,6 +33,7 @@ EPILOG = (
     "-o json, --show-grpc. Exit status: 0 done, 1 failed, 2 wrong use, 3 not found, 4 not allowed, "
     "5 wrong state, 6 not reachable, 130 interrupted."
 )
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="modelyard",
@@ -83,6 +85,7 @@ def everywhere(
 
 def main() -> None:
     """Run the command line; failures are a sentence on stderr and an exit status."""
+    sys.unraisablehook = _not_raised
     try:
         app(args=hoist(sys.argv[1:]), standalone_mode=True)
     except ModelyardError as error:
@@ -90,10 +93,19 @@ def main() -> None:
         sys.exit(exit_status(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+
+
+def _not_raised(what: "sys.UnraisableHookArgs") -> None:
+    """Code in C, such as an import or a conversion of options, drops a KeyboardInterrupt that comes upon it: the Ctrl-C
+    would be lost."""
+    if issubclass(what.exc_type, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(what)
 
 
 if __name__ == "__main__":

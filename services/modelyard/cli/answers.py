@@ -12,12 +12,20 @@ FEW = 3
 
 
 def text_of(answer: Answer, top: int = 0) -> str:
-    """A line, or a small table: the classes with bars where `top` asks for several, items, boxes."""
+    """A line, or a small table: the classes with bars where `top` asks for several, items, boxes, a text."""
     outputs = answer.outputs
     if "items" in outputs and isinstance(outputs["items"], list):
         said = _items(outputs)
     elif "boxes" in outputs and isinstance(outputs["boxes"], list):
         said = _boxes(outputs)
+    elif isinstance(outputs.get("text"), str):
+        said = _texts(outputs, top)
+    elif isinstance(outputs.get("transcript"), str):
+        said = _transcript(outputs)
+    elif isinstance(outputs.get("transcripts"), list):
+        said = "\n".join(map(str, outputs["transcripts"][: top or None]))
+    elif "forecast" in outputs and "times" in outputs:
+        said = _forecast(outputs)
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -71,6 +79,14 @@ def _items(outputs: Mapping[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _texts(outputs: Mapping[str, Any], top: int) -> str:
+    """What was written; where several are asked for and there, all of them with their scores."""
+    texts, scores = outputs.get("texts"), outputs.get("scores")
+    if top < 2 or not isinstance(texts, list) or not isinstance(scores, list):
+        return str(outputs["text"])
+    return "\n".join(f"{score:.3f}  {text}" for text, score in list(zip(texts, scores, strict=True))[:top])
+
+
 def _boxes(outputs: Mapping[str, Any]) -> str:
     found = boxes_of(outputs)
     if not found:
@@ -80,6 +96,22 @@ def _boxes(outputs: Mapping[str, Any]) -> str:
         f"{label:<{width}}  {'' if score is None else f'{score:.3f}'}  "
         + " ".join(f"{value:,.0f}" for value in box).strip()
         for label, score, box in found
+    )
+
+
+def _transcript(outputs: Mapping[str, Any]) -> str:
+    """As it is written, and how sure the model is where it says that."""
+    sure = outputs.get("confidence")
+    return f"{outputs['transcript']}" + (f" ({sure:.3f})" if isinstance(sure, float) else "")
+
+
+def _forecast(outputs: Mapping[str, Any]) -> str:
+    """A line a step, with a bar."""
+    values = [float(value) for value in outputs["forecast"]]
+    width, most = max(len(f"{value:.4g}") for value in values), max(map(abs, values)) or 1.0
+    return "\n".join(
+        f"{time}  {value:>{width}.4g}  {bar(value / most)}".rstrip()
+        for time, value in zip(outputs["times"], values, strict=True)
     )
 
 

@@ -60,7 +60,7 @@ class Said:
         if any((*self.media.values(), self.texts, self.rows, self.users, self.items)):
             raise InvalidArgument("--file has whole rows; give nothing beside it", reason="INPUT_TWICE", field="--file")
         if self.streams:
-            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin, model)
+            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin, model, left_out)
         else:
             found = rows_of(Path(self.file), model, signature, left_out)
         for row in found:

@@ -16,7 +16,7 @@ from modelyard.sdk.errors import NotFound
 from modelyard.sdk.jobs import State
 from modelyard.sdk.names import short
 
-_LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mce", "mae", "rmse"})
+_LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mce", "mae", "rmse", "cer", "plain_cer", "wer"})
 _NO_GOAL = frozenset({"bias"})
 _ENDS = ("_low", "_high")
 """Of an interval: they follow what they are of."""

@@ -27,6 +27,7 @@ from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.names import short
 from modelyard.sdk.predicting import Answer, Row, RowProblem
+from modelyard.sdk.predicting.writing import CONTINUE, is_prompt, pieces
 from modelyard.sdk.tensors import rows
 
 
@@ -112,6 +113,10 @@ def _ask(
     questions = said.questions(asker.model, k, signature, left_out)
     first = list(itertools.islice(questions, 1 if said.streams else 2))
     several = said.streams or len(first) > 1
+    alone = first[0] if first and not several and not as_json and not signature else None
+    if isinstance(alone, Row) and is_prompt(asker.model, alone):
+        _write(client, name, alone, asker.model.name)
+        return 0
     show = _Shown(several, k or 0, as_json, picture, said.streams)
     with ExitStack() as stack:
         count = stack.enter_context(counting("asked", quiet=not several))
@@ -123,6 +128,16 @@ def _ask(
     seconds = time.perf_counter() - started
     show.close(asker.model.name, seconds)
     return show.failed
+
+
+def _write(client: Client, name: str, prompt: Row, model: str) -> None:
+    """Shows text while it is written."""
+    started, count = time.perf_counter(), 0
+    for piece in pieces(client.deployments.asker(name, signature=CONTINUE), prompt):
+        print(plain(piece), end="", flush=True)
+        count += len(piece)
+    print()
+    print(f"{count:,} symbols, {count / (time.perf_counter() - started):,.0f} a second; {model}", file=sys.stderr)
 
 
 def _beside(answers_to: Any, questions: Iterable[Row | RowProblem]) -> Iterator[tuple[Row | RowProblem, Answer]]:

@@ -9,7 +9,8 @@ import threading
 import time
 from typing import Protocol
 
-from modelyard.job.messages import Checkpointed, ChildMessage, Stop, decode_worker, encode
+from modelyard.job.messages import Checkpointed, ChildMessage, Stop
+from modelyard.job.wire import decode_worker, encode
 
 FINISH_S = 10.0
 ORPHANED = 75

@@ -6,6 +6,7 @@ ranges   everything else: where each example's bytes lie, (offset, size, file) w
 """
 
 import io
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -134,6 +135,24 @@ class Column:
                 found[rows] = _objects([self.read(start + int(row)) for row in rows])
         return found
 
+    def piece(self, start: int, stop: int) -> "tuple[NDArray[np.uint8], NDArray[np.int64]] | None":
+        """The stored bytes of the examples start … stop - 1 in one piece, mapped, and where in it each of them begins,
+        with its end as the last; None where they do not lie one behind the other in one file."""
+        ranges = self.values[start:stop]
+        offsets, sizes, files = (ranges[name] for name in RANGE.names or ())
+        if not len(ranges) or (files != files[0]).any() or (np.diff(offsets) != sizes[:-1]).any():
+            return None
+        places = np.append(offsets, offsets[-1] + sizes[-1])
+        if places[0] == places[-1]:
+            return np.zeros(0, np.uint8), places - places[0]
+        return self._map(int(files[0]))[int(places[0]) : int(places[-1])], places - places[0]
+
+    def forget(self) -> None:
+        """Let go of the memory that what was read takes in this process: who goes through a column once, and only
+        once, calls it behind each stretch. What is read again is mapped again."""
+        for values in (self.values, self.__dict__.get("array"), *self._open.values()):
+            forget(values)
+
     def padded(self, filling: float = -1) -> NDArray[Any]:
         """Ragged values as one array [n, most, …], filled up."""
         dtype = np.dtype(NUMBERS[self.feature.dtype])
@@ -186,6 +205,15 @@ def open_column(feature: Feature, path: Path, files: Sequence[Path]) -> Column:
     if values.dtype != wanted or values.shape[1:] != (tuple(feature.shape) if is_array(feature) else ()):
         raise DatasetUnsuitable(f"the dataset's index has a wrong column {feature.name!r}")
     return Column(feature, values, files)
+
+
+def forget(values: object) -> None:
+    """Unmap the pages of an array that is mapped from a file; nothing where it is none."""
+    place = values
+    while isinstance(place, np.ndarray):
+        place = place.base
+    if isinstance(place, mmap.mmap):
+        place.madvise(mmap.MADV_DONTNEED)
 
 
 def _objects(values: Sequence[bytes]) -> NDArray[np.object_]:

@@ -1,8 +1,8 @@
 """A job's dataset as its code sees it: batches in exact order, or whole arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from modelyard.job import images, pixels
 from modelyard.job.batches import Position, ordered
-from modelyard.job.errors import DatasetUnsuitable
-from modelyard.job.index import Index
+from modelyard.job.decoding import RowsUnreadable
+from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable
+from modelyard.job.index import Examples, Index
+from modelyard.job.left_out import LeftOut
 from modelyard.job.order import Indices
 from modelyard.job.selection import Selection, select
-from modelyard.job.values import Form, Values, of_own, values
+from modelyard.job.values import MEDIA, Form, Values, of_own, some, values
 from modelyard.layouts import Feature
 
 UNBATCHED = 256
@@ -23,16 +25,18 @@ UNBATCHED = 256
 
 
 class Data:
-    """One prepared dataset."""
+    """One prepared dataset. An example of which a file cannot be decoded is none, from the first time on that it is
+    asked for: it is said, and the rest moves up."""
 
-    def __init__(self, folder: Path | None, scratch: Path, position: Position, seed: int) -> None:
+    def __init__(self, folder: Path | None, scratch: Path, position: Position, seed: int, left_out: LeftOut) -> None:
         """`folder` is None where the job has no dataset."""
         self._folder = folder
         self._scratch = scratch
         self._position = position
         self._seed = seed
+        self.left_out = left_out
         self._index: Index | None = None
-        self._columns: dict[tuple[str, str, Form], Values] = {}
+        self._known: dict[tuple[str, str, Form], Values] = {}
         self.form = Form()
         """What the code asked for last: the model that it trains takes media of this form."""
 
@@ -63,17 +67,32 @@ class Data:
 
     def column(self, split: str, name: str, form: Form) -> Values:
         """One feature's examples."""
-        if (split, name, form) not in self._columns:
-            self._scratch.mkdir(exist_ok=True)
-            self._columns[split, name, form] = values(self.index.split(split), name, form, self._scratch)
-        return self._columns[split, name, form]
+        return self._columns(lambda: self.index.split(split), [name], form)[name]
+
+    def _columns(self, examples: Callable[[], Examples], names: Iterable[str], form: Form) -> dict[str, Values]:
+        """Of the same examples: those that have all of them. Raises ExamplesUnreadable."""
+        self._scratch.mkdir(exist_ok=True)
+        while True:
+            asked = examples()
+            try:
+                return {name: self._values(asked, name, form) for name in names}
+            except RowsUnreadable as found:
+                self.left_out.add(asked, found.reasons)
+                self.index.leave_out(asked, found.reasons)
+
+    def _values(self, examples: Examples, name: str, form: Form) -> Values:
+        """What is in memory of them stays there, for the next dataset of the same examples."""
+        known = (examples.key, name, form)
+        if known not in self._known:
+            self._known[known] = values(examples, name, form, self._scratch)
+        return self._known[known]
 
     def dataset(
         self, split: str, batch_size: int | None, shuffle: bool, form: Form, columns: Sequence[str] | None = None
     ) -> Any:
         """See Context.dataset."""
         selection, given = self._select(split, form, columns)
-        count = len(self.index.split(split))
+        count = self.index.splits[split]
         batched = ordered(
             selection.structure(given),
             count,
@@ -106,25 +125,32 @@ class Data:
         table = self.index.items
         if table is None:
             raise DatasetUnsuitable("the dataset has no table of items beside its interactions")
-        self._scratch.mkdir(exist_ok=True)
-        found = {name: values(table, name, Form(), self._scratch) for name in table.features}
-        rows = np.arange(len(table))
+        found = self._columns(lambda: cast(Examples, self.index.items), list(table.features), Form())
+        rows = np.arange(self.index.items_count)
         return {name: one.gather(rows) if one.array is None else one.array for name, one in found.items()}
 
     def some(self, split: str, names: Sequence[str], rows: Indices, form: Form) -> dict[str, NDArray[Any]]:
-        """A few examples by feature; images without decoding all of them. Raises DatasetUnsuitable."""
+        """A few examples by feature; media without decoding all of them. Raises DatasetUnsuitable, and
+        ExamplesUnreadable for one that is not `readable`."""
         examples = self.index.split(split)
         found = {}
         for name in names:
-            column = examples.column(name)
-            if column.feature.kind == "image":
-                shape = pixels.image_shape(column.feature, form.image_size)
-                way = pixels.decoder(column.feature, shape)
-                found[name] = np.stack([way(tf.constant(column.read(int(row)))).numpy() for row in rows])
-            else:
-                one = self.column(split, name, form)
-                found[name] = one.gather(rows)
+            if examples.column(name).feature.kind not in MEDIA:
+                found[name] = self.column(split, name, form).gather(rows)
+                continue
+            portion = some(examples, name, form, rows.tolist())
+            for place, reason in portion.reasons.items():
+                raise ExamplesUnreadable(f"{examples.origin(int(rows[place]))} {reason}", split=split)
+            found[name] = portion.values
         return found
+
+    def readable(self, split: str, rows: Indices, form: Form) -> Indices:
+        """Those of a few examples whose media can be decoded. Raises DatasetUnsuitable."""
+        for name, feature in self.index.features.items():
+            if feature.kind in MEDIA and len(rows):
+                reasons = some(self.index.split(split), name, form, rows.tolist()).reasons
+                rows = np.delete(rows, list(reasons))
+        return rows
 
     def ordered_arrays(self, arrays: Any, batch_size: int) -> Any:
         """Arrays of the code's own, equally long and in any structure, as shuffled batches in exact order."""
@@ -137,4 +163,4 @@ class Data:
         if not len(self.index.split(split)) and split == "train":
             raise DatasetUnsuitable("split 'train' has no examples; there is nothing to train on", split=split)
         self.form = form
-        return selection, {name: self.column(split, name, form) for name in selection.names}
+        return selection, self._columns(lambda: self.index.split(split), selection.names, form)

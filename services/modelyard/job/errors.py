@@ -3,8 +3,7 @@
 FailedPrecondition
 ├── DatasetDescriptionWrong  a dataset is not what its own description claims
 ├── DatasetUnsuitable        a dataset is well described, but not for what the code asks of it
-├── ImageUnreadable          a file that TensorFlow cannot decode
-├── MediaUnreadable          a sound or a video that cannot be decoded
+├── ExamplesUnreadable       half of a split or more cannot be decoded
 ├── Diverged                 the loss or a weight is no longer a number
 ├── ExportInvalid            a model that cannot be saved, or answers differently once loaded
 ├── AcceleratorMissing       a device was granted that TensorFlow cannot use
@@ -33,12 +32,8 @@ class DatasetUnsuitable(FailedPrecondition):
     reason = "DATASET_UNSUITABLE"
 
 
-class ImageUnreadable(FailedPrecondition):
-    reason = "IMAGE_UNREADABLE"
-
-
-class MediaUnreadable(FailedPrecondition):
-    reason = "MEDIA_UNREADABLE"
+class ExamplesUnreadable(FailedPrecondition):
+    reason = "EXAMPLES_UNREADABLE"
 
 
 class Diverged(FailedPrecondition):

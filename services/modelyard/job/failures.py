@@ -14,9 +14,8 @@ from modelyard.job.errors import (
     DatasetDescriptionWrong,
     DatasetUnsuitable,
     Diverged,
+    ExamplesUnreadable,
     ExportInvalid,
-    ImageUnreadable,
-    MediaUnreadable,
     ModelUnsuitable,
 )
 from modelyard.job.explain import chain, explain, words
@@ -35,9 +34,8 @@ _CLASSES: dict[type[BaseException], FailureClass] = {
     DatasetNotForModel: FailureClass.INVALID_DATA,
     DatasetUnsuitable: FailureClass.INVALID_DATA,
     Diverged: FailureClass.DIVERGED,
+    ExamplesUnreadable: FailureClass.INVALID_DATA,
     ExportInvalid: FailureClass.EXPORT_INVALID,
-    ImageUnreadable: FailureClass.INVALID_DATA,
-    MediaUnreadable: FailureClass.INVALID_DATA,
     ModelUnsuitable: FailureClass.INVALID_DATA,
     SignatureUnknown: FailureClass.INVALID_DATA,
     MemoryError: FailureClass.HOST_OOM,

@@ -13,14 +13,19 @@ library and NumPy only.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
+
+import numpy as np
 
 from modelyard.job.columns import Column, open_column
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.order import Indices
+from modelyard.job.origins import Origins
 from modelyard.layouts import Description, DescriptionWrong, Feature, from_json
 
 INDEX_FORMAT = 2
@@ -43,10 +48,25 @@ class Examples:
     features: Mapping[str, Feature]
     folder: Path
     files: tuple[Path, ...]
+    rows: Indices | None = None
+    """Which of the stored rows they are, rising; None = all."""
     _columns: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def key(self) -> str:
+        """Names them in files: the split, and which of its rows they are where they are not all."""
+        return self.name if self.rows is None else f"{self.name}-{zlib.crc32(self.rows.tobytes()):08x}"
+
+    def without(self, numbers: Collection[int]) -> "Examples":
+        """All but these; those behind them move up."""
+        if not numbers:
+            return self
+        rows = np.arange(self.count) if self.rows is None else self.rows
+        rows = np.delete(rows, list(numbers))
+        return replace(self, count=len(rows), rows=rows, _columns={})
 
     def column(self, name: str) -> Column:
         """Raises DatasetUnsuitable for a feature that is not there."""
@@ -54,22 +74,36 @@ class Examples:
             if name not in self.features:
                 raise DatasetUnsuitable(f"the dataset has no feature {name!r}; it has {', '.join(self.features)}")
             path = self.folder / column_path(self.name, name)
-            self._columns[name] = open_column(self.features[name], path, self.files)
+            column = open_column(self.features[name], path, self.files)
+            self._columns[name] = column if self.rows is None else replace(column, values=column.values[self.rows])
         return self._columns[name]
 
     def origin(self, number: int) -> str:
         """Where the example comes from: a path in the tree, `path:line` for a row of a table."""
-        return self._origins[number]
+        return self._origins[number if self.rows is None else int(self.rows[number])]
 
     def origins(self, start: int = 0) -> Iterator[str]:
         """The same of every example from this number on, in order; none of them stays in memory."""
         with (self.folder / "origins" / f"{self.name}.txt").open(encoding="utf-8", newline="\n") as lines:
-            for line in islice(lines, start, self.count):
+            stored = lines if self.rows is None else compress(lines, self._mask)
+            for line in islice(stored, start, self.count):
                 yield line.removesuffix("\n")
 
+    def forget(self) -> None:
+        """Let go of the memory that what was read of the columns takes in this process."""
+        for column in self._columns.values():
+            column.forget()
+
     @cached_property
-    def _origins(self) -> "list[str]":
-        return (self.folder / "origins" / f"{self.name}.txt").read_text("utf-8").split("\n")
+    def _origins(self) -> Origins:
+        return Origins(self.folder / "origins" / f"{self.name}.txt")
+
+    @property
+    def _mask(self) -> "list[bool]":
+        assert self.rows is not None
+        mask = np.zeros(int(self.rows.max(initial=-1)) + 1, bool)
+        mask[self.rows] = True
+        return mask.tolist()
 
 
 class Index:
@@ -118,8 +152,18 @@ class Index:
         table = self.description.items
         if table is None:
             return None
-        features = {feature.name: feature for feature in table.features}
-        return Examples(ITEMS, self.items_count, features, self.folder, self._files)
+        if ITEMS not in self._opened:
+            features = {feature.name: feature for feature in table.features}
+            self._opened[ITEMS] = Examples(ITEMS, self.items_count, features, self.folder, self._files)
+        return self._opened[ITEMS]
+
+    def leave_out(self, examples: Examples, numbers: Collection[int]) -> None:
+        """From here on these are no examples of their split: its numbers, counts and columns are those of the rest."""
+        rest = self._opened[examples.name] = examples.without(numbers)
+        if examples.name == ITEMS:
+            self.items_count = len(rest)
+        else:
+            self.splits[examples.name] = len(rest)
 
     @property
     def held_out(self) -> str | None:

@@ -24,7 +24,14 @@ class Known:
     def __init__(self, data: Data, count: int) -> None:
         self._data = data
         self.split = data.index.held_out or "train"
-        self.all_rows = some_rows(data.index.splits.get(self.split, 0), count)
+        self.all_rows = self._readable(some_rows(data.index.splits.get(self.split, 0), count))
+
+    def _readable(self, rows: Indices) -> Indices:
+        try:
+            return self._data.readable(self.split, rows, self._data.form)
+        except DatasetUnsuitable:
+            # Their form is not known: the code has never asked for them, and they will not be shown decoded.
+            return rows
 
     def rows(self, specs: Mapping[str, Any]) -> Indices:
         """Which examples: as many as fit, where their inputs are encoded files."""

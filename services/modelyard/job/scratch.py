@@ -22,14 +22,10 @@ def fits(path: Path, nbytes: int) -> bool:
     return path.exists() or (nbytes <= MAX_BYTES and nbytes + _SPARE_BYTES <= shutil.disk_usage(path.parent).free)
 
 
-def mapped(path: Path, shape: Sequence[int], dtype: Any, fill: Callable[[NDArray[Any]], None]) -> NDArray[Any]:
-    """The array in `path`, which `fill` makes where it is not there yet; read-only."""
+def mapped(path: Path, shape: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """The array in `path`, read-only; a file is needed only where it would hold something."""
     if not int(np.prod(shape)):
         return np.zeros(shape, dtype)
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        fill(np.asarray(np.memmap(partial, dtype, "w+", 0, tuple(shape))))
-        partial.rename(path)
     return np.asarray(np.memmap(path, dtype, "r", 0, tuple(shape)))
 
 

@@ -5,32 +5,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job import code, export, images
+from modelyard.job import export, images
 from modelyard.job.batches import Position
-from modelyard.job.board import Board, picture_of
+from modelyard.job.board import Board
 from modelyard.job.channel import Channel
 from modelyard.job.data import Data
 from modelyard.job.devices import choose_strategy
-from modelyard.job.errors import ContextMisused, ExportInvalid
 from modelyard.job.exporting import Exporting
 from modelyard.job.fed import Fed, Prepare
+from modelyard.job.left_out import LeftOut
 from modelyard.job.loop import Loop
-from modelyard.job.messages import MAX_TEXT, Evaluated, Exported, Image, JobSpec, Predicted, Text
+from modelyard.job.messages import Evaluated, Exported, JobSpec, Predicted
 from modelyard.job.parameters import Parameters, untyped
 from modelyard.job.parts import Parts
+from modelyard.job.reports import Reports
+from modelyard.job.result import Result
 from modelyard.job.training import FitCallback, Training, Watch, numbers
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
 
 TEMPLATE_FILE = "template.toml"
-_RESULTS = {
-    "training": ("context.export(model)", "a training job's output is a model"),
-    "evaluation": ("context.evaluated(…)", "an evaluation's result is metrics"),
-    "prediction": ("context.predicted(…)", "a prediction's output is a dataset"),
-}
 
 
 class Context:
@@ -40,26 +36,19 @@ class Context:
         """`folder` is the work folder that the spec's paths are relative to."""
         self._spec = spec
         self._folder = folder
-        self._channel = channel
         self._position = Position()
-        self._finished = False
-        self._reports = 0
         typed = (folder / spec.code / TEMPLATE_FILE).exists()
         self.params = Parameters(spec.parameters if typed else untyped(spec.parameters))
         self.seed = spec.seed
-        self._board = Board(
-            self._path(spec.outputs) / "run", attempt=spec.attempt, resumed=spec.resume_step if spec.resume else None
-        )
-        self.training = Training(
-            channel,
-            self._position,
-            self._path(spec.checkpoints),
-            self._path(spec.resume) if spec.resume else None,
-            float(self.params.get("checkpoint_every_s") or spec.checkpoint_every_s),
-            self._board,
-        )
-        dataset = self._path(spec.dataset) if spec.dataset else None
-        self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed)
+        resumed = spec.resume_step if spec.resume else None
+        self._board = Board(self._path(spec.outputs) / "run", attempt=spec.attempt, resumed=resumed)
+        checkpoints, resume = self._path(spec.checkpoints), self._path(spec.resume) if spec.resume else None
+        every_s = float(self.params.get("checkpoint_every_s") or spec.checkpoint_every_s)
+        self.training = Training(channel, self._position, checkpoints, resume, every_s, self._board)
+        self._reports = Reports(self.training, self._board)
+        self._result = Result(self.training, self._board)
+        dataset, left_out = self._path(spec.dataset) if spec.dataset else None, LeftOut(self._reports.text)
+        self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed, left_out)
         self.fed = Fed(self.data, self._position, spec.seed)
         self._loop = Loop(self.training)
         self._watch = Watch(self.training)
@@ -165,8 +154,9 @@ class Context:
         boxes       float32 [most, 4], x and y of two corners in pixels, filled up with -1
 
         "train" is shuffled, in an order that is a function of the job's seed and the epoch; other splits are in stored
-        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. Raises DatasetUnsuitable for what
-        is not there, ImageUnreadable and MediaUnreadable for a file that cannot be decoded.
+        order. Each iteration is one epoch: do not add `.repeat()` or `.shuffle()`. An example whose file cannot be
+        decoded is left out, and said with its path: `splits`, `arrays` and `example_path` go by the rest from then on.
+        Raises DatasetUnsuitable for what is not there, ExamplesUnreadable where half of the split is left out or more.
         """
         self.training.stop_here()
         form = Form(image_size, sample_rate, seconds, frames)
@@ -230,33 +220,15 @@ class Context:
 
         `fit` reports Keras's own metrics by itself. Raises ContextMisused for what is neither.
         """
-        given = {str(name): value for name, value in {**(values or {}), **more}.items()}
-        texts = {name: value for name, value in given.items() if isinstance(value, str)}
-        fetched = numbers(given)
-        wrong = next((name for name in given if name not in fetched and name not in texts), None)
-        if wrong is not None:
-            raise ContextMisused(
-                f"report({wrong}=…) takes a number or a text, not {type(given[wrong]).__name__} of shape "
-                f"{np.shape(given[wrong])}; report_image takes pictures"
-            )
-        self.training.report(fetched)
-        for name, text in texts.items():
-            self.report_text(name, text)
-        self._reports += 1
-        if self._reports > 1 or self.training.fits:
-            # A loop's. Before any that shows here, a single one may be of what was prepared, as a model's size.
-            self.training.begin()
+        self._reports.values({**(values or {}), **more})
 
     def report_text(self, name: str, text: str) -> None:
         """A text, as Markdown; the newest of each name is shown with the job, all of them in TensorBoard."""
-        step, text = self.training.step, str(text)
-        self._board.text(step, name, text)
-        self._channel.send(Text(step, str(name), text[:MAX_TEXT]))
+        self._reports.text(str(name), str(text))
 
     def report_image(self, name: str, image: Any) -> None:
         """A picture: uint8 or float in 0..1, [height, width] or [height, width, 1, 3 or 4]; a batch becomes tiles."""
-        step = self.training.step
-        self._channel.send(Image(step, str(name), self._board.image(step, str(name), picture_of(image))))
+        self._reports.image(str(name), image)
 
     # What comes of it.
 
@@ -301,29 +273,20 @@ class Context:
 
     def export_folder(self, folder: Path, metrics: Mapping[str, float] | None = None) -> None:
         """Make a finished model tree the job's output, one that `export.finish` has completed."""
-        self._board.flush()
-        self._finished = True
-        self.training.begin()
-        self._channel.send(Exported(str(folder), dict(metrics or {})))
+        self._result.is_there(Exported(str(folder), dict(metrics or {})))
 
     def evaluated(self, metrics: Mapping[str, float], split: str, examples: int) -> None:
         """In an evaluation: what was found. The report lies in `output("report")`."""
-        self._board.flush()
-        self._finished = True
-        self.training.begin()
-        self._channel.send(Evaluated(numbers(metrics), split, examples))
+        self._result.is_there(Evaluated(numbers(metrics), split, examples))
 
     def predicted(self, folder: Path, examples: int) -> None:
         """In a prediction: `folder` holds the answers, a dataset that describes itself."""
-        self._board.flush()
-        self._finished = True
-        self.training.begin()
-        self._channel.send(Predicted(str(folder), examples))
+        self._result.is_there(Predicted(str(folder), examples))
 
     @property
     def finished(self) -> bool:
         """Whether there is what the job is for."""
-        return self._finished
+        return self._result.finished
 
     def keep_reports(self) -> None:
         """What was reported is in the output `run`, whatever comes next."""
@@ -331,14 +294,4 @@ class Context:
 
     def require_result(self) -> None:
         """Raises ExportInvalid when the code has ended without it."""
-        self._board.flush()
-        if not self._finished:
-            wanted, made = _RESULTS.get(self._spec.kind, _RESULTS["training"])
-            raise ExportInvalid(f"the code ended without {wanted}; {made}{self._not_called()}")
-
-    def _not_called(self) -> str:
-        """For the script whose work waits in a function."""
-        module, _, function = self._spec.entry.partition(":")
-        if function or not code.leaves_main(self._path(self._spec.code) / f"{module}.py"):
-            return ""
-        return f". {module}.py defines main(), which nothing has called: --entry {module}:main"
+        self._result.require(self._spec, self._path(self._spec.code))

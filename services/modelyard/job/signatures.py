@@ -192,11 +192,10 @@ def _specs_of(name: str, function: Any) -> dict[str, Any]:
             f"signature {name!r} is no tf.function with an input_signature: write "
             "@tf.function(input_signature=[tf.TensorSpec(…)]) above it"
         )
-    arguments = function.function_spec.arg_names
-    return {
-        argument: tf.TensorSpec(spec.shape, spec.dtype, argument)
-        for argument, spec in zip(arguments, wanted, strict=False)
-    }
+    # A name that the spec has counts more than that of the function's argument.
+    arguments = zip(function.function_spec.arg_names, wanted, strict=False)
+    named = {spec.name or argument: spec for argument, spec in arguments}
+    return {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in named.items()}
 
 
 def _given(examples: Any, specs: Mapping[str, Any]) -> Arrays:

@@ -111,13 +111,18 @@ class Training:
         self.channel.send(Checkpoint(step, str(path)))
         checkpoints.prune(self.folder, self.channel.published)
 
+    @property
+    def since_saved(self) -> float:
+        """Seconds since the last checkpoint, or since the beginning."""
+        return time.monotonic() - self._saved_at
+
     def may_save(self) -> bool:
         """Whether the worker keeps up with publishing."""
         return sum(step > self.channel.published for step in self._saved) < MAX_UNPUBLISHED
 
     def is_due(self) -> bool:
         """Whether enough time has passed for a checkpoint in the middle of an epoch."""
-        return time.monotonic() - self._saved_at >= self.checkpoint_every_s and self.may_save()
+        return self.since_saved >= self.checkpoint_every_s and self.may_save()
 
 
 class Watch:

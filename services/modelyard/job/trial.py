@@ -64,12 +64,7 @@ def try_package(
         make_dataset(dataset, shape, classes, examples)
     output = folder / "run"
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "modelyard.job.local"),
-            *("--code", str(code), "--entry", entry),
-            *("--dataset", str(dataset), "--output", str(output)),
-            *(part for name, value in parameters.items() for part in ("--set", f"{name}={value}")),
-        ],
+        [sys.executable, "-m", "modelyard.job.local", *local_arguments(code, dataset, output, entry, **parameters)],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -80,7 +75,17 @@ def try_package(
     return Trial(done.returncode, done.stdout, output / "model", output / "outputs")
 
 
-def make_dataset(folder: Path, shape: tuple[int, int, int], classes: int, examples: int) -> None:
+def local_arguments(code: Path, dataset: Path, output: Path, entry: str = "", **parameters: Any) -> list[str]:
+    """What `python -m modelyard.job.local` is told."""
+    return [
+        *("--code", str(code), "--entry", entry, "--dataset", str(dataset), "--output", str(output)),
+        *(part for name, value in parameters.items() for part in ("--set", f"{name}={value}")),
+    ]
+
+
+def make_dataset(
+    folder: Path, shape: tuple[int, int, int] = (28, 28, 1), classes: int = 4, examples: int = 320
+) -> None:
     """A prepared dataset: class k has a bright bar in the k-th band of rows. A quarter is held out as `test`."""
     held_out = examples // 4
     files: dict[str, bytes] = {}

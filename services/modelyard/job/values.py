@@ -1,6 +1,7 @@
 """A feature's examples as the code sees them: an array, or decoded batch by batch where that would be too much."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import pixels, scratch
-from modelyard.job.columns import is_ragged
-from modelyard.job.errors import DatasetUnsuitable, MediaUnreadable
+from modelyard.job import decoding, pixels, scratch
+from modelyard.job.columns import Column, is_ragged
+from modelyard.job.decoding import Portion
+from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.order import Indices
 from modelyard.job.tensors import aligned, tensor_of
@@ -22,8 +24,11 @@ from modelyard.layouts.pictures import image_shape
 from modelyard.layouts.sounds import sound_length
 from modelyard.layouts.videos import video_size
 
+MEDIA = ("image", "audio", "video")
 MAX_SECONDS = 60.0
 """Of the longest sound, where the code does not say how long they shall be."""
+MOST_TOGETHER, TOGETHER_BYTES = 64, 64 << 20
+"""Sounds or videos that are decoded before they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,14 @@ class Values:
 
 
 def values(examples: Examples, name: str, form: Form, folder: Path) -> Values:
-    """`folder` keeps what is decoded. Raises DatasetUnsuitable, ImageUnreadable and MediaUnreadable."""
+    """`folder` keeps what is decoded. Raises DatasetUnsuitable, and RowsUnreadable for all that cannot be decoded."""
     column = examples.column(name)
     feature = column.feature
     match feature.kind:
         case "image":
             return _images(examples, name, form, folder)
-        case "audio":
-            return _media(examples, name, np.float32, _sounds(examples, name, form), folder)
-        case "video":
-            return _media(examples, name, np.uint8, _clips(examples, name, form), folder)
+        case "audio" | "video":
+            return _media(examples, name, _decoder(examples, name, form), folder)
     if is_ragged(feature):
         return _of(_boxes(examples, name, form))
     if feature.dtype == "string" or column.array is None:
@@ -102,51 +105,55 @@ def _images(examples: Examples, name: str, form: Form, folder: Path) -> Values:
     return Values(column.gather, prepare=prepare)
 
 
+def some(examples: Examples, name: str, form: Form, rows: Sequence[int]) -> Portion:
+    """A few sounds, videos or images, without a look at the others; and why some of them cannot be decoded."""
+    column = examples.column(name)
+    if column.feature.kind == "image":
+        return pixels.chosen(column, pixels.image_shape(column.feature, form.image_size), list(rows))
+    return _decoder(examples, name, form).portion(column, rows)
+
+
 @dataclass(frozen=True, slots=True)
 class _Decoder:
-    shape: tuple[int, ...]
+    form: decoding.Form
     decode: Callable[[bytes], NDArray[Any]]
     """Raises ValueError."""
-    key: str
 
-
-def _media(examples: Examples, name: str, dtype: Any, decoder: _Decoder, folder: Path) -> Values:
-    column = examples.column(name)
-
-    def one(row: int) -> NDArray[Any]:
-        try:
-            return decoder.decode(column.read(row))
-        except ValueError as error:
-            path = examples.origin(row)
-            raise MediaUnreadable(f"{path} cannot be decoded: {error}", file=path) from error
-
-    path = folder / f"{examples.name}.{name}-{decoder.key}.{np.dtype(dtype).name}"
-    if scratch.fits(path, len(column) * int(np.prod(decoder.shape)) * np.dtype(dtype).itemsize):
-
-        def fill(out: NDArray[Any]) -> None:
-            def put(row: int) -> None:
-                out[row] = one(row)
-
-            scratch.in_threads(len(column), put)
-
-        return _of(scratch.mapped(path, (len(column), *decoder.shape), dtype, fill))
-
-    def gather(rows: Indices) -> NDArray[Any]:
-        out = np.empty((len(rows), *decoder.shape), dtype)
+    def portion(self, column: Column, rows: Sequence[int] | Indices) -> Portion:
+        """These examples, decoded on all cores."""
+        out = np.zeros((len(rows), *self.form.shape), self.form.dtype)
+        reasons: dict[int, str] = {}
 
         def put(place: int) -> None:
-            out[place] = one(int(rows[place]))
+            try:
+                out[place] = self.decode(column.read(int(rows[place])))
+            except ValueError as error:
+                reasons[place] = f"cannot be decoded: {error}"
 
         scratch.in_threads(len(rows), put)
-        return out
+        return Portion(out, reasons)
 
-    return Values(gather)
+    def portions(self, column: Column) -> Iterator[Portion]:
+        """All of them, in order."""
+        size = max(1, min(MOST_TOGETHER, TOGETHER_BYTES // max(1, self.form.nbytes)))
+        for start in range(0, len(column), size):
+            yield self.portion(column, range(start, min(start + size, len(column))))
+
+
+def _decoder(examples: Examples, name: str, form: Form) -> _Decoder:
+    return (_sounds if examples.column(name).feature.kind == "audio" else _clips)(examples, name, form)
+
+
+def _media(examples: Examples, name: str, decoder: _Decoder, folder: Path) -> Values:
+    column = examples.column(name)
+    array = decoding.decoded(examples, name, decoder.form, lambda: decoder.portions(column), folder)
+    return Values(lambda rows: decoder.portion(column, rows).values) if array is None else _of(array)
 
 
 def _sounds(examples: Examples, name: str, form: Form) -> _Decoder:
     rate, seconds = form.sample_rate, form.seconds
     if not rate or not seconds:
-        lengths = [_sound(examples, name, row) for row in range(len(examples))]
+        lengths = list(_lengths(examples, name))
         rates = sorted({found for found, _ in lengths})
         if not rate and len(rates) > 1:
             raise DatasetUnsuitable(
@@ -162,16 +169,17 @@ def _sounds(examples: Examples, name: str, form: Form) -> _Decoder:
             )
         seconds = seconds or longest
     samples = max(1, round(seconds * rate))
-    return _Decoder((samples,), lambda data: waves.decode(data, rate, samples), f"{rate}x{samples}")
+    decoded = decoding.Form(f"{rate}x{samples}", (samples,), np.float32)
+    return _Decoder(decoded, lambda data: waves.decode(data, rate, samples))
 
 
-def _sound(examples: Examples, name: str, row: int) -> tuple[int, float]:
-    try:
-        sound = sound_length(examples.column(name).file(row))
-    except UnusableError as error:
-        path = examples.origin(row)
-        raise MediaUnreadable(f"{path} {error}", file=path) from error
-    return sound.rate, sound.seconds
+def _lengths(examples: Examples, name: str) -> Iterator[tuple[int, float]]:
+    """Rate and seconds of each, of its header. What is wrong with one that has none, decoding it will tell."""
+    column = examples.column(name)
+    for row in range(len(examples)):
+        with suppress(UnusableError):
+            sound = sound_length(column.file(row))
+            yield sound.rate, sound.seconds
 
 
 def _clips(examples: Examples, name: str, form: Form) -> _Decoder:
@@ -179,28 +187,24 @@ def _clips(examples: Examples, name: str, form: Form) -> _Decoder:
         raise DatasetUnsuitable("say with frames=… how many frames of each video are used", field="frames")
     height, width = form.image_size, form.image_size
     if not form.image_size:
-        sizes = {_clip(examples, name, row) for row in range(len(examples))}
+        sizes = set(_sizes(examples, name))
         if len(sizes) > 1:
             raise DatasetUnsuitable(
                 "the dataset's videos differ in size; say one with image_size=…", field="image_size"
             )
         height, width = next(iter(sizes), (1, 1))
     frames = form.frames
-    return _Decoder(
-        (frames, height, width, 3),
-        lambda data: clips.decode(data, frames, height, width),
-        f"{frames}x{height}x{width}",
-    )
+    decoded = decoding.Form(f"{frames}x{height}x{width}", (frames, height, width, 3), np.uint8)
+    return _Decoder(decoded, lambda data: clips.decode(data, frames, height, width))
 
 
-def _clip(examples: Examples, name: str, row: int) -> tuple[int, int]:
+def _sizes(examples: Examples, name: str) -> Iterator[tuple[int, int]]:
+    """Heights and widths, of the headers; see `_lengths`."""
     column = examples.column(name)
-    try:
-        found = video_size(column.file(row))
-        return (found.height, found.width) if found.height else clips.size_of(column.read(row))
-    except (UnusableError, ValueError) as error:
-        path = examples.origin(row)
-        raise MediaUnreadable(f"{path} cannot be decoded: {error}", file=path) from error
+    for row in range(len(examples)):
+        with suppress(UnusableError, ValueError):
+            found = video_size(column.file(row))
+            yield (found.height, found.width) if found.height else clips.size_of(column.read(row))
 
 
 def _boxes(examples: Examples, name: str, form: Form) -> NDArray[Any]:

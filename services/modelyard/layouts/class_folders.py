@@ -47,7 +47,7 @@ def describe(files: Files, kind: str, findings: Findings) -> Description:
         counts[split] += 1
         classes.add(label)
         encodings[encoding] += 1
-        shape = found if shape is None else _merged(shape, found)
+        shape = found if shape is None else media.merged(shape, found)
     _check_usable(kind, mine, findings.problems)
     for path in others:
         findings.problems.add(path, 0, _other(kind))
@@ -119,11 +119,6 @@ def _check_usable(kind: str, mine: Sequence[str], problems: Problems) -> None:
         f"is not {KINDS[kind]} that can be read: it {first.reason}{more}; remove it or save it again",
         reason=f"{_REASONS[kind]}_UNREADABLE",
     )
-
-
-def _merged(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """The same sizes where they are the same, None where they differ."""
-    return one if one == other else tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
 def _place(rule: SplitRule, path: str) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """Layout coco: images, and JSON files that say which boxes are on them, in the format of the COCO sets.
 
 {"images": [{"id", "file_name", "width", "height"}], "annotations": [{"image_id", "bbox": [x, y, width, height],
-"category_id"}], "categories": [{"id", "name"}]}. Boxes around crowds (`iscrowd`) and outlines are left out.
+"category_id"}], "categories": [{"id", "name"}]}. Boxes around crowds (`iscrowd`) and outlines are left out. A box that
+reaches beyond its image is cut to it.
 """
 
 import math
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,19 +71,21 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     encodings: Counter[str] = Counter()
     names: dict[str, None] = {}
     rows = 0
+    shape: tuple[int | None, ...] | None = None
     for path, split in by_file.items():
         boxes = _read_boxes(path, files, findings.problems)
         names |= dict.fromkeys(name for _, name in sorted(boxes.categories.items()))
         rows += len(boxes.images)
-        for _, image, encoding, _ in _usable(path, boxes, files, findings.problems):
-            counts[split or hash_split(image, rule.held_out)] += 1
-            encodings[encoding] += 1
+        for image in _usable(path, boxes, files, findings.problems):
+            counts[split or hash_split(image.path, rule.held_out)] += 1
+            encodings[image.encoding] += 1
+            shape = image.shape if shape is None else media.merged(shape, image.shape)
     _check(paths, names, counts, rows, findings.problems)
     return Description(
         modality="image",
         layout="coco",
         features=(
-            Feature("image", "image", "uint8", (None, None, None), encoding=encodings.most_common(1)[0][0]),
+            Feature("image", "image", "uint8", shape or (None, None, None), encoding=encodings.most_common(1)[0][0]),
             Feature("boxes", "boxes", "float32", (None, 4), role="target"),
             Feature("labels", "category", "int64", (None,), role="target", classes=tuple(names)),
         ),
@@ -170,16 +173,28 @@ def _add_box(path: str, boxes: _Boxes, element: Mapping[str, Any], number: int, 
     boxes.edges.extend((x, y, x + width, y + height))
 
 
-def _usable(
-    path: str, boxes: _Boxes, files: Files, problems: Problems
-) -> Iterator[tuple[int, str, str, tuple[int | None, ...]]]:
-    """Id, path, encoding and shape of the images that can be read, in the order of their ids."""
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """One that can be read."""
+
+    path: str
+    encoding: str
+    shape: tuple[int | None, ...]
+    places: list[int]
+    """Of its boxes among those of the file."""
+
+
+def _usable(path: str, boxes: _Boxes, files: Files, problems: Problems) -> Iterator[_Image]:
+    """The images that can be read, in the order of their ids; their boxes are cut to what lies on them."""
     place = place_of_files(path, list(boxes.images.values())[:_SAMPLE], MediaFiles.among(files), files)
     if place is None:
         some = next(iter(boxes.images.values()), "")
         raise DataUnreadable(
             path, f"names images such as {some!r}, which are not in the folder", reason="FILES_MISSING"
         )
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for at, key in enumerate(boxes.image_ids):
+        places[key].append(at)
     for key in sorted(boxes.images):
         image = place.path(path, boxes.images[key])
         if image not in files:
@@ -190,7 +205,25 @@ def _usable(
         except UnusableError as problem:
             problems.add(image, 0, str(problem))
             continue
-        yield key, image, encoding, shape
+        inside = [at for at in places[key] if _cut(path, image, boxes, at, shape, problems)]
+        yield _Image(image, encoding, shape, inside)
+
+
+def _cut(path: str, image: str, boxes: _Boxes, at: int, shape: tuple[int | None, ...], problems: Problems) -> bool:
+    """Make a box end where its image does; answers whether anything is left."""
+    height, width = shape[:2]
+    if height is None or width is None:
+        return True
+    left, top, right, bottom = boxes.edges[4 * at : 4 * at + 4]
+    cut = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+    if cut[2] <= cut[0] or cut[3] <= cut[1]:
+        box = ", ".join(f"{edge:g}" for edge in (left, top, right - left, bottom - top))
+        problems.add(
+            path, 0, f"annotation {boxes.numbers[at]} lies outside of {image} ({width} × {height} pixels): [{box}]"
+        )
+        return False
+    boxes.edges[4 * at : 4 * at + 4] = array("f", cut)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +269,13 @@ def _examples(
         if unclaimed is not None:
             raise DataUnreadable(path, f"has the category {unclaimed!r}, which the description does not claim")
         label_of = {key: classes[name] for key, name in found.categories.items()}
-        image_ids = np.asarray(found.image_ids, np.int64)
-        edges = np.asarray(found.edges, np.float32).reshape(-1, 4)
         numbers = np.array([label_of.get(key, -1) for key in found.category_ids], np.int64)
-        order = np.argsort(image_ids, kind="stable")
-        image_ids = image_ids[order]
-        for key, name, _, shape in _usable(path, found, files, problems):
-            check_shape(name, shape, image)
-            mine = order[np.searchsorted(image_ids, key) : np.searchsorted(image_ids, key, "right")]
-            mine = mine[numbers[mine] >= 0]
+        for each in _usable(path, found, files, problems):
+            check_shape(each.path, each.shape, image)
+            mine = np.array([at for at in each.places if numbers[at] >= 0], np.int64)
+            # A view of what the images before it have cut.
+            edges = np.asarray(found.edges, np.float32).reshape(-1, 4)[mine]
             yield (
-                split or hash_split(name, description.split_rule.held_out),
-                _Example(name, edges[mine], numbers[mine]),
+                split or hash_split(each.path, description.split_rule.held_out),
+                _Example(each.path, edges, numbers[mine]),
             )

@@ -42,6 +42,11 @@ def look(kind: str, file: File) -> tuple[str, tuple[int | None, ...]]:
     return "text", ()
 
 
+def merged(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The same sizes where they are the same, None where they differ."""
+    return one if one == other else tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
 def read_text(file: File) -> bytes:
     """A whole text in UTF-8 without a byte order mark. Raises UnusableError."""
     if not file.size:

@@ -1,7 +1,7 @@
 """Which rows of a table are examples, and of which split: the same when a dataset is described and when it is read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelyard.layouts import media, values
 from modelyard.layouts.chunks import Problems
@@ -12,6 +12,8 @@ from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.names import SPLIT_ALIASES
 from modelyard.layouts.rows import Batch
 from modelyard.layouts.splitting import FIELD_SEPARATOR, hash_split
+
+ImageShape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class RowChecks:
     known: Mapping[int, frozenset[str]] | None = None
     """Categories with all the values that they may have, besides a missing one."""
     media: Mapping[int, FileColumn] | None = None
+    shapes: dict[int, ImageShape] = field(default_factory=dict)
+    """Of the images that a column names, as far as they are the same; filled as rows are looked at."""
 
     def usable(self, batch: Batch, split: str, files: Files, problems: Problems) -> Usable:
         """The rows that are examples. `split` is the file's, "" where rows say it.
@@ -100,9 +104,24 @@ class RowChecks:
             yield from _where(rows, place, _is_unknown(known), _no("class of the description"), self)
         for place, column in (self.media or {}).items():
             for at, row in enumerate(rows):
-                problem = _file_problem(column, batch.path, row[place], files)
+                problem = self._file_problem(place, column, batch.path, row[place], files)
                 if problem:
                     yield at, f"column {self.header[place]!r}: {problem}"
+
+    def _file_problem(self, place: int, column: FileColumn, table: str, value: str, files: Files) -> str:
+        if values.is_missing(value):
+            return "names no file"
+        path = column.path(table, value)
+        file = files.get(path)
+        if file is None:
+            return f"there is no file {path}"
+        try:
+            _, shape = media.look(column.kind, file)
+        except UnusableError as problem:
+            return f"{path} {problem}"
+        if shape:
+            self.shapes[place] = media.merged(self.shapes[place], shape) if place in self.shapes else shape
+        return ""
 
 
 def _where(
@@ -136,17 +155,3 @@ def _is_unknown(known: frozenset[str]) -> Callable[[str], bool]:
 
 def _no(what: str) -> Callable[[str, str], str]:
     return lambda value, name: f"has {value!r} in column {name}, which is no {what}"
-
-
-def _file_problem(column: FileColumn, table: str, value: str, files: Files) -> str:
-    if values.is_missing(value):
-        return "names no file"
-    path = column.path(table, value)
-    file = files.get(path)
-    if file is None:
-        return f"there is no file {path}"
-    try:
-        media.look(column.kind, file)
-    except UnusableError as problem:
-        return f"{path} {problem}"
-    return ""

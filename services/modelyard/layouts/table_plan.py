@@ -12,7 +12,7 @@ from modelyard.layouts.files import Files
 from modelyard.layouts.media_folders import kind_of_files
 from modelyard.layouts.names import SPLIT_ALIASES, identifier, suffix
 from modelyard.layouts.options import Options
-from modelyard.layouts.row_checks import RowChecks
+from modelyard.layouts.row_checks import ImageShape, RowChecks
 from modelyard.layouts.rows import Batch
 from modelyard.layouts.splitting import HELD_OUT
 
@@ -41,6 +41,8 @@ class Plan:
     media: dict[int, FileColumn] = field(default_factory=dict)
     classes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """Given ones."""
+    shapes: dict[int, ImageShape] = field(default_factory=dict)
+    """Of the images that a column names, once the rows were looked at."""
     rule: SplitRule = field(default_factory=lambda: SplitRule("hash", held_out=HELD_OUT))
 
     @property
@@ -55,6 +57,7 @@ class Plan:
             times=[at for at, kind in self.kinds.items() if kind == "time"],
             known={at: frozenset(classes) for at, classes in self.classes.items()},
             media=self.media,
+            shapes=self.shapes,
         )
 
 

@@ -19,8 +19,8 @@ from modelyard.layouts.names import TABLES, feature_names, identifier, suffix
 from modelyard.layouts.options import Findings, Options
 from modelyard.layouts.parsing import MAX_CLASSES
 from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
-from modelyard.layouts.rows.csv_rows import NAMED
-from modelyard.layouts.table_plan import ITEMS, RATINGS, Plan, is_interactions, make_plan
+from modelyard.layouts.table_files import main_tables
+from modelyard.layouts.table_plan import ITEMS, Plan, is_interactions, make_plan
 
 _TEXTS = frozenset({"text", "sentence", "summary", "answer", "response"})
 _SPOKEN = frozenset({"transcript", "transcription"})
@@ -34,7 +34,7 @@ _ID_DTYPES = {"number": "float32", "time": "int64"}
 
 def describe(files: Files, paths: Sequence[str], options: Options, findings: Findings) -> Description:
     """Raises LayoutUnknown (a sentence that says what was seen) and DataUnreadable."""
-    main, shape, others = _main_tables(files, sorted(paths), options)
+    main, shape, others = main_tables(files, sorted(paths), options)
     by_file = splits_of_files(main)
     plan = make_plan(shape.header, _first_rows(files, main, shape), files, by_file, options)
     counts, facts, rows = _pass(files, main, by_file, shape, plan, findings.problems)
@@ -74,54 +74,6 @@ def name_files(files: Files, paths: Sequence[str]) -> bool:
             if place_of_files(path, column, there, files) is not None:
                 return True
     return False
-
-
-def _main_tables(files: Files, paths: Sequence[str], options: Options) -> tuple[list[str], Shape, list[str]]:
-    """The tables of examples, which have the same columns; their shape; and the others."""
-    shapes = {path: read_shape(path, files[path], TABLES[suffix(path)], options.header) for path in paths}
-    chosen = [path for path, shape in shapes.items() if is_interactions(shape.header)]
-    if options.layout in ("auto", "interactions") and chosen and len(chosen) < len(paths):
-        rated = [path for path in chosen if {identifier(name) for name in shapes[path].header} & RATINGS]
-        chosen = rated or chosen
-    else:
-        chosen = list(paths)
-    first = shapes[chosen[0]]
-    for path in chosen[1:]:
-        _check_same(chosen[0], first, path, shapes[path])
-    return chosen, first, [path for path in paths if path not in chosen]
-
-
-def _check_same(path: str, shape: Shape, other_path: str, other: Shape) -> None:
-    """Raises DataUnreadable where two files do not have the same columns, saying which differ."""
-    if shape.table.format != other.table.format:
-        raise DataUnreadable(
-            other_path, f"is {other.table.format}, {path} is {shape.table.format}; keep one of the two"
-        )
-    one, two = shape.header, other.header
-    if shape.table.format == "jsonl" and set(two) <= set(one):
-        return
-    if one != two:
-        raise DataUnreadable(other_path, _difference(path, one, two), reason="COLUMNS_DIFFER")
-    if shape.table.delimiter != other.table.delimiter:
-        found, wanted = NAMED[other.table.delimiter], NAMED[shape.table.delimiter]
-        raise DataUnreadable(other_path, f"has {found} between its fields, {path} {wanted}", reason="COLUMNS_DIFFER")
-    if shape.table.header != other.table.header:
-        raise DataUnreadable(
-            other_path, f"and {path} differ: one begins with the columns' names", reason="COLUMNS_DIFFER"
-        )
-
-
-def _difference(path: str, one: Sequence[str], two: Sequence[str]) -> str:
-    lacking = [name for name in one if name not in two]
-    more = [name for name in two if name not in one]
-    if len(one) == len(two) and (lacking or more):
-        at = next(at for at in range(len(one)) if one[at] != two[at])
-        return f"has {two[at]!r} as column {at + 1}, {path} has {one[at]!r}; the columns must be the same"
-    if lacking or more:
-        parts = [f"lacks {', '.join(map(repr, lacking[:5]))}"] if lacking else []
-        parts += [f"has {', '.join(map(repr, more[:5]))} besides"] if more else []
-        return f"has {len(two)} columns, {path} {len(one)}: it {' and '.join(parts)}"
-    return f"has the columns of {path} in another order: {', '.join(two[:10])}"
 
 
 def _first_rows(files: Files, paths: Sequence[str], shape: Shape) -> Batch | None:
@@ -241,7 +193,7 @@ def _feature(files: Files, table: str, plan: Plan, at: int, name: str, kind: str
             name,
             kind,
             dtype,
-            (None, None, None) if kind == "image" else (),
+            plan.shapes.get(at, (None, None, None)) if kind == "image" else (),
             role,
             _encoding(place.kind, files),
             column=column,

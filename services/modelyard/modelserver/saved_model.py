@@ -1,7 +1,6 @@
-"""Loads a SavedModel folder into a Servable. The one module that calls TensorFlow."""
+"""Loads a SavedModel folder into a Servable. With `faults` all of the server that calls TensorFlow."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,12 @@ from modelyard.foundation.errors import (
 )
 from modelyard.modelserver import media
 from modelyard.modelserver.errors import CannotServe, ModelFailed
+from modelyard.modelserver.faults import find_fault, first_line
 from modelyard.modelserver.servable import Array, Arrays, Servable, Signature, TensorSpec
 from modelyard.savedmodel.names import Loadable, loadable
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARMUP_RECORDS = 1000
-_ABOUT_IMAGES = re.compile(r"image|PNG|JPEG|GIF|BMP", re.IGNORECASE)
-_PLACES = ("Graph execution error", "Detected at", "<stack traces", "Node:", "[[{{", 'File "')
 _FROM_TENSORFLOW: dict[int, type[ModelyardError]] = {
     3: InvalidArgument,
     8: ResourceExhausted,
@@ -58,7 +56,7 @@ def load(name: str, version: int, folder: Path, tags: str = "serve", warmup: boo
         with loadable(folder, saved_model, meta_graph) as place:
             loaded = tf.saved_model.load(os.fspath(place.folder), tags=wanted_tags)
     except (tf.errors.OpError, ValueError, KeyError, OSError) as error:
-        raise CannotServe(f"{folder} cannot be loaded: {_first_line(error)}") from error
+        raise CannotServe(f"{folder} cannot be loaded: {first_line(error)}") from error
     definitions = {key: value for key, value in meta_graph.signature_def.items() if not key.startswith("__")}
     if not definitions:
         raise CannotServe(f"{folder} has no signature; export with signatures={{'serving_default': …}}")
@@ -86,7 +84,7 @@ def _read(folder: Path, tags: list[str]) -> tuple[Any, Any]:
     try:
         saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     except Exception as error:
-        raise CannotServe(f"{path} is not a SavedModel: {_first_line(error)}") from error
+        raise CannotServe(f"{path} is not a SavedModel: {first_line(error)}") from error
     for meta_graph in saved_model.meta_graphs:
         if sorted(meta_graph.meta_info_def.tags) == sorted(tags):
             return saved_model, meta_graph
@@ -125,10 +123,10 @@ def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec], place: Loadabl
             return {alias: np.asarray(tensor.numpy()) for alias, tensor in results.items()}
         except tf.errors.OpError as error:
             kind = _FROM_TENSORFLOW.get(error.error_code, ModelFailed)
-            found = _not_an_image(arrays) if _ABOUT_IMAGES.search(str(error)) else ""
-            raise kind(f"signature {key}: {found or _first_line(error)}") from error
+            fault = find_fault(error, arrays)
+            raise kind(f"signature {key}: {fault.words}", field=fault.field) from error
         except (TypeError, ValueError) as error:
-            raise InvalidArgument(f"signature {key}: {_first_line(error)}") from error
+            raise InvalidArgument(f"signature {key}: {first_line(error)}") from error
 
     return call
 
@@ -144,26 +142,5 @@ def _warmup_requests(folder: Path) -> tuple[bytes, ...]:
             if entry.WhichOneof("log_type") == "predict_log":
                 requests.append(entry.predict_log.request.SerializeToString())
     except Exception as error:
-        raise CannotServe(f"{path} cannot be read: {_first_line(error)}") from error
+        raise CannotServe(f"{path} cannot be read: {first_line(error)}") from error
     return tuple(requests)
-
-
-def _not_an_image(arrays: Arrays) -> str:
-    """Which example it is, where the graph fails to decode one: it only says that there is one."""
-    for alias, array in arrays.items():
-        if array.dtype != object or array.ndim != 1:
-            continue
-        for number, data in enumerate(array):
-            try:
-                tf.io.decode_image(data, expand_animations=False)
-            except tf.errors.OpError:
-                begins = bytes(data[:8])
-                return f'input "{alias}": example {number} is no whole PNG, JPEG, GIF or BMP; it begins with {begins!r}'
-    return ""
-
-
-def _first_line(error: BaseException) -> str:
-    """What is said of the cause, without where in TensorFlow's Python it was found."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(_PLACES)]
-    return (told or lines or [type(error).__name__])[0].partition(" [Op:")[0]

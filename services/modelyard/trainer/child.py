@@ -11,15 +11,8 @@ from pathlib import Path
 
 from modelyard.foundation.sandbox.confined import Confined
 from modelyard.foundation.sandbox.policy import End, Sandbox
-from modelyard.job.messages import (
-    MAX_LINE_BYTES,
-    Checkpointed,
-    ChildMessage,
-    ProtocolError,
-    Stop,
-    decode_child,
-    encode,
-)
+from modelyard.job.messages import Checkpointed, ChildMessage, Stop
+from modelyard.job.wire import MAX_LINE_BYTES, ProtocolError, decode_child, encode
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.floods import LAST_LINES, LineLimit, Pace
 

@@ -37,6 +37,25 @@ def test_a_table_is_asked_by_its_columns_and_others_are_left_out(run: Run) -> No
     assert "left out: salary" in done.stderr
 
 
+def test_rows_of_json_may_hold_the_true_answer_and_what_is_misspelt_is_refused(run: Run) -> None:
+    rows = [
+        '{"age": 50, "job": "cook", "native_country": "x", "salary": "high"}',
+        '{"age": 50, "jop": "cook", "native_country": "x"}',
+    ]
+    Path("rows.jsonl").write_text("\n".join(rows) + "\n")
+    done = run("predict", "adult", "--file", "rows.jsonl")
+    assert done.stdout.splitlines() == ["rows.jsonl:1: positive (1.000)"]
+    assert "not asked for and left out: salary\n" in done.stderr
+    assert "rows.jsonl:2: adult@1 has no input 'jop'; did you mean job?" in done.stderr
+
+
+def test_a_user_that_json_made_a_fraction_of_is_the_same_user(run: Run, models: dict[str, Asked]) -> None:
+    Path("users.jsonl").write_text('{"user": 4}\n{"user": 4.0}\n{"user": "4"}\n')
+    assert run("predict", "movies", "--file", "users.jsonl", "--k", "2").exit_code == 0
+    asked = [user for request in models["movies"].requests for user in request.inputs["user"].string_val]
+    assert asked == [b"4"] * 3
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

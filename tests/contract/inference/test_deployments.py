@@ -4,7 +4,6 @@ import sqlite3
 
 import grpc
 import pytest
-from google.protobuf.field_mask_pb2 import FieldMask
 
 from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.inference.v1 import (
@@ -13,7 +12,7 @@ from modelyard.api.inference.v1 import (
     host_sync_service_pb2,
 )
 from modelyard.api.inference.v1 import deployment_service_pb2 as pb
-from modelyard.foundation.rpc.status import failure_of
+from tests.contract.inference.asked import refused, update
 from tests.contract.inference.stack import NAME, PARENT, Installation, TalkingHost, create
 from tests.support.eventually import eventually
 from tests.support.fake_catalog import FakeCatalog
@@ -21,19 +20,6 @@ from tests.support.fake_catalog import FakeCatalog
 V1, V2, V3 = (f"{PARENT}/models/m/versions/{number}" for number in (1, 2, 3))
 State = deployment_pb2.Deployment
 Code = grpc.StatusCode
-
-
-def update(version: str = "", *paths: str, **fields: object) -> pb.UpdateDeploymentRequest:
-    deployment = deployment_pb2.Deployment(name=NAME, model_version=version, **fields)  # type: ignore[arg-type]
-    return pb.UpdateDeploymentRequest(deployment=deployment, update_mask=FieldMask(paths=paths or ["model_version"]))
-
-
-async def refused(call: object) -> tuple[Code, str, str]:
-    """Code, reason and field at fault."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call  # type: ignore[misc]
-    failure = failure_of(caught.value)
-    return failure.code, failure.reason, next(iter(failure.fields), "")
 
 
 class TestDeployments:

@@ -8,9 +8,9 @@ from tests.contract.proxy.stack import FRONTS, Stack, running_proxy
 from tests.support.background import in_background
 
 
-@pytest.fixture(scope="module", params=FRONTS)
+@pytest.fixture(scope="package", params=FRONTS)
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """A proxy that the tests of a module share, on each of the two fronts."""
+    """A proxy that the tests of this folder share, on each of the two fronts."""
     with (
         tempfile.TemporaryDirectory(prefix="proxy-") as folder,
         in_background(running_proxy(Path(folder), request.param)) as stack,

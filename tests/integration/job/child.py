@@ -15,18 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.messages import (
-    Checkpoint,
-    Checkpointed,
-    ChildMessage,
-    JobSpec,
-    Stop,
-    WorkerMessage,
-    decode_child,
-    encode,
-)
+from modelyard.job.messages import Checkpoint, Checkpointed, ChildMessage, JobSpec, Stop, WorkerMessage
 from modelyard.job.trial import prepare_dataset
+from modelyard.job.wire import decode_child, encode
 from modelyard.templates.specs import SHIPPED
+from tests.support import warm
 
 Images = NDArray[np.uint8]
 
@@ -98,30 +91,39 @@ def variables(folder: Path) -> list[Any]:
 class Child:
     """A job's process, seen from the worker. It is killed when the block ends."""
 
-    def __init__(self, folder: Path, **spec: Any) -> None:
-        """Defaults: the shipped template on `folder/inputs/dataset`."""
-        ours, theirs = socket.socketpair()
+    def __init__(self, folder: Path, *, imported: bool = True, **spec: Any) -> None:
+        """Defaults: the shipped template on `folder/inputs/dataset`. It does not import TensorFlow itself, unless it is
+        not `imported`."""
+        self.socket, theirs = socket.socketpair()
+        self._lines = self.socket.makefile("rb")
         values = {
             "job": "projects/p/jobs/j",
             "attempt": 1,
             "code": str(SHIPPED / "image-classification"),
             "entry": "train:main",
-            "fd": theirs.fileno(),
+            "fd": warm.FIRST_FD if imported else theirs.fileno(),
         }
         (folder / "scratch").mkdir(parents=True, exist_ok=True)
-        (folder / "job.json").write_text(JobSpec(**{**values, **spec}).to_json())
+        self._job = folder / "job.json"
+        self._job.write_text(JobSpec(**{**values, **spec}).to_json())
         self.log = folder / "log"
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(folder / "scratch")}
+        with theirs:
+            self.process = self._forked(theirs.fileno()) if imported else self._begun(theirs.fileno())
+
+    def _forked(self, fd: int) -> "warm.Process":
+        arguments = ("modelyard.job", str(self._job))
+        return warm.start(*arguments, log=self.log, environment=self._environment, inherited=[fd])
+
+    def _begun(self, fd: int) -> "subprocess.Popen[bytes]":
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelyard.job", str(folder / "job.json")],
-                env={"PATH": os.environ["PATH"], "HOME": str(folder / "scratch")},
-                pass_fds=(theirs.fileno(),),
+            return subprocess.Popen(
+                [sys.executable, "-m", "modelyard.job", str(self._job)],
+                env=self._environment,
+                pass_fds=(fd,),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        theirs.close()
-        self.socket = ours
-        self._lines = ours.makefile("rb")
 
     def __enter__(self) -> "Child":
         return self

@@ -1,6 +1,7 @@
 """Whole jobs as child processes; each costs a TensorFlow import."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from modelyard.job.messages import (
     Metric,
     Prepared,
     Progress,
+    Text,
 )
 from modelyard.templates.specs import get_template
 from tests.integration.job.child import Child, code, idx_description, only, prepare, prepare_idx, strokes, variables
@@ -139,7 +141,7 @@ def ending(tmp_path: Path, **spec: Any) -> tuple[int, list[ChildMessage], Failed
     return status, heard, heard[-1]
 
 
-def test_a_file_that_is_no_image_inside_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_inside_is_left_out_and_named_and_the_rest_goes_on_exactly(tmp_path: Path) -> None:
     images, labels = strokes(40)
     files = {
         f"train/{label}/{n}.png": png(image[..., None])
@@ -154,11 +156,30 @@ def test_a_file_that_is_no_image_inside_is_named(tmp_path: Path) -> None:
         "splits": {"train": {"examples": 40}},
     }
     description["features"]["image"]["encoding"] = "png"
-    prepare(tmp_path / "inputs/dataset", files, description)
-    status, _, failed = ending(tmp_path, parameters=PARAMETERS)
-    assert status == 1
-    assert failed.failure_class is FailureClass.INVALID_DATA
-    assert failed.message.startswith(f"{broken} cannot be read as an image")
+    whole, again, kept = (tmp_path / name for name in ("whole", "again", "kept"))
+    prepare(whole / "inputs/dataset", files, description)
+    shutil.copytree(whole / "inputs/dataset", again / "inputs/dataset")
+
+    def keep_first(message: ChildMessage) -> bool:
+        if isinstance(message, Checkpoint) and not kept.exists():
+            shutil.copytree(message.path, kept)
+        return False
+
+    how: dict[str, Any] = {"parameters": {**PARAMETERS, "batch_size": 8}, "checkpoint_every_s": 1e-6}
+    with Child(whole, **how) as child:
+        status, heard = child.finish(keep_first)
+    assert status == 0, (whole / "log").read_text()
+    assert only(heard, Prepared) == [Prepared(steps_per_epoch=5, total_steps=10, batch_size=8)]
+    (said,) = only(heard, Text)
+    assert said.name == "left out of train"
+    assert f"{broken} cannot be read as an image of (28, 28, 1): " in said.text
+    step = only(heard, Checkpoint)[0].step
+    assert step % 5, "in the middle of an epoch"
+    with Child(again, **how, attempt=2, resume=str(kept), resume_step=step) as child:
+        status, _ = child.finish()
+    assert status == 0, (again / "log").read_text()
+    ends = [variables(folder / "checkpoints/10") for folder in (whole, again)]
+    assert all(np.array_equal(one, other) for one, other in zip(*ends, strict=True))
 
 
 DIVERGES = """

@@ -53,7 +53,7 @@ def check(log: str) -> None:
 
 
 def test_of_a_job(tmp_path: Path, package: Path) -> None:
-    with Child(tmp_path, code=str(package), entry="train", dataset="") as child:
+    with Child(tmp_path, imported=False, code=str(package), entry="train", dataset="") as child:
         _, heard = child.finish()
     check((tmp_path / "log").read_text())
     failed = heard[-1]

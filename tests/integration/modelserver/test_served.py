@@ -73,9 +73,7 @@ def test_encoded_images_go_in_and_names_come_out(server: Running, direct: Any) -
     assert answer["label"].tolist() == names[expected.argmax(1)].tolist()
 
 
-_NO_IMAGE = (
-    "signature encoded: input \"image_bytes\": example 0 is no whole PNG, JPEG, GIF or BMP; it begins with b'GARBAGE'"
-)
+_NO_IMAGE = 'signature encoded: input "image_bytes": example 0 is no whole PNG, JPEG, WebP, GIF or BMP: '
 
 
 def test_a_file_that_is_no_image_fails_alone(server: Running) -> None:

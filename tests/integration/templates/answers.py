@@ -17,9 +17,9 @@ from modelyard.job.session import Context
 from modelyard.templates.specs import SHIPPED, get_template
 
 
-def ask(model: Path, **inputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
-    """`serving_default` of the SavedModel; numbers are float32."""
-    signature = tf.saved_model.load(str(model)).signatures["serving_default"]
+def ask(model: Path, name: str = "serving_default", /, **inputs: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """A signature of the SavedModel; numbers are float32."""
+    signature = tf.saved_model.load(str(model)).signatures[name]
     specs = signature.structured_input_signature[1]
     assert set(specs) == set(inputs)
     return {

@@ -59,7 +59,7 @@ def test_a_trained_version_is_judged_by_a_job_of_its_own(tmp_path: Path) -> None
     trained = next(message for message in heard if isinstance(message, Exported))
     (tmp_path / "train/model").rename(tmp_path / "evaluate/inputs/model")
 
-    spec = {
+    spec: dict[str, Any] = {
         "code": str(SHIPPED / "evaluate"),
         "entry": "evaluate:main",
         "kind": "evaluation",
@@ -255,7 +255,7 @@ def test_a_model_that_draws_without_a_seed_is_judged_by_a_job_and_the_report_say
 
     prepare_idx(tmp_path / "inputs/dataset", strokes(16), strokes(EXAMPLES, seed=1), 4)
     save(tmp_path / "inputs/model", noisy)
-    spec = {"code": str(SHIPPED / "evaluate"), "entry": "evaluate:main", "kind": "evaluation"}
+    spec: dict[str, Any] = {"code": str(SHIPPED / "evaluate"), "entry": "evaluate:main", "kind": "evaluation"}
     with Child(tmp_path, **spec, parameters=get_template("evaluate").complete({})) as child:
         status, heard = child.finish()
     assert status == 0, (tmp_path / "log").read_text()

@@ -1,5 +1,6 @@
 """Evaluations of pictures, sounds and videos: what is shown of them, and what a model goes by."""
 
+import base64
 import io
 import json
 import sys
@@ -14,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from modelyard.job import running
-from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.errors import ExamplesUnreadable
 from modelyard.job.trial import prepare_dataset
 from tests.integration.templates.evaluations import run, save
 
@@ -81,7 +82,7 @@ def folders(suffix: str, first: list[bytes], second: list[bytes]) -> dict[str, b
     }
 
 
-def test_a_picture_that_cannot_be_decoded_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_decoded_is_left_out_counted_and_named(tmp_path: Path) -> None:
     files = folders("png", [picture(n, True) for n in range(20)], [picture(n, False) for n in range(20)])
     files["test/first/3.png"] = broken(files["test/first/3.png"])
     files["test/second/5.png"] = files["test/first/5.png"]
@@ -97,8 +98,11 @@ def test_a_picture_that_cannot_be_decoded_is_left_out_and_counted(tmp_path: Path
     (control,) = found["controls"]
     assert (control["name"], control["examples"]) == ("patches of image shuffled", 39)
     assert control["value"] < 0.8 < control["as_is"]
+    (broken_one,) = found["unreadable"]
+    assert broken_one["path"] == "test/first/3.png"
     page = (tmp_path / "outputs/report/report.html").read_text()
     assert "Examples left out of all numbers: 1 cannot be decoded." in page
+    assert f"<li>test/first/3.png: {broken_one['reason']}</li>" in page
     assert "test/second/5.png" in page
 
 
@@ -123,12 +127,21 @@ def test_sounds_and_videos_are_judged_by_models_that_say_how_they_take_them(
     (model / "modelyard.model.json").write_text(json.dumps(about))
     found = run(tmp_path, tmp_path / "dataset", model)
     assert found["metrics"]["accuracy"] == pytest.approx(39 / 40)
-    assert [each["name"] for each in found["controls"]] == [control]
-    assert found["controls"][0]["value"] < 0.8
+    still = ["one frame of video only"] if name == "video" else []
+    assert [each["name"] for each in found["controls"]] == [control, *still]
+    assert all(each["value"] < 0.8 for each in found["controls"])
     (mistake,) = found["mistakes"]
     assert mistake["path"] == f"test/second/0.{suffix}"
+    assert mistake.get("frames") == (8 if name == "video" else None)
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert f"test/second/0.{suffix}" in page
     assert ("image" in mistake) == (name == "video")
-    assert f"test/second/0.{suffix}" in (tmp_path / "outputs/report/report.html").read_text()
+    if name == "audio":
+        heard = base64.b64decode(mistake["sound"]["source"].removeprefix("data:audio/wav;base64,"))
+        assert heard == files["test/second/0.wav"]
+        assert f'<audio controls preload="metadata" src="{mistake["sound"]["source"]}">' in page
+        assert page.count("class=wave") == 1
+        assert "media-src data:" in page
 
 
 def test_examples_of_which_none_can_be_judged_are_no_evaluation(tmp_path: Path) -> None:
@@ -137,5 +150,5 @@ def test_examples_of_which_none_can_be_judged_are_no_evaluation(tmp_path: Path) 
     prepare_dataset(tmp_path / "dataset", files)
     spec = tf.TensorSpec((None, 16, 16, 3), tf.uint8, "image")
     model = save(tmp_path / "model", lambda image: ends(image, (1, 2, 3)), spec, names=("first", "second"))
-    with pytest.raises(DatasetUnsuitable, match="no example of split 'test' can be judged: 16 cannot be decoded"):
+    with pytest.raises(ExamplesUnreadable, match=r"16 of the 16 examples of split 'test' cannot be decoded, half"):
         run(tmp_path, tmp_path / "dataset", model)

@@ -15,16 +15,26 @@ from tests.integration.job.child import Child, only, variables
 pytestmark = [pytest.mark.timeout(300), pytest.mark.soak]
 
 FILES = {
-    "tabular": b"age,job,pay\n"
-    + b"".join(b"%d,%s,%d\n" % (n % 61, b"abc"[n % 3 :][:1], n % 61 * 10) for n in range(900)),
-    "text-classification": b"text,label\n"
-    + b"".join(
-        b"word%d is %s,%s\n" % (n % 50, *((b"good", b"up") if n % 2 else (b"bad", b"down"))) for n in range(900)
-    ),
+    "tabular": {
+        "t.csv": b"age,job,pay\n"
+        + b"".join(b"%d,%s,%d\n" % (n % 61, b"abc"[n % 3 :][:1], n % 61 * 10) for n in range(900))
+    },
+    "text-classification": {
+        "t.csv": b"text,label\n"
+        + b"".join(
+            b"word%d is %s,%s\n" % (n % 50, *((b"good", b"up") if n % 2 else (b"bad", b"down"))) for n in range(900)
+        )
+    },
+    "translation": {
+        "t.en": b"".join(b"the word %d\n" % n for n in range(300)),
+        "t.it": b"".join(b"la parola %d\n" % n for n in range(300)),
+    },
 }
 
 
-@pytest.mark.parametrize(("template", "target"), [("tabular", "pay"), ("text-classification", "label")])
+@pytest.mark.parametrize(
+    ("template", "target"), [("tabular", "pay"), ("text-classification", "label"), ("translation", "")]
+)
 def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(
     tmp_path: Path, template: str, target: str
 ) -> None:
@@ -34,7 +44,8 @@ def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(
         "parameters": get_template(template).complete({"epochs": 3, "batch_size": 4}),
     }
     for part in ("whole", "first", "second"):
-        prepare_dataset(tmp_path / part / "inputs/dataset", {"t.csv": FILES[template]}, options=Options(target=target))
+        options = Options(target=target) if target else None
+        prepare_dataset(tmp_path / part / "inputs/dataset", FILES[template], options=options)
     with Child(tmp_path / "whole", **spec) as child:
         status, expected = child.finish()
     assert status == 0, (tmp_path / "whole/log").read_text()

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from PIL import Image
 from modelyard.job import code, running
 from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import ModelUnsuitable
-from modelyard.job.messages import Checkpoint, JobSpec, Predicted
+from modelyard.job.index import Index
+from modelyard.job.messages import Checkpoint, JobSpec, Predicted, Text
 from modelyard.job.session import Context
 from modelyard.job.training import Stopped
 from modelyard.job.trial import prepare_dataset
@@ -23,7 +25,9 @@ from modelyard.layouts import Description, Options, parse_description
 from modelyard.layouts.detection import detect
 from modelyard.layouts.reading import read
 from modelyard.sdk.folder import scan
-from modelyard.templates.fitting import DatasetNotForModel
+from modelyard.templates.fitting import DatasetNotForModel, Input
+from modelyard.templates.predict import feeding
+from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.specs import SHIPPED, get_template
 
 pytestmark = pytest.mark.timeout(300)
@@ -128,14 +132,19 @@ def brightness(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_picture_has_a_line_in_order_and_one_that_cannot_be_decoded_says_so(
     tmp_path: Path, pictures: Path, brightness: Path
 ) -> None:
-    lines = predict(tmp_path, pictures, brightness, batch_size=7, part_rows=20)
+    worker = Worker()
+    lines = predict(tmp_path, pictures, brightness, worker=worker, batch_size=7, part_rows=20)
     assert [line["origin"] for line in lines if line["split"] == "test"] == [
         f"test/dark/{n:03}.png" for n in range(0, 80, 10)
     ]
     assert len({line["origin"] for line in lines}) == len(lines) == 40
     (broken,) = [line for line in lines if line["error"]]
     assert broken["origin"] == "test/dark/020.png"
-    assert broken["error"].startswith("image: cannot be decoded: ")
+    assert broken["error"] == "image: cannot be decoded: Invalid PNG data, size 60"
+    (said,) = [message for message in worker.said if isinstance(message, Text)]
+    assert said.text.startswith(
+        "of 40 examples 1 have no answer; `error` in their lines says why:\n\n- test/dark/020.png"
+    )
     assert (broken["label"], broken["probability"], broken["probabilities"]) == (None, None, None)
     for line in lines:
         if line is not broken:
@@ -188,6 +197,42 @@ def test_it_goes_on_behind_the_parts_that_were_kept_with_the_same_bytes(
     third = predict(tmp_path / "third", pictures, brightness, resume=str(kept), **parameters)
     assert {line["label"] for line in third[10:20]} == {"not asked again", "light"}
     assert (third[:10], third[20:]) == (whole[:10], whole[20:])
+
+
+def test_large_examples_are_asked_about_in_small_batches_that_are_the_same_each_time(
+    tmp_path: Path, pictures: Path, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture takes 16 bytes as the model gets it, and about 70 as it is stored."""
+    monkeypatch.setattr(feeding, "BATCH_BYTES", 300)
+    examples = Index(pictures).split("train")
+    taken = Input("image", "uint8", (-1, 4, 4, 1))
+    feed = Feed([taken], Index(pictures).features, {"image": "image"}, about={}, scale=1.0, k=1)
+    sizes = examples.column("image").sizes + 16
+    spans = [span.tolist() for span in feed.spans(examples, np.arange(32), 256)]
+    assert list(chain(*spans)) == list(range(32))
+    assert all(sizes[span].sum() <= 300 < sizes[[*span, span[-1] + 1]].sum() for span in spans[:-1])
+    assert [len(span) for span in feed.spans(examples, np.arange(32), 2)] == [2] * 16
+    monkeypatch.setattr(feeding, "BATCH_BYTES", 1)
+    assert [len(span) for span in feed.spans(examples, np.arange(32), 256)] == [1] * 32
+    lines = predict(tmp_path, pictures, brightness)
+    assert [line["origin"] for line in lines if line["error"]] == ["test/dark/020.png"]
+
+
+def test_checkpoints_copy_less_than_five_times_of_what_is_answered(tmp_path: Path) -> None:
+    spec = JobSpec("projects/p/jobs/j", 1, ".", "predict", -1, checkpoint_every_s=0.0, dataset="")
+    worker = Worker()
+    context = Context(spec, tmp_path, worker)
+    parts = context.parts(tmp_path / "answers")
+    for done in range(1, 201):
+        (tmp_path / "answers" / f"{done:05}").write_bytes(bytes(1000))
+        parts.keep(done)
+        # As if the copy had taken long.
+        parts._copying_s = 1e9
+    kept = [message.step for message in worker.said if isinstance(message, Checkpoint)]
+    assert kept[:5] == [1, 2, 3, 4, 5]
+    assert sum(kept) < 5 * 200
+    assert max(after / before for before, after in pairwise(kept)) <= 2
+    assert kept[-1] > 0.7 * 200
 
 
 def test_rows_of_a_table_go_in_by_the_names_of_their_columns(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from modelyard.job import running
 from modelyard.job.messages import Checkpoint, Metric, Prepared
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, only, variables
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
+from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def test_a_stretch_of_examples_is_what_each_of_them_is(tmp_path: Path, gap: int)
     assert column.between(0, 5).tolist() == texts
     assert column.between(1, 4).tolist() == texts[1:4]
     assert column.between(3, 3).tolist() == []
+    column.forget()
+    assert column.read(3) == texts[3]
+    assert column.piece(0, 5) is None, "they lie in two files"
+    found = column.piece(0, 1)
+    assert found is not None
+    assert (found[0].tobytes(), found[1].tolist()) == (texts[0], [0, 3])
+
+
+def test_examples_one_behind_the_other_are_one_piece(tmp_path: Path) -> None:
+    texts = [b"", b"one", b"", b"three", b""]
+    (tmp_path / "0").write_bytes(b"before" + b"".join(texts))
+    ranges = np.array([(6 + len(b"".join(texts[:n])), len(text), 0) for n, text in enumerate(texts)], RANGE)
+    column = Column(Feature("text", "text", "string"), ranges, [tmp_path / "0"])
+    for start, stop in ((0, 5), (1, 3), (2, 3), (4, 5)):
+        found = column.piece(start, stop)
+        assert found is not None
+        data, places = found
+        assert [data[a:b].tobytes() for a, b in pairwise(places.tolist())] == texts[start:stop]
+    assert column.piece(2, 2) is None
 
 
 def test_origins_are_read_from_any_example_on(tmp_path: Path) -> None:
@@ -198,3 +218,22 @@ def test_a_description_of_the_first_format_is_indexed_too(tmp_path: Path) -> Non
     prepare_dataset(tmp_path, files)
     assert Index(tmp_path).splits == {"train": 5}
     assert b'"format": 2' in to_bytes(Index(tmp_path).description)
+
+
+def test_what_is_left_out_is_gone_from_columns_origins_and_counts(tmp_path: Path) -> None:
+    names = [f"train/{label}/{number}.png" for label in ("ant", "bee") for number in range(5)]
+    description = of_images("class_folders", Split("train", 10), encoding="png")
+    prepare_dataset(tmp_path, {name: png(3, 4) + name.encode() for name in names}, description)
+    index = Index(tmp_path)
+    index.leave_out(index.split("train"), [0, 7])
+    index.leave_out(index.split("train"), [3])
+    train = index.split("train")
+    rest = [name for name in names if name not in (names[0], names[7], names[4])]
+    assert (index.splits, len(train)) == ({"train": 7}, 7)
+    assert [train.origin(number) for number in range(7)] == list(train.origins()) == rest
+    assert list(train.origins(5)) == rest[5:]
+    images, labels = train.column("image"), train.column("label").array
+    assert [images.read(number).endswith(name.encode()) for number, name in enumerate(rest)] == [True] * 7
+    assert labels is not None
+    assert [train.features["label"].classes[label] for label in labels] == [name.split("/")[1] for name in rest]
+    assert train.key not in ("train", index.split("train").without([1]).key)

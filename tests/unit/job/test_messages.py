@@ -17,14 +17,11 @@ from modelyard.job.messages import (
     Metric,
     Prepared,
     Progress,
-    ProtocolError,
     Stop,
     Stopped,
     Text,
-    decode_child,
-    decode_worker,
-    encode,
 )
+from modelyard.job.wire import ProtocolError, decode_child, decode_worker, encode
 
 CHILD = [
     Hello("2.21.0", "3.15.1", ("cpu",)),

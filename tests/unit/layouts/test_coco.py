@@ -119,6 +119,28 @@ def test_what_is_no_file_of_boxes_says_why(content: str, said: str) -> None:
     assert refused.value.message.startswith(said)
 
 
+def test_a_box_ends_where_its_image_does_and_one_that_lies_outside_is_named_by_both_who_describe_and_who_read() -> None:
+    annotations = [
+        {"image_id": 1, "category_id": 7, "bbox": [-2, 1, 4, 300]},
+        {"image_id": 1, "category_id": 3, "bbox": [60, 1, 4, 4]},
+        {"image_id": 2, "category_id": 3, "bbox": [-9, 2, 9, 4]},
+    ]
+    files = images("images", 10) | {"boxes.json": boxes(10, annotations=annotations)}
+    _, rows, problems = whole(files)
+    every = {
+        origin: box
+        for split in rows.values()
+        for origin, box in zip(split.origins, split.columns["boxes"], strict=True)
+    }
+    width, height = 8, 6
+    assert every["images/1.png"] == [[0, 1, 2, height]]
+    assert every["images/2.png"] == []
+    assert sorted(problems) == [
+        f"boxes.json: annotation 2 lies outside of images/1.png ({width} × {height} pixels): [60, 1, 4, 4]",
+        f"boxes.json: annotation 3 lies outside of images/2.png ({width} × {height} pixels): [-9, 2, 9, 4]",
+    ]
+
+
 def test_a_large_file_of_boxes_is_read_in_pieces() -> None:
     text = boxes(9, info={"about": "x" * (3 << 20)})
     description, _, _ = whole(images("images", 9) | {"boxes.json": text})

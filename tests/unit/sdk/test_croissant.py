@@ -134,6 +134,28 @@ def test_every_field_says_where_its_values_are(layout: str) -> None:
             assert set(source["extract"]) <= {"column", "fileProperty", "jsonPath"}
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_record_set_joins_whatever_its_values_come_from(layout: str) -> None:
+    """As mlcroissant checks it: two sources need a reference between them, and a reference names a field."""
+    for records in described(LAYOUTS[layout])["recordSet"]:
+        sources = set()
+        for field in records["field"]:
+            if "source" in field:
+                (place,) = (field["source"][kind] for kind in ("fileObject", "fileSet") if kind in field["source"])
+                sources.add(place["@id"])
+            assert set(field.get("references", {"field": ""})) == {"field"}
+        assert len(sources) <= 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_field_is_of_a_type_that_a_reader_can_make(layout: str) -> None:
+    known = {"sc:Text", "sc:Integer", "sc:Float", "sc:URL", "sc:ImageObject", "sc:AudioObject", "cr:BoundingBox"}
+    for records in described(LAYOUTS[layout])["recordSet"]:
+        for field in records["field"]:
+            kinds = field["dataType"] if isinstance(field["dataType"], list) else [field["dataType"]]
+            assert known & set(kinds), field["@id"]
+
+
 def test_columns_are_called_as_in_the_file() -> None:
     (_, examples) = described(LAYOUTS["table"])["recordSet"]
     columns = {field["name"]: field["source"]["extract"].get("column") for field in examples["field"]}
@@ -148,7 +170,7 @@ def test_columns_are_called_as_in_the_file() -> None:
 def test_the_split_can_be_read_from_a_path(path: str, split: str, layout: str) -> None:
     examples = next(each for each in described(LAYOUTS[layout])["recordSet"] if each["@id"] == "examples")
     (field,) = (each for each in examples["field"] if each["name"] == "split")
-    assert field["references"] == {"@id": "splits/name"}
+    assert field["references"] == {"field": {"@id": "splits/name"}}
     found = re.search(field["source"]["transform"]["regex"], f"folder/{path}")
     assert found is not None
     assert found.group(1) == split

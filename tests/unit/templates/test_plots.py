@@ -1,6 +1,6 @@
 import pytest
 
-from modelyard.templates.evaluate.plots import _scale, bars, scatter
+from modelyard.templates.evaluate.plots import bars, scale, scatter
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from modelyard.templates.evaluate.plots import _scale, bars, scatter
     ],
 )
 def test_an_axis_has_round_numbers_and_holds_both_ends(low: float, high: float, ticks: list[float]) -> None:
-    found = _scale(low, high)
+    found = scale(low, high)
     assert found[0] <= low <= high <= found[-1]
     assert found == pytest.approx(ticks)
 

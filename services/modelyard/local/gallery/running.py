@@ -48,20 +48,25 @@ class Runner:
         """The row's figure. Raises ModelyardError: of the set, of a job that failed, or of a metric that is missing."""
         with byte_bars(quiet=False) as progress:
             dataset = gallery.find(row.dataset).bring(self._client, progress=progress).version
-        model = f"{row.name}-{row.template}"
-        trained = self._done(row, row.template, dataset, row.parameters, model=model)
-        judged = self._done(row, _EVALUATE, dataset, {"split": SPLIT}, model_version=trained.model_version)
+            learnt_from = (
+                gallery.find(row.learnt_from).bring(self._client, progress=progress).version
+                if row.learnt_from
+                else dataset
+            )
+        made = row.model or row.name
+        trained = self._done(made, row.template, learnt_from, row.parameters, model=f"{made}-{row.template}")
+        judged = self._done(row.name, _EVALUATE, dataset, {"split": SPLIT}, model_version=trained.model_version)
         return Reached(
             self._figure(row, judged),
             judged.end_time.ToDatetime(UTC).date(),
             self._minutes(trained) + self._minutes(judged),
-            trained.spec.dataset_digest,
+            judged.spec.dataset_digest,
             trained.labels["code"],
         )
 
     def _done(
         self,
-        row: Row,
+        row: str,
         template: str,
         dataset: str,
         parameters: Mapping[str, Any],
@@ -69,8 +74,8 @@ class Runner:
         model: str = "",
         model_version: str = "",
     ) -> job_pb2.Job:
-        """A job that has succeeded: today's of the same code if there is one, at work or done, else a new one."""
-        labels = {"gallery": row.name, "code": code_digest(get_template(template).folder)}
+        """A job of a row that has succeeded: today's of the same code where there is one, at work or done."""
+        labels = {"gallery": row, "code": code_digest(get_template(template).folder)}
 
         def fits(job: job_pb2.Job) -> bool:
             spec = job.spec

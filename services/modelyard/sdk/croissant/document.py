@@ -117,5 +117,5 @@ def _of_parallel(
     sources = {name: Resource(f"{name}-files", several=True) for name in groups}
     return (
         [file_set(sources[name].identifier, group) for name, group in groups.items()],
-        [records.of_parallel(sources, spec)],
+        records.of_parallel(sources, spec),
     )

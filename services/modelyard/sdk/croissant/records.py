@@ -9,10 +9,11 @@ from modelyard.sdk.croissant.resources import Resource
 
 SPLITS = "splits"
 EXAMPLES = "examples"
+_TERM = "http://mlcommons.org/croissant/"
 _TERMS = {
-    "train": "cr:TrainingSplit",
-    "validation": "cr:ValidationSplit",
-    "test": "cr:TestSplit",
+    "train": "TrainingSplit",
+    "validation": "ValidationSplit",
+    "test": "TestSplit",
 }
 _Kind = dataset_pb2.Feature.Kind
 _TYPES = {
@@ -33,13 +34,13 @@ def splits(spec: dataset_pb2.InputSpec) -> dict[str, Any]:
         "key": {"@id": f"{SPLITS}/name"},
         "field": [
             {"@type": "cr:Field", "@id": f"{SPLITS}/name", "name": "name", "dataType": "sc:Text"},
-            {"@type": "cr:Field", "@id": f"{SPLITS}/url", "name": "url", "dataType": "cr:Split"},
+            {"@type": "cr:Field", "@id": f"{SPLITS}/url", "name": "url", "dataType": ["sc:URL", "cr:Split"]},
             {"@type": "cr:Field", "@id": f"{SPLITS}/examples", "name": "examples", "dataType": "sc:Integer"},
         ],
         "data": [
             {
                 f"{SPLITS}/name": split.name,
-                f"{SPLITS}/url": _TERMS.get(split.name, "cr:Split"),
+                f"{SPLITS}/url": _TERM + _TERMS.get(split.name, "Split"),
                 f"{SPLITS}/examples": split.example_count,
             }
             for split in spec.splits
@@ -86,16 +87,25 @@ def of_lines(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
     return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
 
 
-def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec) -> dict[str, Any]:
-    """The same line of two files is an example."""
-    return _record_set(
-        EXAMPLES,
-        [
-            _field(EXAMPLES, feature, sources[feature.name].source(file_property="lines"))
-            for feature in spec.features
-            if feature.name in sources
-        ],
-    )
+def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec) -> list[dict[str, Any]]:
+    """The same line of two files is an example. A record set for each side: one that has both would have to join them
+    by a key, and a line's number is one only within a file."""
+    found = []
+    for feature in spec.features:
+        if feature.name not in sources:
+            continue
+        source, name = sources[feature.name], f"{EXAMPLES}-{feature.name}"
+        number = {
+            "@type": "cr:Field",
+            "@id": f"{name}/line",
+            "name": "line",
+            "description": "The same line of the files of the other side belongs to it.",
+            "dataType": "sc:Integer",
+            "source": source.source(file_property="lineNumbers"),
+        }
+        lines = _field(name, feature, source.source(file_property="lines"))
+        found.append(_record_set(name, [lines, number, *_split_field(source, spec, name)]))
+    return found
 
 
 def of_contents(source: Resource, spec: dataset_pb2.InputSpec, only: str = "") -> dict[str, Any]:
@@ -162,7 +172,7 @@ def _is_item(feature: dataset_pb2.Feature) -> bool:
     return feature.role == dataset_pb2.Feature.ROLE_ITEM
 
 
-def _split_field(source: Resource, spec: dataset_pb2.InputSpec) -> list[dict[str, Any]]:
+def _split_field(source: Resource, spec: dataset_pb2.InputSpec, records: str = EXAMPLES) -> list[dict[str, Any]]:
     """Where folders, files or a column say the split; a split by hash no other program could follow."""
     by = spec.split_rule.by
     if by == "split_column":
@@ -178,10 +188,10 @@ def _split_field(source: Resource, spec: dataset_pb2.InputSpec) -> list[dict[str
     return [
         {
             "@type": "cr:Field",
-            "@id": f"{EXAMPLES}/split",
+            "@id": f"{records}/split",
             "name": "split",
             "dataType": ["sc:Text", "cr:Split"],
-            "references": {"@id": f"{SPLITS}/name"},
+            "references": {"field": {"@id": f"{SPLITS}/name"}},
             "source": where,
         }
     ]

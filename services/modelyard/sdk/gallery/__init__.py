@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from modelyard.sdk.errors import NotFound
 from modelyard.sdk.gallery.images.emoji import EMOJI
 from modelyard.sdk.gallery.images.fashion import FASHION_MNIST
+from modelyard.sdk.gallery.images.identities import EMOJI_IDENTITIES
 from modelyard.sdk.gallery.images.mnist import MNIST
 from modelyard.sdk.gallery.images.plates import PLATES
 from modelyard.sdk.gallery.images.scenes import DIGIT_SCENES
@@ -23,34 +24,43 @@ from modelyard.sdk.gallery.sets import Set
 from modelyard.sdk.gallery.sounds.dialogue import DIALOGUE_CS, DIALOGUE_NL
 from modelyard.sdk.gallery.sounds.digit_strings import DIGIT_STRINGS
 from modelyard.sdk.gallery.sounds.prompts import PROMPTS
+from modelyard.sdk.gallery.sounds.real_digits import SPOKEN_DIGITS
+from modelyard.sdk.gallery.sounds.second_voice import PROMPTS_SECOND_VOICE
 from modelyard.sdk.gallery.tables.adult import ADULT
 from modelyard.sdk.gallery.tables.bikeshare import BIKESHARE
+from modelyard.sdk.gallery.tables.bikeshare_hours import BIKESHARE_HOURS
 from modelyard.sdk.gallery.tables.diamonds import DIAMONDS
 from modelyard.sdk.gallery.texts.sentiment import SENTIMENT
 from modelyard.sdk.gallery.texts.shakespeare import SHAKESPEARE
 from modelyard.sdk.gallery.texts.spam import SPAM
 from modelyard.sdk.gallery.texts.synopses import SYNOPSES, SYNOPSES_EN_IT
+from modelyard.sdk.gallery.texts.verses import VERSES_EN_ES
 from modelyard.sdk.gallery.videos.motions import MOTION_CLIPS, MOVING_DIGITS
 
 _ALL = (
     MNIST,
     FASHION_MNIST,
     EMOJI,
+    EMOJI_IDENTITIES,
     DIGIT_SCENES,
     PLATES,
     SENTIMENT,
     SPAM,
     SHAKESPEARE,
     SYNOPSES_EN_IT,
+    VERSES_EN_ES,
     SYNOPSES,
     PROMPTS,
+    PROMPTS_SECOND_VOICE,
     DIGIT_STRINGS,
+    SPOKEN_DIGITS,
     DIALOGUE_CS,
     DIALOGUE_NL,
     MOTION_CLIPS,
     MOVING_DIGITS,
     ADULT,
     BIKESHARE,
+    BIKESHARE_HOURS,
     DIAMONDS,
     MOVIELENS_SMALL,
     MOVIELENS_RATINGS,

@@ -73,6 +73,10 @@ class Row:
     floor: Yardstick
     reference: Yardstick | None
     published: Published | None
+    model: str = ""
+    """The row whose model is judged here, on a set that it has not learnt from; empty: its own."""
+    learnt_from: str = ""
+    """That row's set."""
 
     def judge(self, figure: float) -> Verdict:
         """How a figure reached now compares with the one published, or while there is none with the aim."""
@@ -94,10 +98,8 @@ class Row:
 def read_rows(rows: Path = ROWS, published: Path = PUBLISHED) -> dict[str, Row]:
     """All rows by name, in their order."""
     reached = read_published(published)
-    return {
-        name: _row(name, fields, reached.get(name))
-        for name, fields in tomllib.loads(rows.read_text(encoding="utf-8")).items()
-    }
+    tables = tomllib.loads(rows.read_text(encoding="utf-8"))
+    return {name: _row(name, fields, tables, reached.get(name)) for name, fields in tables.items()}
 
 
 def read_published(path: Path = PUBLISHED) -> dict[str, Published]:
@@ -115,14 +117,16 @@ def pick(rows: Mapping[str, Row], names: list[str]) -> list[Row]:
     return [row for row in rows.values() if not names or row.name in names]
 
 
-def _row(name: str, fields: Mapping[str, Any], published: Published | None) -> Row:
+def _row(name: str, fields: Mapping[str, Any], tables: Mapping[str, Any], published: Published | None) -> Row:
     reference = fields.get("reference")
+    model = fields.get("model", "")
+    made = tables[model] if model else fields
     return Row(
         name=name,
         title=fields["title"],
         dataset=fields["dataset"],
-        template=fields["template"],
-        parameters=fields.get("parameters", {}),
+        template=made["template"],
+        parameters=made.get("parameters", {}),
         metric=fields["metric"],
         maximize={"maximize": True, "minimize": False}[fields["goal"]],
         tolerance=fields["tolerance"],
@@ -130,4 +134,6 @@ def _row(name: str, fields: Mapping[str, Any], published: Published | None) -> R
         floor=Yardstick(**fields["floor"]),
         reference=Yardstick(**reference) if reference else None,
         published=published,
+        model=model,
+        learnt_from=made["dataset"] if model else "",
     )

@@ -22,6 +22,14 @@ def write_splits(folder: Path, header: Sequence[str], rows: Mapping[str, Iterabl
         write_csv(folder / f"{split}.csv", header, each)
 
 
+def write_pairs(folder: Path, rows: Mapping[str, Sequence[tuple[str, str]]], languages: tuple[str, str]) -> None:
+    """`<split>.<language>`: two files a split."""
+    for split, pairs in rows.items():
+        for place, language in enumerate(languages):
+            text = "".join(f"{pair[place]}\n" for pair in pairs)
+            (folder / f"{split}.{language}").write_text(text, encoding="utf-8", newline="\n")
+
+
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     """UTF-8, one JSON object a line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:

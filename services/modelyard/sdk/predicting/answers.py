@@ -35,7 +35,9 @@ class Answer:
     def top(self, count: int) -> list[tuple[str, float]]:
         """The most probable classes with their probabilities; the class's number where its name is not known."""
         found = self.outputs.get("probabilities", self.outputs.get("scores"))
-        if not isinstance(found, list) or not all(isinstance(each, float) for each in found) or "items" in self.outputs:
+        # Scores beside items, boxes or texts are theirs, and not the classes'.
+        theirs = not {"items", "boxes", "texts"}.isdisjoint(self.outputs)
+        if not isinstance(found, list) or not all(isinstance(each, float) for each in found) or theirs:
             return []
         named = self.classes if len(self.classes) == len(found) else [str(at) for at in range(len(found))]
         return sorted(zip(named, found, strict=True), key=lambda pair: -pair[1])[:count]

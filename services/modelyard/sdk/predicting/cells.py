@@ -28,6 +28,7 @@ FORMATS = {
     "uint64": "Q",
 }
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+_NUMBERED = ("user", "item", "id")
 _SHOWN = 40
 
 
@@ -129,6 +130,9 @@ def _text(wanted: Input, value: Any) -> bytes:
         return b""
     if isinstance(value, bool):
         return b"true" if value else b"false"
+    if isinstance(value, float) and value.is_integer() and wanted.kind in _NUMBERED:
+        # JSON and tables of numbers know no whole ones.
+        return b"%d" % int(value)
     if isinstance(value, int | float):
         return repr(value).encode()
     raise refused(wanted, f"takes a text, not {_shown(value)}")

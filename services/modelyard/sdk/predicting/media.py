@@ -4,6 +4,7 @@ Sizes are read from headers before anything is decoded.
 """
 
 import io
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,20 @@ def _image(wanted: Input, source: Source, name: str) -> Content:
 
     try:
         with Image.open(io.BytesIO(source.read(0, source.size))) as image:
-            return (height, width, row[2]), image.convert(_MODES[row[2]]).tobytes(), ""
+            shown = image if row[2] == 4 else _on_white(image)
+            return (height, width, row[2]), shown.convert(_MODES[row[2]]).tobytes(), ""
     except (OSError, SyntaxError, ValueError) as error:
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _on_white(image: Any) -> Any:
+    """What is transparent shows white, as where models learn and where they decode."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    coloured = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured)
 
 
 def _sound(wanted: Input, source: Source, name: str) -> Content:
@@ -90,7 +102,7 @@ def _sound(wanted: Input, source: Source, name: str) -> Content:
     _check_rate(wanted, sound, name)
     data = source.read(0, source.size)
     if wanted.dtype == "string":
-        return (), data, ""
+        return (), data if _is_plain_wav(data) else _as_wav(wanted, data, name), ""
     row = wanted.row_shape
     if wanted.dtype != "float32" or row is None or len(row) != 1:
         raise _unusable(wanted, name, f"is a sound; the model takes {_form(wanted)}, so give it with --input")
@@ -106,6 +118,30 @@ def _sound(wanted: Input, source: Source, name: str) -> Content:
     seconds = samples / sound.rate
     cut = f"of {name}, {sound.seconds:.1f} s long, the first {seconds:.1f} s are used"
     return (samples,), array.tobytes(), cut if sound.samples > samples else ""
+
+
+def _is_plain_wav(data: bytes) -> bool:
+    """Whether a graph of TensorFlow can decode it: 16 bits a sample, not compressed."""
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            return bool(file.getsampwidth() == 2)
+    except (wave.Error, EOFError):
+        return False
+
+
+def _as_wav(wanted: Input, data: bytes, name: str) -> bytes:
+    """A FLAC or OGG file, or a WAV of another sample size, as a WAV of 16 bits."""
+    try:
+        import soundfile
+    except ImportError:
+        raise _no_decoder(wanted, "soundfile") from None
+    out = io.BytesIO()
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        soundfile.write(out, samples, rate, format="WAV", subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise _unusable(wanted, name, f"can't be decoded: {error.error_string}") from error
+    return out.getvalue()
 
 
 def _check_rate(wanted: Input, sound: Sound, name: str) -> None:

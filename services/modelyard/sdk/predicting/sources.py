@@ -1,7 +1,7 @@
 """Rows out of files: tables, JSON lines, plain lines, a folder of files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,18 +12,20 @@ from modelyard.layouts.rows import read_rows, read_shape
 from modelyard.layouts.text_files import lines as read_lines
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source, scan
+from modelyard.sdk.predicting import histories
 from modelyard.sdk.predicting.choosing import choose
-from modelyard.sdk.predicting.model import MEDIA, Model, listed
+from modelyard.sdk.predicting.model import MEDIA, Model, Way, find_input, listed
 from modelyard.sdk.predicting.rows import Row, RowProblem
 
 Rows = Iterator[Row | RowProblem]
 
 
 def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] | None = None) -> Rows:
-    """Each example of a file or a folder, in its order; columns that the model does not take are put into `left_out`.
+    """Each example of a file or a folder, in its order; what the model does not take is put into `left_out`.
 
     CSV, TSV, JSON lines and Parquet by their ending, every other file is read as plain lines, each the model's only
-    input. Raises InvalidArgument for a file that can't be read at all.
+    input. What a model forecasts from are all of a table's rows of a series together. Raises InvalidArgument for a file
+    that can't be read at all.
     """
     if path.is_dir():
         return _folder(path, model)
@@ -31,19 +33,24 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
         raise InvalidArgument(f"{path} is no file", reason="FILE_UNREADABLE", field="--file")
     format = TABLES.get(suffix(path.name.removesuffix(".gz")), "")
     source = Source(path.stat().st_size, path)
+    left_out = [] if left_out is None else left_out
+    history = histories.takes(model) if format not in ("", "jsonl") and not signature else None
+    if history is not None:
+        return _checked(path, histories.rows_of(path, source, format, model, history))
     if format == "jsonl":
-        return _checked(path, _json_lines(path, source))
+        return _checked(path, _json_lines(path, source, model, left_out))
     if format:
-        return _checked(path, _table(path, source, format, model, signature, [] if left_out is None else left_out))
+        return _checked(path, _table(path, source, format, model, signature, left_out))
     return _checked(path, _plain_lines(path, source, model))
 
 
-def rows_of_stream(stream: TextIO, model: Model) -> Rows:
-    """JSON objects or plain lines as they come, one a line."""
+def rows_of_stream(stream: TextIO, model: Model, left_out: list[str]) -> Rows:
+    """JSON objects or plain lines as they come, one a line; what the model does not take is put into `left_out`."""
+    taken = _Taker(model, left_out)
     for number, text in enumerate(stream, 1):
         text, origin = text.rstrip("\r\n"), f"line {number}"
         if text.startswith("{"):
-            yield _object(text, origin, None)
+            yield _object(text, origin, None, taken)
         elif text:
             _only(model)
             yield Row({"": text}, origin)
@@ -71,23 +78,54 @@ def _folder(folder: Path, model: Model) -> Rows:
         yield Row({media[0]: source.location}, path)
 
 
-def _json_lines(path: Path, source: Source) -> Rows:
-    problems = Problems()
+def _json_lines(path: Path, source: Source, model: Model, left_out: list[str]) -> Rows:
+    problems, taken = Problems(), _Taker(model, left_out)
     for line in read_lines(str(path), source, problems):
         text = line.text.strip()
         if problems.kept and problems.kept[-1].row == line.number:
             yield RowProblem(f"{path}:{line.number}", problems.kept[-1].reason)
         elif text:
-            yield _object(text.decode(), f"{path}:{line.number}", path.parent)
+            yield _object(text.decode(), f"{path}:{line.number}", path.parent, taken)
 
 
-def _object(text: str, origin: str, base: Path | None) -> Row | RowProblem:
+def _object(text: str, origin: str, base: Path | None, taken: "_Taker") -> Row | RowProblem:
     try:
         value: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         why = error if isinstance(error, ValueError) else "it is nested too deep"
         return RowProblem(origin, f"is not JSON: {why}")
-    return Row(value, origin, base) if isinstance(value, dict) else Row({"": value}, origin, base)
+    return Row(taken(value) if isinstance(value, dict) else {"": value}, origin, base)
+
+
+class _Taker:
+    """Leaves out of rows what the model does not take, such as the true answer, where the rest is all that a signature
+    takes: what is misspelt is not left out, but refused."""
+
+    def __init__(self, model: Model, left_out: list[str]) -> None:
+        """`left_out` gets the names."""
+        self._model = model
+        self._left_out = left_out
+        self._others: dict[tuple[str, ...], frozenset[str]] = {}
+        """By the names of a row."""
+
+    def __call__(self, values: dict[str, Any]) -> dict[str, Any]:
+        names = tuple(values)
+        if names not in self._others:
+            self._others[names] = self._found(names)
+        others = self._others[names]
+        return {name: value for name, value in values.items() if name not in others} if others else values
+
+    def _found(self, names: tuple[str, ...]) -> frozenset[str]:
+        others = frozenset(name for name in names if not self._model.takes(name))
+        if not any(_is_whole(way, names) for way in self._model.ways.values()):
+            return frozenset()
+        self._left_out += [name for name in names if name in others and name not in self._left_out]
+        return others
+
+
+def _is_whole(way: Way, names: Iterable[str]) -> bool:
+    given = {each.name for name in names if (each := find_input(way, name)) is not None}
+    return all(each.is_single or each.name in given for each in way.inputs.values())
 
 
 def _plain_lines(path: Path, source: Source, model: Model) -> Rows:

@@ -62,16 +62,18 @@ class Asking:
             raise ModelUnsuitable(f"the model takes {self.target.name!r}, which is what it shall answer")
         self.left_out: Counter[str] = Counter()
         """Why examples of the batches so far were not judged."""
+        self.unreadable: dict[int, str] = {}
+        """Those of them that cannot be decoded, by their numbers, and why."""
         self.output = output
         self._feed = Feed(signatures[DEFAULT], index.features, self.fitted, about=model.description, scale=scale, k=1)
 
     def batches(self, size: int) -> Iterator[Asked]:
-        """The whole split; the next ones are read and decoded while the model is asked about these."""
-        starts = range(0, len(self.examples), size)
+        """The whole split, at most so many at once; the next ones are read and decoded while the model is asked about
+        these."""
+        spans = self._feed.spans(self.examples, np.arange(len(self.examples)), size)
         with ThreadPoolExecutor(1, "feed") as pool:
-            waiting = pool.submit(self._read, np.arange(0, min(size, len(self.examples))))
-            for start in starts[1:]:
-                rows = np.arange(start, min(start + size, len(self.examples)))
+            waiting = pool.submit(self._read, next(spans))
+            for rows in spans:
                 read, waiting = waiting.result(), pool.submit(self._read, rows)
                 yield self._counted(*read)
             yield self._counted(*waiting.result())
@@ -80,24 +82,24 @@ class Asking:
         """These examples, rising; those that cannot be judged are left out."""
         return self._read(rows)[0]
 
-    def _read(self, rows: NDArray[np.int64]) -> tuple[Asked, Counter[str]]:
-        left_out: Counter[str] = Counter()
+    def _read(self, rows: NDArray[np.int64]) -> tuple[Asked, int, Mapping[int, str]]:
+        """The examples; how many have no truth, and which cannot be decoded."""
         truth = np.asarray(self.examples.column(self.target.name).values[rows])
         known = np.isfinite(truth) if self.target.kind == "number" else truth >= 0
-        if not known.all():
-            left_out["have no value to compare the answer with"] += int((~known).sum())
-            rows, truth = rows[known], truth[known]
+        unknown = int((~known).sum())
+        rows, truth = rows[known], truth[known]
         if not len(rows):
-            return Asked(rows, {}, truth), left_out
+            return Asked(rows, {}, truth), unknown, {}
         batch = self._feed.batch(self.examples, rows)
-        if batch.problems:
-            left_out["cannot be decoded"] += len(batch.problems)
-            good = np.array([place not in batch.problems for place in range(len(rows))])
-            rows, truth = rows[good], truth[good]
-        return Asked(rows, batch.inputs, truth), left_out
+        good = np.array([place not in batch.problems for place in range(len(rows))])
+        unreadable = {int(rows[place]): reason for place, reason in batch.problems.items()}
+        return Asked(rows[good], batch.inputs, truth[good]), unknown, unreadable
 
-    def _counted(self, asked: Asked, left_out: Counter[str]) -> Asked:
-        self.left_out += left_out
+    def _counted(self, asked: Asked, unknown: int, unreadable: Mapping[int, str]) -> Asked:
+        self.left_out["have no value to compare the answer with"] += unknown
+        self.left_out["cannot be decoded"] += len(unreadable)
+        self.left_out = +self.left_out
+        self.unreadable |= unreadable
         return asked
 
     def ask_all(self, inputs: Inputs, size: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.templates.evaluate import plots
 from modelyard.templates.evaluate.elements import number, scrolled, table
-from modelyard.templates.evaluate.metrics import LOWER_IS_BETTER, label, written
+from modelyard.templates.evaluate.metrics import LOWER_IS_BETTER, label, with_what, written
 
 Found = Mapping[str, Any]
 
@@ -30,7 +30,7 @@ def _controls(found: Found) -> str:
         f"<td>{_floor(found, each['metric'])}</td><td class=name>{escape(each['says'])}</td></tr>"
         for each in found["controls"]
     )
-    head = ("Control", "metric", "as it is", "with it", "without looking", "")
+    head = ("Control", "metric", "as it is", "with it", with_what(found["kind"]), "")
     examples = max(each["examples"] for each in found["controls"])
     return (
         f"<p>A part of what the model reads is destroyed, on {examples:,} examples, and it is asked again.</p>"

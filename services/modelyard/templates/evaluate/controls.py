@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelyard.job.values import some_rows
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.asking import Asked, Asking
-from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, frozen, patches, pieces, words
 
 MOST_EXAMPLES = 2000
 MOST_BYTES = 256 << 20
@@ -40,26 +40,23 @@ def sample(asking: Asking) -> Asked:
 
 
 def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> list[dict[str, Any]]:
-    """One control for each input whose parts have an order; the model is asked about `size` examples at once."""
+    """The controls of each input whose parts have an order; the model is asked about `size` examples at once."""
     found = []
     before = figure(asked, asking.ask_all(asked.inputs, size))[metric]
     for name, feature in asking.features.items():
-        way = _way(feature, asked.inputs[name])
-        if way is None:
-            continue
-        what, says, shuffle = way
-        changed = shuffle(asked.inputs[name], np.random.default_rng(_SEED))
-        after = figure(asked, asking.ask_all({**asked.inputs, name: changed}, size))[metric]
-        found.append(
-            {
-                "name": f"{what} of {name} shuffled",
-                "says": says,
-                "metric": metric,
-                "as_is": before,
-                "value": after,
-                "examples": len(asked.rows),
-            }
-        )
+        for what, says, change in _ways(feature, asked.inputs[name]):
+            changed = change(asked.inputs[name], np.random.default_rng(_SEED))
+            after = figure(asked, asking.ask_all({**asked.inputs, name: changed}, size))[metric]
+            found.append(
+                {
+                    "name": what.format(name),
+                    "says": says,
+                    "metric": metric,
+                    "as_is": before,
+                    "value": after,
+                    "examples": len(asked.rows),
+                }
+            )
     return found
 
 
@@ -80,14 +77,18 @@ def importance(asking: Asking, asked: Asked, figure: Figure, metric: str, size: 
     return {"metric": metric, "as_is": before, "examples": len(asked.rows), "columns": columns}
 
 
-def _way(feature: Feature, values: NDArray[Any]) -> tuple[str, str, Callable[..., NDArray[Any]]] | None:
+def _ways(feature: Feature, values: NDArray[Any]) -> list[tuple[str, str, Callable[..., NDArray[Any]]]]:
+    """What is destroyed, what it says that a figure stays, and how it is done."""
     match feature.kind:
         case "text":
-            return "words", "What is still right did not need their order.", words
+            return [("words of {} shuffled", "What is still right did not need their order.", words)]
         case "image" if values.ndim == 4 and min(values.shape[1:3]) >= GRID:
-            return "patches", "What is still right did not need shapes larger than a patch.", patches
+            return [("patches of {} shuffled", "What is still right did not need shapes larger than a patch.", patches)]
         case "audio" if values.ndim == 2 and values.shape[1] >= PIECES:
-            return "pieces", "What is still right did not need their order.", pieces
+            return [("pieces of {} shuffled", "What is still right did not need their order.", pieces)]
         case "video" if values.ndim == 5 and values.shape[1] > 1:
-            return "frames", "What is still right did not need motion.", frames
-    return None
+            return [
+                ("frames of {} shuffled", "What is still right did not need their order.", frames),
+                ("one frame of {} only", "What is still right did not need motion.", frozen),
+            ]
+    return []

@@ -1,7 +1,8 @@
 """evaluation.json, format 1. What has no value (nothing to divide by) is null.
 
     format         1
-    kind           "classification" | "regression"
+    kind           "classification" | "regression" | "recommendation" | "detection" | "retrieval" | "writing" |
+                   "transcription" | "forecasting" | "text-generation"
     split          which part of the dataset
     examples       how many were asked
     read_as        what the answers were taken for: "probabilities", "logits", "second class's probability",
@@ -19,20 +20,30 @@
     floors         {metric: {value, by}}: what is reached without looking at an example, and how
     inputs         {name: kind} of what the model takes
     left_out       {why: examples} that could not be judged
+    unreadable     [{path, reason}] of the first 100 that cannot be decoded
     problems       how many rows or files of the dataset, in all splits, are no examples
     controls       [{name, says, metric, as_is, value, examples}]: what the metric becomes where a part of the input is
                    destroyed, on a sample of the examples; as_is is the same sample's metric without that
     importance     {metric, as_is, examples, columns: [{name, value}]}: the same for each input whose values are swapped
                    among the examples; only where there are several
     matched_by     "name" | "position": how the model's answers were brought together with the dataset's classes
+    task, worst, shown   of a model that writes texts ("writing"; metrics: bleu, chrf, rouge_l, rouge_1, exact, length):
+                   the model's task, and [{example, path, source, reference, answer, chrf}], the worst first, and a few
+                   evenly spread
     classes        [{name, support, predicted, precision, recall, f1}], the dataset's first; its numbers are used below
     unknown_to_model, unknown_to_dataset, without_examples   names of classes
     confusion      [[true class, predicted class, examples]], where there are any, in order
     calibration    {bins: [{low, high, count, confidence, accuracy}], ece, mce}
     mistakes       [{example, path, true, predicted, probability, true_probability, image, texts, values}], the worst
                    first: example is its number in the split, path its file in the dataset (`path:line` for a row),
-                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG), texts and
-                   values are by feature. Of a regression true and answered are numbers
+                   true and predicted are classes' numbers; as far as it has them image is a data URI (PNG; of a video
+                   so many frames side by side), texts and values are by feature, sound is {low, high, spectrogram,
+                   seconds, spectrogram_seconds, nyquist, source}: an envelope, data URIs of a PNG and, of a small
+                   file, of itself. Of a regression true and
+                   answered are numbers
+    confused       of transcripts: [[true symbol, written symbol, times]], "" where there is none, most often first;
+                   their mistakes have texts for true and said, edits, confidence (null where the model does not say
+                   it) and aligned, [[true symbol, written symbol]]
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 
@@ -55,7 +66,7 @@ from modelyard.templates.evaluate.regression import Regression
 FORMAT = 1
 MOST_POINTS = 1000
 Show = Callable[[int], Mapping[str, Any]]
-"""What is shown of an example: its `path`, and `image`, `texts` and `values` as far as it has them."""
+"""What is shown of an example: its `path`, and `image`, `sound`, `texts` and `values` as far as it has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from html import escape
 
 NAMED = 8
 """Class names that a note lists."""
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
 
 
 def document(title: str, style: str, body: str) -> str:

@@ -6,7 +6,18 @@ from typing import Any
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.evaluate import document, page, recommending, supervised
+from modelyard.templates.evaluate import (
+    detecting,
+    document,
+    forecasts,
+    generation,
+    page,
+    recommending,
+    retrieving,
+    supervised,
+    transcribing,
+    writing,
+)
 from modelyard.templates.evaluate.document import About
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.predict import seen
@@ -42,6 +53,18 @@ def judged(model: Saved, split: str, data: DataSeen) -> dict[str, Any]:
         dataset=context.dataset_version,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    if forecasts.is_for(model):
+        return forecasts.evaluate(context, model, split, about)
+    if generation.is_for(model):
+        return generation.evaluate(context, model, split, about)
     if data.modality == "interactions":
         return recommending.evaluate(context, model, split, data, about)
+    if detecting.is_detection(tuple(context.features.values())):
+        return detecting.evaluate(context, model, split, data, about)
+    if retrieving.is_embedding(model):
+        return retrieving.evaluate(context, model, split, data, about)
+    if writing.is_for(data):
+        return writing.evaluate(context, model, split, data, about)
+    if model.description.get("task") in transcribing.TASKS:
+        return transcribing.evaluate(context, model, split, data, about)
     return supervised.evaluate(context, model, split, data, about)

@@ -1,10 +1,12 @@
-"""An example as a report shows it: its picture, its texts, the values of its columns, and where it lies."""
+"""An example as a report shows it: its picture, its sound, its texts, its columns' values, and where it lies."""
 
 import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from modelyard.job import images
 from modelyard.job.columns import Column
@@ -12,7 +14,12 @@ from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
+from modelyard.templates.evaluate.sounds import exhibited
 
+STRIP = 8
+"""Frames of a video."""
+FRAME_SIDE = 96
+"""Pixels that the longer side of each has at most."""
 MOST_TEXT = 600
 """Characters of a text."""
 MOST_VALUE = 80
@@ -20,7 +27,8 @@ MOST_VALUE = 80
 
 
 def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[str, Any]:
-    """`path`, and as far as the features have it `image` (a data URI), `texts` and `values`, both by feature."""
+    """`path`, and as far as the features have it `image` (a data URI; of a video so many `frames` side by side),
+    `sound`, and `texts` and `values` by feature."""
     texts: dict[str, str] = {}
     values: dict[str, str | float | None] = {}
     found: dict[str, Any] = {"path": examples.origin(row)}
@@ -30,10 +38,12 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
             case "image":
                 found["image"] = data_uri(_picture(column, row))
             case "video":
-                found["image"] = data_uri(clips.decode(column.read(row), 3, LARGEST_SIDE, LARGEST_SIDE)[1])
+                found |= {"image": data_uri(_strip(column.read(row)), STRIP * LARGEST_SIDE), "frames": STRIP}
             case "text":
                 texts[feature.name] = _text(column, row, MOST_TEXT)
-            case "audio" | "boxes":
+            case "audio":
+                found["sound"] = exhibited(column, row)
+            case "boxes":
                 pass
             case _ if feature.dtype == "string":
                 values[feature.name] = _text(column, row, MOST_VALUE)
@@ -44,6 +54,14 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
                 value = float(column.values[row])
                 values[feature.name] = value if math.isfinite(value) else None
     return found | ({"texts": texts} if texts else {}) | ({"values": values} if values else {})
+
+
+def _strip(data: bytes) -> NDArray[np.uint8]:
+    """Frames of a clip side by side, evenly spaced from the first to the last: [height, width, 3]."""
+    height, width = clips.size_of(data)
+    smaller = max(1.0, max(height, width) / FRAME_SIDE)
+    frames = clips.decode(data, STRIP, max(1, round(height / smaller)), max(1, round(width / smaller)))
+    return np.concatenate(list(frames), 1)
 
 
 def _picture(column: Column, row: int) -> Any:

@@ -1,9 +1,10 @@
-"""The worst mistakes as a page shows them: pictures side by side, texts class by class, rows as a table."""
+"""The worst mistakes as a page shows them: pictures and sounds side by side, texts class by class, rows as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from modelyard.templates.evaluate import sounds
 from modelyard.templates.evaluate.elements import number, percent, table
 
 Found = Mapping[str, Any]
@@ -16,12 +17,14 @@ _SUREST = "<p>The wrong answers that the model was surest of: what it said, and 
 def sections(found: Found) -> list[str]:
     """`found`: evaluation.json's content."""
     mistakes = found.get("mistakes", ())
-    if not mistakes:
+    if not mistakes or found["kind"] == "transcription":
         return []
     if found["kind"] == "regression":
         body = "<p>The largest errors.</p>" + _rows(found, mistakes, _numbers_head(found), _numbers_cells)
     elif all("image" in each for each in mistakes):
-        body = _SUREST + _pictures(found, mistakes)
+        body = _SUREST + _media(found, mistakes, "mistakes", _picture)
+    elif all("sound" in each for each in mistakes):
+        body = _SUREST + _media(found, mistakes, "sounds", lambda mistake, _: sounds.markup(mistake["sound"]))
     elif all("texts" in each for each in mistakes):
         body = _SUREST + _texts(found, mistakes)
     else:
@@ -33,8 +36,8 @@ def _names(found: Found) -> list[str]:
     return [each["name"] for each in found["classes"]]
 
 
-def _place(mistake: Mapping[str, Any]) -> str:
-    """`path:line` as "path, line 7"; a picture among many in a file has its number."""
+def located(mistake: Mapping[str, Any]) -> str:
+    """Where it lies: `path:line` as "path, line 7"; a picture among many in a file has its number."""
     path = mistake["path"]
     file, _, line = path.rpartition(":")
     if file and line.isdecimal():
@@ -42,17 +45,28 @@ def _place(mistake: Mapping[str, Any]) -> str:
     return escape(path or f"example {mistake['example']:,}")
 
 
-def _pictures(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
+def _media(
+    found: Found, mistakes: Sequence[Mapping[str, Any]], kind: str, drawn: Callable[[Mapping[str, Any], str], str]
+) -> str:
     names = _names(found)
     figures = []
     for each in mistakes:
-        true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), _place(each)
+        true, predicted, place = escape(names[each["true"]]), escape(names[each["predicted"]]), located(each)
         figures.append(
-            f'<figure><img src="{escape(each["image"])}" alt="{place}: {true}, taken for {predicted}">'
+            f"<figure{_strip(each)}>{drawn(each, f'{place}: {true}, taken for {predicted}')}"
             f"<figcaption><b>{predicted}</b> {percent(each['probability'])}<br>is <b>{true}</b> "
             f"{percent(each['true_probability'])}<br><span class=about>{place}</span></figcaption></figure>"
         )
-    return f"<div class=mistakes>{''.join(figures)}</div>"
+    return f"<div class={kind}>{''.join(figures)}</div>"
+
+
+def _picture(mistake: Mapping[str, Any], says: str) -> str:
+    return f'<img src="{escape(mistake["image"])}" alt="{says}">'
+
+
+def _strip(mistake: Mapping[str, Any]) -> str:
+    """Frames side by side take the whole width."""
+    return " class=strip" if "frames" in mistake else ""
 
 
 def _texts(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
@@ -68,7 +82,7 @@ def _texts(found: Found, mistakes: Sequence[Mapping[str, Any]]) -> str:
                 f"<figure class=text><blockquote>{texts}</blockquote><figcaption>taken for "
                 f"<b>{escape(names[each['predicted']])}</b> {percent(each['probability'])}, "
                 f"<b>{escape(names[true])}</b> {percent(each['true_probability'])}"
-                f"<span class=about> · {_place(each)}</span></figcaption></figure>"
+                f"<span class=about> · {located(each)}</span></figcaption></figure>"
             )
         parts.append(f"<h3>{escape(names[true])}</h3><div class=texts>{''.join(quotes)}</div>")
     return "".join(parts)
@@ -98,9 +112,10 @@ def _rows(found: Found, mistakes: Sequence[Mapping[str, Any]], head: Sequence[st
     for each in mistakes:
         values = {**each.get("values", {}), **each.get("texts", {})}
         parts = [*cells(each), *(_value(values.get(column)) for column in columns)]
-        picture = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        shown = f'<img src="{escape(each["image"])}" alt="">' if "image" in each else ""
+        shown += sounds.played(each["sound"]) if "sound" in each else ""
         rows.append(
-            f"<tr><th scope=row>{picture}{_place(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>"
+            f"<tr><th scope=row>{shown}{located(each)}</th>{''.join(f'<td>{part}</td>' for part in parts)}</tr>"
         )
     shown = table("The worst, by row", ("Row", *head, *map(escape, columns)), "".join(rows), "values")
     more = len({name for each in mistakes for name in (*each.get("values", {}), *each.get("texts", {}))}) - len(columns)

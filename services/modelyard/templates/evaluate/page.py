@@ -11,12 +11,18 @@ from typing import Any
 from modelyard.templates.evaluate import (
     class_sections,
     control_sections,
+    detection_sections,
+    forecast_sections,
+    generation_sections,
     mistake_sections,
     number_sections,
     recommended,
+    retrieval_sections,
+    side_by_side,
+    transcript_sections,
 )
 from modelyard.templates.evaluate.elements import document, listed, percent
-from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, written
+from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label, with_what, written
 from modelyard.templates.evaluate.style import STYLE
 
 Found = Mapping[str, Any]
@@ -25,6 +31,12 @@ _SECTIONS = {
     "classification": class_sections.sections,
     "regression": number_sections.sections,
     "recommendation": recommended.sections,
+    "detection": detection_sections.sections,
+    "retrieval": retrieval_sections.sections,
+    "writing": side_by_side.sections,
+    "transcription": transcript_sections.sections,
+    "forecasting": forecast_sections.sections,
+    "text-generation": generation_sections.sections,
 }
 """What only reports of one kind have."""
 
@@ -77,11 +89,11 @@ def _when(date: str) -> str:
 def _tiles(found: Found) -> str:
     """Each metric with its interval and with what is reached without looking."""
     metrics, tiles = found["metrics"], []
-    intervals, floors = found.get("intervals", {}), found.get("floors", {})
+    intervals, floors, beside = found.get("intervals", {}), found.get("floors", {}), with_what(found["kind"])
     known = [name for name in LABELS if name in metrics]
     for name in (*known, *(each for each in metrics if each not in LABELS and each not in HIDDEN)):
         about = LABELS[name][1] if name in LABELS else ""
-        if name == "auc":
+        if name == "auc" and found["kind"] == "classification":
             about += f", of <b>{escape(found['classes'][1]['name'])}</b>"
         lines = [f"<dt>{escape(label(name))}</dt><dd>{written(name, metrics[name])}</dd>"]
         if name in intervals:
@@ -92,20 +104,20 @@ def _tiles(found: Found) -> str:
         if name in floors:
             floor = floors[name]
             lines.append(
-                f'<dd class="about floor" title="{escape(floor["by"])}">without looking '
+                f'<dd class="about floor" title="{escape(floor["by"])}">{beside} '
                 f"<b>{written(name, floor['value'])}</b></dd>"
             )
         tiles.append(f"<div>{''.join(lines)}</div>")
-    return f"<dl class=tiles>{''.join(tiles)}</dl>{_floors(floors)}"
+    return f"<dl class=tiles>{''.join(tiles)}</dl>{_floors(floors, beside)}"
 
 
-def _floors(floors: Mapping[str, Mapping[str, Any]]) -> str:
+def _floors(floors: Mapping[str, Mapping[str, Any]], beside: str) -> str:
     """What reaches them, each said once."""
     by: dict[str, list[str]] = {}
     for name, floor in floors.items():
         by.setdefault(floor["by"], []).append(label(name))
     said = "; ".join(f"{escape(how)} ({escape(', '.join(names))})" for how, names in by.items())
-    return f"<p class=about>Without looking: {said}.</p>" if said else ""
+    return f"<p class=about>{beside.capitalize()}: {said}.</p>" if said else ""
 
 
 def _notes(found: Found) -> str:
@@ -120,6 +132,8 @@ def _notes(found: Found) -> str:
         )
     for why, count in found.get("left_out", {}).items():
         notes.append(f"Examples left out of all numbers: {count:,} {escape(why)}.")
+    if found.get("unreadable"):
+        notes.append(_unreadable(found["unreadable"]))
     if found["kind"] != "classification":
         return _listed_notes(notes)
     if found["matched_by"] == "position":
@@ -134,6 +148,12 @@ def _notes(found: Found) -> str:
         if found[key]:
             notes.append(says.format(listed(found[key])))
     return _listed_notes(notes)
+
+
+def _unreadable(examples: Sequence[Mapping[str, str]]) -> str:
+    """Behind a click."""
+    listed = "".join(f"<li>{escape(each['path'])}: {escape(each['reason'])}</li>" for each in examples)
+    return f"<details><summary>Which cannot be decoded, and why</summary><ul>{listed}</ul></details>"
 
 
 def _listed_notes(notes: Sequence[str]) -> str:

@@ -12,9 +12,9 @@ LARGEST_SIDE = 192
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
-def data_uri(image: NDArray[np.uint8]) -> str:
-    """`image` [height, width, channels], 1 to 4 channels."""
-    return "data:image/png;base64," + base64.b64encode(png(_smaller(image))).decode()
+def data_uri(image: NDArray[np.uint8], largest: int = LARGEST_SIDE) -> str:
+    """`image` [height, width, channels], 1 to 4 channels; `largest`: pixels that its longer side has at most."""
+    return "data:image/png;base64," + base64.b64encode(png(_smaller(image, largest))).decode()
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -29,10 +29,10 @@ def png(image: NDArray[np.uint8]) -> bytes:
     )
 
 
-def _smaller(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _smaller(image: NDArray[np.uint8], largest: int) -> NDArray[np.uint8]:
     """The means of squares of n × n pixels, n as small as will do; what is over at the edges is cut off."""
     height, width, channels = image.shape
-    side = -(-max(height, width) // LARGEST_SIDE)
+    side = -(-max(height, width) // largest)
     if side == 1:
         return image
     high, wide = max(1, height // side), max(1, width // side)

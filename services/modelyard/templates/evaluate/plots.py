@@ -18,11 +18,11 @@ def scatter(name: str, points: Sequence[tuple[float, float]], across: str, up: s
     if ideal == "equal":
         low = min(*horizontal, *vertical)
         high = max(*horizontal, *vertical)
-        xs = ys = _scale(low, high)
+        xs = ys = scale(low, high)
     else:
-        xs = _scale(min(horizontal), max(horizontal))
+        xs = scale(min(horizontal), max(horizontal))
         most = max(map(abs, vertical))
-        ys = _scale(-most, most)
+        ys = scale(-most, most)
     right, bottom = _LEFT + _WIDTH, _TOP + _HEIGHT
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -34,11 +34,13 @@ def scatter(name: str, points: Sequence[tuple[float, float]], across: str, up: s
     parts = []
     for tick in ys:
         _, y = at(xs[0], tick)
-        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>' + words(_LEFT - 6, y + 4, _tick(tick), "end"))
+        parts.append(
+            f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>' + words(_LEFT - 6, y + 4, written(tick), "end")
+        )
     for tick in xs:
         x, _ = at(tick, ys[0])
         parts.append(f'<path class="grid" d="M{x:.1f} {_TOP}V{bottom}"/>')
-        parts.append(words(x, bottom + 16, _tick(tick), "middle"))
+        parts.append(words(x, bottom + 16, written(tick), "middle"))
     radius = 3 if len(points) <= 300 else 2
     parts += [
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>' for x, y in (at(*point) for point in points)
@@ -68,7 +70,7 @@ def bars(name: str, rows: Sequence[tuple[str, float, str]], title: str) -> str:
     return drawing(name, margin + _BAR_WIDTH + 90, 8 + _BAR * len(rows), title, "".join(parts))
 
 
-def _scale(low: float, high: float) -> list[float]:
+def scale(low: float, high: float) -> list[float]:
     """Round numbers that hold both ends, about _TICKS of them."""
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -79,7 +81,7 @@ def _scale(low: float, high: float) -> list[float]:
     return [step * number for number in range(first, last + 1)]
 
 
-def _tick(value: float) -> str:
+def written(value: float) -> str:
     for unit, size in (("M", 1e6), ("k", 1e4)):
         if abs(value) >= size:
             return f"{value / (1e6 if unit == 'M' else 1e3):g}{unit}"

@@ -45,6 +45,11 @@ def frames(videos: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     return _reordered(videos, random)
 
 
+def frozen(videos: NDArray[Any], _: np.random.Generator) -> NDArray[Any]:
+    """Each video's frame in the middle, which stands still."""
+    return np.repeat(videos[:, videos.shape[1] // 2, None], videos.shape[1], axis=1)
+
+
 def _reordered(values: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     """The second axis, for each of the first in an order of its own."""
     mixed = random.permuted(np.tile(np.arange(values.shape[1]), (len(values), 1)), axis=1)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
+from modelyard.job.left_out import NAMED
 from modelyard.job.session import Context
 from modelyard.templates.evaluate import controls, document, floors, task
 from modelyard.templates.evaluate.asking import Asked, Asking
@@ -30,7 +31,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     asking = Asking(model, index, split, data, output=params.output, scale=params.scale)
     judge: Classes | Numbers | None = None
     draws = False
-    seen = 0
+    judged = 0
     for asked in asking.batches(params.batch_size):
         if len(asked.rows):
             answers = asking.ask(asked.inputs)
@@ -39,8 +40,10 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
                 if model.drawn_with:
                     draws = not np.array_equal(answers, asking.ask(asked.inputs), equal_nan=True)
             judge.add(asked, answers)
-        seen = min(seen + params.batch_size, len(asking.examples))
-        context.progress(seen, len(asking.examples))
+        judged += len(asked.rows)
+        context.progress(judged + asking.left_out.total(), len(asking.examples))
+    if asking.unreadable:
+        context.data.left_out.add(asking.examples, asking.unreadable)
     if judge is None:
         reasons = ", ".join(f"{count:,} {why}" for why, count in asking.left_out.items())
         raise DatasetUnsuitable(f"no example of split {split!r} can be judged: {reasons}", field="split")
@@ -53,6 +56,10 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     return judge.document(about) | {
         "inputs": {name: feature.kind for name, feature in asking.features.items()},
         "left_out": dict(asking.left_out),
+        "unreadable": [
+            {"path": asking.examples.origin(row), "reason": reason}
+            for row, reason in sorted(asking.unreadable.items())[:NAMED]
+        ],
         "problems": index.problems,
         **_controls(context, asking, judge),
     }
@@ -105,8 +112,8 @@ class Classes:
         self._asking = asking
         self._matching = matching
         self._found = Classification(matching, self._context.params.bins)
-        pictures = any(feature.kind in ("image", "video") for feature in asking.features.values())
-        # Texts and rows are read class by class; of pictures the worst are looked at side by side.
+        pictures = any(feature.kind in ("image", "audio", "video") for feature in asking.features.values())
+        # Texts and rows are read class by class; the worst pictures and sounds are looked at side by side.
         self._mistakes = Mistakes(self._context.params.mistakes, 1 if pictures else len(asking.target.classes))
 
     @property

@@ -113,8 +113,9 @@ def _size(context: Context, spec: Spec) -> int | None:
 def _pictures(context: Context, spec: Spec) -> Any:
     split, image = context.held_out or "train", context.data.image
     assert image is not None
-    rows = some_rows(context.splits[split], int(context.params.examples))
-    shown = context.data.some(split, [image.name], rows, Form(_size(context, spec) or 0))[image.name]
+    form = Form(_size(context, spec) or 0)
+    rows = context.data.readable(split, some_rows(context.splits[split], int(context.params.examples)), form)
+    shown = context.data.some(split, [image.name], rows, form)[image.name]
     if spec.dtype == tf.string:
         return np.array([tf.io.encode_png(picture).numpy() for picture in shown])
     if spec.dtype == tf.uint8:

@@ -49,7 +49,8 @@ class Answers:
 
         Raises ModelUnsuitable for outputs that are no answers, one an example.
         """
-        wide = [name for name, values in first.items() if _is_scores(values, classes)]
+        # Beside boxes scores are theirs, and not the classes'.
+        wide = [name for name, values in first.items() if _is_scores(values, classes) and "boxes" not in first]
         columns = []
         if wide and LABEL not in first:
             columns.append(Column(LABEL, "category", _best(wide[0], classes)))

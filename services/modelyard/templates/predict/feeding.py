@@ -1,6 +1,7 @@
-"""A dataset's examples as a signature takes them, a batch at a time: memory does not grow with the dataset."""
+"""A dataset's examples as a signature takes them, a batch at a time: memory grows neither with the dataset nor with
+how large its examples are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,17 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from modelyard.job import images, scratch
-from modelyard.job.columns import Column
+from modelyard.job.columns import RANGE, Column
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
+from modelyard.job.pixels import channels_of
 from modelyard.layouts import Feature, clips, waves
 from modelyard.templates.fitting import Input
 
+BATCH_BYTES = 128 << 20
+"""Of a batch: what is stored and what the model gets; one example may be larger."""
+_LOOKED_AT = 1 << 16
+"""Rows whose sizes are read together."""
 Rows = NDArray[np.int64]
 """Numbers of examples in a split, rising."""
 Read = Callable[[Column, Rows], tuple[NDArray[Any], Mapping[int, str]]]
@@ -54,6 +60,24 @@ class Feed:
             for each in inputs
             if not each.is_count
         }
+        self._row_bytes = sum(_row_bytes(each, features[fitted[each.name]], about) for each in inputs if each.is_batch)
+        """Of an example, as the model gets it."""
+
+    def spans(self, examples: Examples, rows: Rows, most: int) -> Iterator[Rows]:
+        """These examples in batches of at most so many and of at most BATCH_BYTES: the same ones each time."""
+        for start in range(0, len(rows), _LOOKED_AT):
+            some = rows[start : start + _LOOKED_AT]
+            weights = np.full(len(some), self._row_bytes, np.int64)
+            for feature, _ in self._columns.values():
+                values = examples.column(feature).values
+                weights += values["size"][some] if values.dtype == RANGE else 0
+            ends = np.cumsum(weights)
+            at = 0
+            while at < len(some):
+                room = BATCH_BYTES + (int(ends[at - 1]) if at else 0)
+                stop = max(at + 1, min(at + most, int(np.searchsorted(ends, room, "right"))))
+                yield some[at:stop]
+                at = stop
 
     def batch(self, examples: Examples, rows: Rows) -> Batch:
         """These examples."""
@@ -66,6 +90,19 @@ class Feed:
             good = np.array([place not in problems for place in range(len(rows))])
             found = {name: values[good] for name, values in found.items()}
         return Batch(rows, found | self._given, problems)
+
+
+def _row_bytes(each: Input, feature: Feature, about: Mapping[str, Any]) -> int:
+    """Of what is stored as it is given, the stored size says it."""
+    if each.dtype == "string":
+        return 0
+    shape = [size for size in each.row or () if size > 0]
+    if feature.kind == "image" and len(shape) < 3:
+        shape = [size or 1 for size in feature.shape]
+    if feature.kind == "audio":
+        form = about.get("audio", {})
+        shape = [round(float(form.get("sample_rate", 0)) * float(form.get("seconds", 0)))]
+    return int(np.prod(shape)) * int(tf.as_dtype(each.dtype).size)
 
 
 def _reader(each: Input, feature: Feature, about: Mapping[str, Any], scale: float) -> Read:
@@ -114,11 +151,12 @@ def _numbers(each: Input) -> Read:
 
 def _images(each: Input, feature: Feature, scale: float) -> Read:
     row = each.row if each.row is not None and len(each.row) == 3 else (-1, -1, -1)
-    stored = feature.shape if len(feature.shape) == 3 else (None, None, None)
+    sides = feature.shape[:2] if len(feature.shape) == 3 else (None, None)
+    stored = (*sides, channels_of(feature))
     height, width, channels = (known if wanted < 0 else wanted for wanted, known in zip(row, stored, strict=True))
-    if height is None or width is None:
+    if height is None or width is None or channels is None:
         raise DatasetUnsuitable(f"the dataset's images differ in size, and the model takes {each}")
-    shape = (height, width, channels or 3)
+    shape = (height, width, channels)
     flat = each.row if each.row is not None and len(each.row) != 3 else None
     dtype = tf.as_dtype(each.dtype)
 
@@ -139,7 +177,7 @@ def _images(each: Input, feature: Feature, scale: float) -> Read:
                 found = images.resize(tf.constant(found), height, width).numpy()
         else:
             data, _ = _texts(column, rows)
-            found, problems = _decoded(decode, data, shape)
+            found, problems = _decoded(decode, one, data, shape)
         if flat is not None:
             found = found.reshape(len(found), *flat)
         if dtype == tf.uint8:
@@ -149,16 +187,18 @@ def _images(each: Input, feature: Feature, scale: float) -> Read:
     return read
 
 
-def _decoded(decode: Any, data: NDArray[Any], shape: images.Shape) -> tuple[NDArray[np.uint8], Mapping[int, str]]:
-    """All together; one by one where one of them can't be decoded."""
+def _decoded(
+    decode: Any, one: Callable[[Any], Any], data: NDArray[Any], shape: images.Shape
+) -> tuple[NDArray[np.uint8], Mapping[int, str]]:
+    """All together; one by one where one can't be decoded, outside of a graph, where the reason is said in words."""
     try:
         return decode(data).numpy(), {}
     except tf.errors.InvalidArgumentError:
         found, problems = np.zeros((len(data), *shape), np.uint8), {}
-        for place, one in enumerate(data):
+        for place, each in enumerate(data):
             try:
-                found[place] = decode(tf.constant([one]))[0]
-            except tf.errors.InvalidArgumentError as error:
+                found[place] = one(tf.constant(each))
+            except (tf.errors.InvalidArgumentError, ValueError) as error:
                 problems[place] = f"cannot be decoded: {images.reason(error)}"
         return found, problems
 

@@ -18,6 +18,7 @@ from modelyard.templates.needs import DataSeen, FeatureSeen
 from modelyard.templates.predict.answers import Answers
 from modelyard.templates.predict.asked import Asked, Part
 from modelyard.templates.predict.feeding import Batch, Feed, Rows
+from modelyard.templates.predict.unanswered import Unanswered
 from modelyard.templates.saved import InputRefused, Saved
 
 MOST_REFUSED = 10
@@ -68,7 +69,7 @@ class _Prediction:
         self._parts = context.parts(self._folder)
         self._done = 0
         """Of the parts that are complete."""
-        self._problems = 0
+        self._unanswered = Unanswered()
 
     def run(self) -> None:
         """Raises DatasetUnsuitable and ModelUnsuitable."""
@@ -82,16 +83,15 @@ class _Prediction:
         for examples, part in self._asked.parts(size):
             self._done += len(part.rows)
             files[part.file] = part.split
-            if self._done > self._parts.done:
+            if self._done <= self._parts.done:
+                self._unanswered.add_file(self._folder / part.file)
+            else:
                 self._write(examples, part, answers)
                 self._parts.keep(self._done)
         made = {"by": "modelyard predict", "model": context.model_version, "dataset": context.dataset_version}
         description = answers.description(files, self._asked.counts, made)
         (self._folder / DESCRIPTION_FILE).write_bytes(to_bytes(description))
-        if self._problems:
-            print(
-                f"of {self._asked.total:,} examples {self._problems:,} have no answer; `error` in their lines says why"
-            )
+        self._unanswered.say(context, self._asked.total)
         context.predicted(self._folder, self._asked.total)
 
     def _decided(self) -> Answers:
@@ -100,8 +100,9 @@ class _Prediction:
         Raises ModelUnsuitable where none has.
         """
         refused, problem = 0, ""
-        for examples, part in self._asked.parts(context.params.batch_size):
-            batch = self._feed.batch(examples, part.rows)
+        size = context.params.batch_size
+        for examples, part in self._asked.parts(size):
+            batch = self._feed.batch(examples, next(self._feed.spans(examples, part.rows, size)))
             outputs, problems = self._ask(batch)
             if outputs:
                 count = len(batch.rows) - len(problems)
@@ -126,7 +127,8 @@ class _Prediction:
                     at = row + 1
                 users = batch.inputs[self._user].tolist() if self._user else ()
                 file.write(answers.lines(part.split, named, outputs, problems, users))
-                self._problems += len(problems)
+                for place in sorted(problems):
+                    self._unanswered.add(named[place], problems[place])
                 before += len(named)
                 if self._parts.stopping:
                     self._parts.keep(self._done - len(part.rows))
@@ -135,11 +137,11 @@ class _Prediction:
 
     def _batches(self, examples: Examples, rows: Rows) -> Iterator[Batch]:
         """The next one is read and decoded while the model is asked about one."""
-        size = context.params.batch_size
+        spans = self._feed.spans(examples, rows, context.params.batch_size)
         with ThreadPoolExecutor(1, "feed") as pool:
-            waiting = pool.submit(self._feed.batch, examples, rows[:size])
-            for start in range(size, len(rows), size):
-                batch, waiting = waiting.result(), pool.submit(self._feed.batch, examples, rows[start : start + size])
+            waiting = pool.submit(self._feed.batch, examples, next(spans))
+            for span in spans:
+                batch, waiting = waiting.result(), pool.submit(self._feed.batch, examples, span)
                 yield batch
             yield waiting.result()
 

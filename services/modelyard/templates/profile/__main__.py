@@ -18,7 +18,7 @@ from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.index import Index
 from modelyard.job.messages import Failed, FailureClass, JobSpec, Prepared, Profiled, Progress
 from modelyard.templates.profile import page
-from modelyard.templates.profile.copies import CONTENT, read_contents
+from modelyard.templates.profile.copies import CONTENT
 from modelyard.templates.profile.profiling import Earlier, profile
 
 OUTPUT = "profile"
@@ -51,12 +51,10 @@ def _run(spec: JobSpec, channel: Channel) -> str:
     index = Index(Path(spec.dataset))
     earlier = Earlier()
     if spec.earlier_version:
-        earlier = Earlier(spec.earlier_version, read_contents(Path(EARLIER) / CONTENT))
+        earlier = Earlier(spec.earlier_version, Path(EARLIER) / CONTENT)
     channel.send(Prepared(0, sum(index.splits.values()), 0))
-    found = profile(index, spec.dataset_version, earlier, _reporting(channel))
     folder = Path(spec.outputs) / OUTPUT
-    folder.mkdir(parents=True, exist_ok=True)
-    found.contents.write(folder / CONTENT)
+    found = profile(index, folder / CONTENT, spec.dataset_version, earlier, _reporting(channel))
     (folder / PAGE_FILE).write_text(page.render(index, found), encoding="utf-8")
     statistics = json.dumps(found.statistics, ensure_ascii=False, allow_nan=False, indent=1)
     (folder / STATISTICS_FILE).write_text(statistics, encoding="utf-8")

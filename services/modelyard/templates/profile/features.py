@@ -1,5 +1,6 @@
 """What each feature looks like, by its kind; values come in portions, split by split."""
 
+from collections import Counter
 from itertools import chain
 from typing import Any, Protocol
 
@@ -11,23 +12,23 @@ from modelyard.layouts.chunks import MISSING_TIME
 from modelyard.templates.profile.frequencies import Distinct, Frequencies, Hashes, hash_bytes, hash_numbers
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
+from modelyard.templates.profile.room import Room
 from modelyard.templates.profile.texts import readable
 from modelyard.templates.profile.unreadable import Unreadable
+from modelyard.templates.profile.words import Words, each_once
 
 TOP = 100
 """So many of the most frequent values are kept; of a target's classes all, up to MOST_CLASSES."""
 MOST_CLASSES = 1000
 SHAPES = 50
 _TEXTS_AT_ONCE = 1 << 10
-REMEMBERED = 1 << 16
-"""Hashes of values that are kept for the next time."""
 
 
 class FeatureProfile(Protocol):
     """Takes portions, and says what was in them."""
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        """Answers a hash of each value."""
+    def add(self, portion: Portion, name: str) -> Hashes:
+        """Take the portion's values of the feature `name`; answers a hash of each."""
 
     def found(self) -> dict[str, Any]:
         """As the statistics have it, without name and kind."""
@@ -36,44 +37,31 @@ class FeatureProfile(Protocol):
 class Values:
     """Texts that are words of their own: categories, IDs."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.count = self.missing = 0
-        self.by_split: dict[str, Frequencies] = {}
-        self.distinct = Distinct()
-        self._known: dict[bytes, int] = {b"": 0}
+        self._room = room
+        self._words = Words(room)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        texts = values.tolist()
-        there = [text for text in texts if text]
-        self.count += len(there)
-        self.missing += len(texts) - len(there)
-        self.by_split.setdefault(portion.split, Frequencies()).add(there)
-        self._learn(set(there))
-        return np.fromiter(map(self._known.__getitem__, texts), np.uint64, len(texts))
-
-    def _learn(self, values: set[bytes]) -> None:
-        new = list(values - self._known.keys())
-        if not new:
-            return
-        if len(self._known) + len(new) > REMEMBERED:
-            self._known = {b"": 0}
-            new = list(values)
-        hashes = hash_bytes(new)
-        self.distinct.add(hashes)
-        self._known.update(zip(new, hashes.tolist(), strict=True))
+    def add(self, portion: Portion, name: str) -> Hashes:
+        data, places = portion.piece(name)
+        there = int(np.count_nonzero(np.diff(places)))
+        self.count += there
+        self.missing += len(portion) - there
+        return self._words.add(portion.split, data, places)
 
     def found(self) -> dict[str, Any]:
-        every = Frequencies()
-        for of_split in self.by_split.values():
+        self._words.settle()
+        every, distinct = Frequencies(self._room.values), self._words.distinct
+        for of_split in self._words.by_split.values():
             every.take(of_split)
         return {
             "count": self.count,
             "missingCount": self.missing,
-            "distinctCount": self.distinct.count,
-            "distinctEstimated": self.distinct.estimated,
+            "distinctCount": distinct.count,
+            "distinctEstimated": distinct.estimated,
             "topValues": _counted(every.most(TOP)),
             "splitValues": [
-                {"split": split, "values": _counted(values.most(TOP))} for split, values in self.by_split.items()
+                {"split": split, "values": _counted(values.most(TOP))} for split, values in self._words.by_split.items()
             ],
         }
 
@@ -87,7 +75,8 @@ class Classes:
         self._by_split: dict[str, NDArray[np.int64]] = {}
         self.examples = self.empty = self.unknown = 0
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         labels = (
             np.concatenate([np.zeros(0, "<i8"), *(np.frombuffer(each, "<i8") for each in values)])
             if (self._several)
@@ -123,18 +112,19 @@ class Classes:
 class Measures:
     """Numbers: one an example, or several."""
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, feature: Feature, room: Room) -> None:
         self._whole = feature.dtype == "int64"
         self._time = feature.kind == "time"
         self._shape = tuple(size or 0 for size in feature.shape)
         self._ragged = None in feature.shape
         self._dtype = "<i8" if self._whole else "<f4"
-        self.numbers = Numbers(1.0 if self._whole else 0.0)
-        self.distinct = Distinct()
+        self.numbers = Numbers(1.0 if self._whole else 0.0, room.numbers)
+        self.distinct = Distinct(room.hashes)
         self.count = self.missing = 0
-        self._lengths = Numbers(1.0)
+        self._lengths = Numbers(1.0, drawn=0)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         if self._ragged:
             hashes = hash_bytes(values)
             numbers = np.concatenate([np.zeros(0, self._dtype), *(np.frombuffer(each, self._dtype) for each in values)])
@@ -179,9 +169,10 @@ class Boxes:
 
     def __init__(self) -> None:
         self.count = self.empty = self.flat = 0
-        self._many, self._width, self._height = Numbers(1.0), Numbers(), Numbers()
+        self._many, self._width, self._height = Numbers(1.0, drawn=0), Numbers(drawn=0), Numbers(drawn=0)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+    def add(self, portion: Portion, name: str) -> Hashes:
+        values = portion.values(name)
         each = [np.frombuffer(value, "<f4").reshape(-1, 4) for value in values]
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *each])
         self._many.add(np.array([len(some) for some in each], np.float64))
@@ -205,46 +196,56 @@ class Boxes:
 class Texts:
     """Texts: how long they are, their words, their values."""
 
-    def __init__(self, unreadable: Unreadable) -> None:
+    def __init__(self, unreadable: Unreadable, room: Room) -> None:
         self._unreadable = unreadable
         self.count = self.missing = 0
-        self.characters, self.words = Numbers(1.0), Numbers(1.0)
-        self.distinct = Distinct()
-        self._frequencies = Frequencies()
+        self.characters, self.words = Numbers(1.0, drawn=0), Numbers(1.0, drawn=0)
+        self.distinct = Distinct(room.hashes)
+        self._frequencies = Frequencies(room.values)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        texts = values.tolist()
-        there = [text for text in texts if text]
-        try:
-            lengths = [len(text.decode()) for text in there]
-        except UnicodeDecodeError:
-            there = self._readable(portion, texts)
-            lengths = [len(text.decode()) for text in there]
-        self.missing += texts.count(b"")
-        self.count += len(there)
-        counts: list[int] = []
-        for start in range(0, len(there), _TEXTS_AT_ONCE):
-            split = [text.split() for text in there[start : start + _TEXTS_AT_ONCE]]
-            counts += map(len, split)
-            self._frequencies.add(chain.from_iterable(split))
-        self.characters.add(np.array(lengths, np.float64))
-        self.words.add(np.array(counts, np.float64))
+    def add(self, portion: Portion, name: str) -> Hashes:
+        texts, which = each_once(*portion.piece(name))
+        counts = np.bincount(which, minlength=len(texts))
+        lengths = self._lengths(portion, texts, which)
+        there = lengths[which] > 0
+        self.missing += sum(int(counts[at]) for at, text in enumerate(texts) if not text)
+        self.count += int(there.sum())
+        words = np.zeros(len(texts), np.int64)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            stop = min(start + _TEXTS_AT_ONCE, len(texts))
+            split = [texts[at].split() if lengths[at] else [] for at in range(start, stop)]
+            words[start:stop] = [len(each) for each in split]
+            self._count(split, counts[start:stop].tolist())
+        self.characters.add(lengths[which][there])
+        self.words.add(words[which][there])
         hashes = hash_bytes(texts)
         self.distinct.add(hashes)
-        return hashes
+        return hashes[which]
 
-    def _readable(self, portion: Portion, texts: list[bytes]) -> list[bytes]:
-        """Those that are UTF-8; the others are listed."""
-        good = []
-        for row, text in enumerate(texts):
+    def _lengths(self, portion: Portion, texts: list[bytes], which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Characters; 0 of those that are no UTF-8, which are listed."""
+        lengths = np.zeros(len(texts), np.int64)
+        wrong: dict[int, str] = {}
+        for at, text in enumerate(texts):
             try:
-                text.decode()
+                lengths[at] = len(text.decode())
             except UnicodeDecodeError as error:
-                reason = f"is no UTF-8: byte 0x{text[error.start]:02x} at {error.start:,}"
-                self._unreadable.add(portion.split, portion.origin(row), reason)
-            else:
-                good += [text] if text else []
-        return good
+                wrong[at] = f"is no UTF-8: byte 0x{text[error.start]:02x} at {error.start:,}"
+        if wrong:
+            for row in np.flatnonzero(np.isin(which, list(wrong))).tolist():
+                self._unreadable.add(portion.split, portion.origin(row), wrong[int(which[row])])
+        return lengths
+
+    def _count(self, split: list[list[bytes]], counts: list[int]) -> None:
+        several: Counter[bytes] = Counter()
+        for words, count in zip(split, counts, strict=True):
+            if count > 1:
+                for word in words:
+                    several[word] += count
+        self._frequencies.add_counted(several)
+        self._frequencies.add(
+            chain.from_iterable(words for words, count in zip(split, counts, strict=True) if count == 1)
+        )
 
     def found(self) -> dict[str, Any]:
         measures = (("characters", self.characters), ("words", self.words))

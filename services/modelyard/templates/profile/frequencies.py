@@ -1,27 +1,27 @@
 """How often values occur and how many differ, in memory that does not grow with the data."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_COUNTED = 1 << 16
-"""Different values that are counted at the same time."""
-MOST_HASHES = 1 << 14
+from modelyard.templates.profile.room import HASHES, VALUES
 
 Hashes = NDArray[np.uint64]
 
 
 class Frequencies:
-    """How often each value occurs: exact as long as not more than MOST_COUNTED differ.
+    """How often each value occurs: exact as long as not more than `most` differ.
 
     Beyond that the rare ones are forgotten, as Manku and Motwani's lossy counting does it (VLDB 2002): what is left is
     counted at most `error` too low, and everything that occurs more often than `error` is there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = VALUES) -> None:
+        self._most = most
         self._counts: Counter[bytes] = Counter()
         self.error = 0
 
@@ -41,7 +41,7 @@ class Frequencies:
         self.error += other.error
 
     def _forget(self) -> None:
-        while len(self._counts) > MOST_COUNTED:
+        while len(self._counts) > self._most:
             self.error += 1
             self._counts = Counter({value: count - 1 for value, count in self._counts.items() if count > 1})
 
@@ -51,13 +51,15 @@ class Frequencies:
 
 
 class Distinct:
-    """How many values differ: exact up to MOST_HASHES of them.
+    """How many values differ: exact up to `most` of them.
 
-    Beyond that an estimate with a standard error of 0.8 %, from the MOST_HASHES smallest 64-bit hashes: Bar-Yossef et
-    al., "Counting distinct elements in a data stream" (2002), with Beyer et al.'s unbiased estimate (SIGMOD 2007).
+    Beyond that an estimate from the `most` smallest 64-bit hashes, with a standard error of 0.8 % where that is 16,384
+    and 3 % where it is 1,024: Bar-Yossef et al., "Counting distinct elements in a data stream" (2002), with Beyer et
+    al.'s unbiased estimate (SIGMOD 2007).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = HASHES) -> None:
+        self._most = most
         self._smallest = np.zeros(0, np.uint64)
         self._waiting: list[Hashes] = []
         self._waiting_count = 0
@@ -69,7 +71,7 @@ class Distinct:
             hashes = hashes[hashes < self._smallest[-1]]
         self._waiting.append(hashes)
         self._waiting_count += len(hashes)
-        if self._waiting_count >= MOST_HASHES:
+        if self._waiting_count >= self._most:
             self._settle()
 
     @property
@@ -78,13 +80,15 @@ class Distinct:
         self._settle()
         if not self.estimated:
             return len(self._smallest)
-        return round((MOST_HASHES - 1) / (float(self._smallest[-1]) / 2.0**64))
+        return round((self._most - 1) / (float(self._smallest[-1]) / 2.0**64))
 
     def _settle(self) -> None:
         if self._waiting:
-            found = np.unique(np.concatenate([self._smallest, *self._waiting]))
-            self.estimated = self.estimated or len(found) > MOST_HASHES
-            self._smallest = found[:MOST_HASHES]
+            # Sorting is faster than the table of hashes that np.unique makes.
+            found = np.sort(np.concatenate([self._smallest, *self._waiting]))
+            found = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
+            self.estimated = self.estimated or len(found) > self._most
+            self._smallest = found[: self._most]
             self._waiting, self._waiting_count = [], 0
 
 
@@ -103,7 +107,7 @@ def hash_numbers(values: NDArray[np.generic]) -> Hashes:
         bits = plain.view(np.uint32).astype(np.uint64)
     else:
         bits = values.astype(np.int64, copy=False).view(np.uint64)
-    rows = bits.reshape(len(values), -1)
+    rows = bits.reshape(len(values), math.prod(values.shape[1:]))
     found = np.zeros(len(values), np.uint64)
     for column in range(rows.shape[1]):
         found = mixed(found, rows[:, column])

@@ -1,34 +1,38 @@
 """Images: decoded one by one after their headers were looked at."""
 
-import io
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from modelyard.layouts import Feature
+from modelyard.layouts import Feature, File
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
 from modelyard.templates.profile.features import SHAPES
-from modelyard.templates.profile.files import Bytes, Misnamed
+from modelyard.templates.profile.files import Misnamed, files_of, hash_files
 from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
-from modelyard.templates.profile.levels import Levels
+from modelyard.templates.profile.levels import Levels, counted
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples
 from modelyard.templates.profile.unreadable import Unreadable
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-# `layouts` looks at sizes before anything is decoded, by a rule of its own.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class Images:
     """Encoded files, or raw pixels."""
 
     def __init__(self, feature: Feature, unreadable: Unreadable, samples: FeatureSamples) -> None:
+        from PIL import Image
+
+        # `layouts` looks at sizes before anything is decoded, by a rule of its own.
+        Image.MAX_IMAGE_PIXELS = None
         self._raw = feature.encoding == "raw"
         self._shape = tuple(size or 0 for size in feature.shape)
         self._unreadable = unreadable
@@ -41,16 +45,20 @@ class Images:
         self.misnamed = Misnamed()
         self.levels = np.zeros(256, np.int64)
         self.distinct = Distinct()
-        self._width, self._height = Numbers(1.0), Numbers(1.0)
+        self._width, self._height = Numbers(1.0, drawn=0), Numbers(1.0, drawn=0)
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        hashes = self._add_raw(portion, values) if values.dtype == np.uint8 else self._add_files(portion, values)
+    def add(self, portion: Portion, name: str) -> Hashes:
+        if self._raw:
+            values = portion.values(name)
+            hashes = self._add_raw(portion, values) if values.dtype == np.uint8 else self._add_each(portion, values)
+        else:
+            hashes = self._add_files(portion, files_of(portion, name))
         self.distinct.add(hashes)
         return hashes
 
     def _add_raw(self, portion: Portion, images: NDArray[np.uint8]) -> Hashes:
         count = len(images)
-        self.levels += np.bincount(images.ravel(), minlength=256)
+        self.levels += counted(images)
         rows = images.reshape(count, -1)
         self.plain += int((rows == rows[:, :1]).all(1).sum())
         self.count += count
@@ -62,20 +70,21 @@ class Images:
             self._samples.image(portion, row, picture_of(images[row]))
         return hash_bytes([row.tobytes() for row in rows])
 
-    def _add_files(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        if self._raw:
-            whole = int(np.prod(self._shape))
-            for row, value in enumerate(values):
-                if len(value) == whole:
-                    self._add_raw(portion.only(row), np.frombuffer(value, np.uint8).reshape(1, *self._shape))
-            return hash_bytes(values)
-        wanted = frozenset(self._samples.wanted(portion, len(values)))
+    def _add_each(self, portion: Portion, values: NDArray[Any]) -> Hashes:
+        whole = int(np.prod(self._shape))
+        for row, value in enumerate(values):
+            if len(value) == whole:
+                self._add_raw(portion.only(row), np.frombuffer(value, np.uint8).reshape(1, *self._shape))
+        return hash_bytes(values)
+
+    def _add_files(self, portion: Portion, files: Sequence[File]) -> Hashes:
+        wanted = frozenset(self._samples.wanted(portion, len(files)))
         sizes = []
         levels = Levels()
-        for row, data in enumerate(values):
+        for row, file in enumerate(files):
             try:
-                encoding, shape = image_shape(Bytes(data))
-                picture = decoded(data, encoding)
+                encoding, shape = image_shape(file)
+                picture = decoded(file, encoding)
             except UnusableError as problem:
                 self._unreadable.add(portion.split, portion.origin(row), str(problem))
                 continue
@@ -93,7 +102,7 @@ class Images:
         measured = np.array(sizes, np.float64).reshape(-1, 2)
         self._width.add(measured[:, 0])
         self._height.add(measured[:, 1])
-        return hash_bytes(values)
+        return hash_files(files)
 
     def found(self) -> dict[str, Any]:
         pixels = Numbers(1.0)
@@ -110,10 +119,12 @@ class Images:
         }
 
 
-def decoded(data: bytes, encoding: str) -> Image.Image:
+def decoded(file: File, encoding: str) -> "Image.Image":
     """In one of the modes L, LA, RGB, RGBA; of an animation the first picture. Raises UnusableError."""
+    from PIL import Image
+
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with file.open() as opened, Image.open(opened, formats=FORMATS) as picture:
             picture.load()
             return _plain(picture)
     # Pillow raises what its readers stumble over.
@@ -122,12 +133,14 @@ def decoded(data: bytes, encoding: str) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's words; it calls what it reads from an object in memory by its address."""
+    """Pillow's words; what it knows no name of it calls by its address."""
     text = str(error)
-    return "its header is damaged" if not text or "BytesIO" in text else text
+    return "its header is damaged" if not text or "identify image file" in text else text
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _plain(picture: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
     if picture.mode in ("L", "LA", "RGB", "RGBA"):
         return picture.copy() if picture.format == "GIF" else picture
     if picture.mode.startswith("I;16"):
@@ -138,6 +151,8 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
 
 
-def picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
+def picture_of(pixels: NDArray[np.uint8]) -> "Image.Image":
     """[height, width, channels], 1 to 4 channels."""
+    from PIL import Image
+
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.templates.profile.frequencies import Hashes, mixed
+from modelyard.templates.profile.room import NUMBERS
+
 BINS = 40
 """A histogram has at most so many."""
-SAMPLE = 1 << 16
-"""Quantiles are exact up to so many numbers; beyond that they are those of as many drawn ones."""
 FRACTIONS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 _FINEST = -1060
@@ -90,9 +91,13 @@ def _magnitude(low: float, high: float) -> int:
 
 
 class Numbers:
-    """Least, greatest, mean, deviation, quantiles and histogram of numbers; those that are none are counted."""
+    """Least, greatest, mean, deviation, quantiles and histogram of numbers; those that are none are counted.
 
-    def __init__(self, finest: float = 0.0) -> None:
+    Quantiles are exact up to `drawn` numbers; beyond that they are those of as many drawn ones. 0: there are none.
+    """
+
+    def __init__(self, finest: float = 0.0, drawn: int = NUMBERS) -> None:
+        self._drawn = drawn
         self.count = 0
         self.not_a_number = 0
         self.infinite = 0
@@ -102,10 +107,10 @@ class Numbers:
         self._histogram = Histogram(finest)
         self._sample: list[Floats] = []
         self._sampled = 0
-        self._keys: list[Floats] = []
-        self._below = 1.0
-        """The largest key that is drawn."""
-        self._random = np.random.default_rng(0)
+        self._keys: list[Hashes] = []
+        self._last: np.uint64 | None = None
+        """The largest key that is drawn; None as long as all are."""
+        self._given = 0
 
     def add(self, values: NDArray[Any]) -> None:
         """Any shape."""
@@ -122,7 +127,8 @@ class Numbers:
         self._moments(len(numbers), mean, float(((numbers - mean) ** 2).sum()))
         self._reach(float(numbers.min()), float(numbers.max()))
         self._histogram.add(numbers)
-        self._draw(numbers)
+        if self._drawn:
+            self._draw(numbers)
 
     def add_levels(self, counts: NDArray[np.int64]) -> None:
         """Of pixels: counts[v] of them have the value v."""
@@ -148,23 +154,27 @@ class Numbers:
         self._deviation += deviation + shift * shift * before * count / self.count
 
     def _draw(self, numbers: Floats) -> None:
-        """A uniform sample: the SAMPLE numbers with the smallest of random keys."""
-        keys = self._random.random(len(numbers))
-        if self._below < 1:
-            chosen = keys < self._below
+        """A uniform sample: the numbers with the smallest of random keys, which are a SplitMix64 stream."""
+        places = np.arange(self._given, self._given + len(numbers), dtype=np.uint64)
+        self._given += len(numbers)
+        keys = mixed(places, np.zeros(1, np.uint64))
+        if self._last is not None:
+            chosen = keys < self._last
             numbers, keys = numbers[chosen], keys[chosen]
         self._sample.append(numbers)
         self._keys.append(keys)
         self._sampled += len(numbers)
-        if self._sampled > 2 * SAMPLE:
+        if self._sampled > 2 * self._drawn:
             self._settle()
 
     def _settle(self) -> None:
         keys, sample = np.concatenate(self._keys), np.concatenate(self._sample)
-        order = np.argpartition(keys, SAMPLE - 1)[:SAMPLE] if len(keys) > SAMPLE else np.arange(len(keys))
+        order = (
+            np.argpartition(keys, self._drawn - 1)[: self._drawn] if len(keys) > self._drawn else np.arange(len(keys))
+        )
         self._keys, self._sample, self._sampled = [keys[order]], [sample[order]], len(order)
-        if len(order) == SAMPLE:
-            self._below = float(keys[order].max())
+        if len(order) == self._drawn:
+            self._last = keys[order].max()
 
     @property
     def mean(self) -> float:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.columns import RANGE
+from modelyard.job.columns import RANGE, Column
 from modelyard.job.index import Examples
 
-ROWS = 4096
-PORTION_BYTES = 16 << 20
+ROWS = 1 << 14
+PORTION_BYTES = 4 << 20
 """Of stored bytes; one example may be larger."""
 
 
@@ -47,18 +47,32 @@ class Portion:
             return column.array[self.start : self.stop]
         return column.between(self.start, self.stop)
 
+    def piece(self, feature: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Texts, one behind the other, and where each begins, with the end as the last: no object for each."""
+        column = self.examples.column(feature)
+        found = column.piece(self.start, self.stop)
+        if found is None:
+            texts = column.between(self.start, self.stop).tolist()
+            places = np.zeros(len(texts) + 1, np.int64)
+            np.cumsum([len(text) for text in texts], out=places[1:])
+            found = np.frombuffer(b"".join(texts), np.uint8), places
+        return found
+
 
 def portions(examples: Examples) -> Iterator[Portion]:
-    """All of them, in order."""
-    sizes = np.zeros(len(examples), np.int64)
-    for name in examples.features:
-        column = examples.column(name)
-        sizes += column.sizes if column.values.dtype == RANGE else max(1, column.values[:1].nbytes)
-    ends = np.cumsum(sizes)
+    """All of them, in order; what a portion has read is let go of when the next one is asked for."""
+    columns = [examples.column(name) for name in examples.features]
     start = 0
     while start < len(examples):
-        before = int(ends[start - 1]) if start else 0
-        stop = int(np.searchsorted(ends, before + PORTION_BYTES, "right"))
-        stop = min(max(stop, start + 1), start + ROWS, len(examples))
+        most = min(start + ROWS, len(examples))
+        ends = np.cumsum(sum((_sizes(column, start, most) for column in columns), np.zeros(most - start, np.int64)))
+        stop = start + max(1, int(np.searchsorted(ends, PORTION_BYTES, "right")))
         yield Portion(examples, start, stop)
+        examples.forget()
         start = stop
+
+
+def _sizes(column: Column, start: int, stop: int) -> NDArray[np.int64]:
+    if column.values.dtype == RANGE:
+        return column.sizes[start:stop]
+    return np.full(stop - start, max(1, column.values[:1].nbytes), np.int64)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from modelyard.job.index import PROBLEMS_FILE, Examples, Index
 from modelyard.layouts import Feature
 from modelyard.templates.profile import findings
-from modelyard.templates.profile.copies import Contents, counting
+from modelyard.templates.profile.copies import Contents, compare, counting, sorted_contents
 from modelyard.templates.profile.features import Boxes, Classes, FeatureProfile, Measures, Texts, Values
-from modelyard.templates.profile.frequencies import Hashes, mixed
+from modelyard.templates.profile.frequencies import mixed
 from modelyard.templates.profile.images import Images
 from modelyard.templates.profile.portions import portions
+from modelyard.templates.profile.room import Room, room_of
 from modelyard.templates.profile.samples import FeatureSamples, Samples, choose
 from modelyard.templates.profile.sounds import Sounds
 from modelyard.templates.profile.unreadable import LISTED, Unreadable
@@ -29,7 +31,8 @@ class Earlier:
     """An earlier version of the dataset that was profiled."""
 
     version: str = ""
-    contents: Contents = field(default_factory=lambda: Contents({}))
+    contents: Path | None = None
+    """The folder that its profile has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +42,38 @@ class Profile:
     statistics: Mapping[str, Any]
     """The JSON of modelyard.api.catalog.v1.Statistics."""
     samples: Samples
-    contents: Contents
 
 
 def profile(
     index: Index,
+    contents: Path,
     dataset_version: str = "",
     earlier: Earlier | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Profile:
-    """One pass over all splits; what does not decode is listed, the rest goes on."""
+    """One pass over all splits; what does not decode is listed, the rest goes on. `contents` becomes a folder with what
+    a later version's profile compares with."""
     earlier = earlier or Earlier()
     unreadable = Unreadable()
     samples = choose(index)
-    profiles = {name: _profile_of(feature, unreadable, samples) for name, feature in index.features.items()}
+    each = room_of(len(index.features))
+    profiles = {name: _profile_of(feature, unreadable, samples, each) for name, feature in index.features.items()}
     counted = counting(index.description)
-    hashes: dict[str, Hashes] = {}
+    written = Contents(contents)
     total, done = sum(index.splits.values()), 0
     for split in sorted(index.splits, key=lambda name: name != "train"):
-        examples = index.split(split)
-        content = np.zeros(len(examples), np.uint64)
-        for portion in portions(examples):
+        for portion in portions(index.split(split)):
+            content = np.zeros(len(portion), np.uint64)
             for name, feature in profiles.items():
-                found = feature.add(portion, portion.values(name))
+                found = feature.add(portion, name)
                 if name in counted:
-                    part = slice(portion.start, portion.stop)
-                    content[part] = mixed(content[part], found)
+                    content = mixed(content, found)
+            written.add(split, content)
             done += len(portion)
             progress(done, total)
-        hashes[split] = content
-    contents = Contents(hashes)
+    written.close()
+    before = sorted_contents(earlier.contents, contents)
+    duplicates, leakages = compare(written.sorted, before, earlier.version)
     items = _items(index.items, samples) if index.items is not None else {}
     _take_problems(index, unreadable)
     statistics: dict[str, Any] = {
@@ -79,15 +84,15 @@ def profile(
         ],
         "features": [_found(index.features[name], each) for name, each in profiles.items()],
         "itemFeatures": [_found(feature, each) for feature, each in items.values()],
-        "duplicates": contents.duplicates(index),
-        "leakages": contents.leakages(index, earlier.contents, earlier.version),
+        "duplicates": duplicates.found(index),
+        "leakages": [leak.found(index) for leak in leakages],
         "undecodable": unreadable.found(),
     }
     statistics["findings"] = findings.find(index, statistics, profiles)
-    return Profile(statistics, samples, contents)
+    return Profile(statistics, samples)
 
 
-def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples) -> FeatureProfile:
+def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples, room: Room) -> FeatureProfile:
     mine = FeatureSamples(samples, feature.name)
     if feature.kind == "image":
         return Images(feature, unreadable, mine)
@@ -98,18 +103,21 @@ def _profile_of(feature: Feature, unreadable: Unreadable, samples: Samples) -> F
     if feature.kind == "boxes":
         return Boxes()
     if feature.kind == "text":
-        return Texts(unreadable)
+        return Texts(unreadable, room)
     if feature.dtype == "string":
-        return Values()
-    return Classes(feature) if feature.classes else Measures(feature)
+        return Values(room)
+    return Classes(feature) if feature.classes else Measures(feature, room)
 
 
 def _items(items: Examples, samples: Samples) -> dict[str, tuple[Feature, FeatureProfile]]:
     """The same of the table of items; what of it is unreadable the index has said already."""
-    found = {name: (feature, _profile_of(feature, Unreadable(), samples)) for name, feature in items.features.items()}
+    each = room_of(len(items.features))
+    found = {
+        name: (feature, _profile_of(feature, Unreadable(), samples, each)) for name, feature in items.features.items()
+    }
     for portion in portions(items):
         for name, (_, feature) in found.items():
-            feature.add(portion, portion.values(name))
+            feature.add(portion, name)
     return found
 
 

@@ -2,18 +2,25 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
-from modelyard.job.index import Examples, Index
+from modelyard.job.columns import Column
+from modelyard.job.index import Index
 from modelyard.templates.profile.portions import Portion
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST = {"image": 60, "audio": 12, "video": 12, "text": 16, "table": 20, "interactions": 20}
 SIDE = 160
 """Of a shown image, at most."""
+_BLOCK = 1 << 16
 _ENLARGED = 48
 """Smaller images are shown with their pixels as they are."""
 
@@ -78,7 +85,7 @@ class FeatureSamples:
         """Those of the portion's rows that are shown."""
         return self.samples.wanted(portion, count)
 
-    def image(self, portion: Portion, row: int, picture: Image.Image) -> None:
+    def image(self, portion: Portion, row: int, picture: "Image.Image") -> None:
         """Keep it, small."""
         self.keep(portion, row, small(picture))
 
@@ -87,8 +94,10 @@ class FeatureSamples:
         self.samples.media[portion.start + row, self.feature] = shown
 
 
-def small(picture: Image.Image, side: int = SIDE) -> Picture:
+def small(picture: "Image.Image", side: int = SIDE) -> Picture:
     """PNG where it has few pixels or is transparent, else JPEG."""
+    from PIL import Image
+
     width, height = picture.size
     if max(width, height) > side:
         picture = picture.copy()
@@ -112,27 +121,40 @@ def choose(index: Index) -> Samples:
     most = MOST[modality]
     labels = [f for f in index.description.targets if f.kind == "category" and f.shape == ()]
     if len(labels) == 1 and modality != "table":
-        return Samples(split, _by_class(examples, labels[0].name, most))
-    return Samples(split, _spread(np.arange(len(examples)), most))
+        return Samples(split, _by_class(examples.column(labels[0].name), most))
+    return Samples(split, _spread(len(examples), most))
 
 
-def _by_class(examples: Examples, label: str, most: int) -> list[int]:
-    labels = np.asarray(examples.column(label).values)
-    order = np.argsort(labels, kind="stable")
-    _, starts = np.unique(labels[order], return_index=True)
-    groups = np.split(order, starts[1:])
-    if len(groups) > most:
-        groups = [groups[at] for at in _spread(np.arange(len(groups)), most)]
-    share = max(1, most // len(groups))
-    return [row for group in groups for row in _spread(group, share)]
+def _by_class(labels: Column, most: int) -> list[int]:
+    """Evenly spaced ones of each class that is there; two passes, so that nothing needs to be kept."""
+    counts: Counter[int] = Counter()
+    for _, block in _blocks(labels):
+        counts.update(dict(zip(*(each.tolist() for each in np.unique(block, return_counts=True)), strict=True)))
+    there = sorted(counts)
+    chosen = [there[at] for at in _spread(len(there), most)]
+    share = max(1, most // len(chosen))
+    wanted = {label: _spread(counts[label], share) for label in chosen}
+    found: dict[int, list[int]] = {label: [] for label in chosen}
+    seen = dict.fromkeys(chosen, 0)
+    for start, block in _blocks(labels):
+        for label in [label for label in chosen if len(found[label]) < len(wanted[label])]:
+            rows = np.flatnonzero(block == label)
+            before, seen[label] = seen[label], seen[label] + len(rows)
+            found[label] += [start + int(rows[at - before]) for at in wanted[label] if before <= at < seen[label]]
+    return [row for rows in found.values() for row in rows]
 
 
-def _spread(rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", most: int) -> list[int]:
-    if len(rows) <= most:
-        return [int(row) for row in rows]
-    return [int(rows[at]) for at in np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+def _blocks(column: Column) -> Iterator[tuple[int, NDArray[Any]]]:
+    for start in range(0, len(column), _BLOCK):
+        yield start, np.asarray(column.values[start : start + _BLOCK])
+        column.forget()
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Of 0 … count - 1 at most so many."""
+    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).astype(np.int64).tolist()
 
 
 def by_row(samples: Samples, feature: str) -> Mapping[int, Shown]:
-    """What was kept of a feature."""
-    return {row: shown for (row, name), shown in samples.media.items() if name == feature}
+    """What was kept of a feature, in the order in which it was chosen."""
+    return {row: samples.media[row, feature] for row in samples.rows if (row, feature) in samples.media}

@@ -12,6 +12,7 @@ from modelyard.layouts.chunks import MISSING_TIME
 from modelyard.templates.evaluate.elements import table
 from modelyard.templates.profile.histograms import value
 from modelyard.templates.profile.samples import Picture, Samples, Shown, Sound, Strip, by_row
+from modelyard.templates.profile.spectrograms import drawn as drawn_sound
 from modelyard.templates.profile.texts import readable
 
 MEDIA = ("image", "audio", "video")
@@ -46,7 +47,7 @@ def _gallery(examples: Examples, features: Sequence[Feature], media: Feature, sh
         if isinstance(each, Picture):
             drawn = _boxed(examples, each, boxes, row) if boxes else _image(each)
         elif isinstance(each, Sound):
-            drawn = _sound(each)
+            drawn = drawn_sound(each)
             caption += f"<br><span class=about>{each.seconds:.2f} s, up to {each.nyquist / 1000:g} kHz</span>"
         else:
             drawn = _strip(each)
@@ -89,16 +90,6 @@ def _labels(examples: Examples, row: int, count: int) -> list[str]:
     return [""] * count
 
 
-def _sound(sound: Sound) -> str:
-    top = "".join(f"{'L' if at else 'M'}{at} {50 - 48 * high:.1f}" for at, high in enumerate(sound.high))
-    low = "".join(f"L{at} {50 - 48 * each:.1f}" for at, each in reversed(list(enumerate(sound.low))))
-    return (
-        f'<svg viewBox="0 0 {max(1, len(sound.high) - 1)} 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="Waveform"><path class=wave d="{top}{low}Z"/></svg>'
-        f'<img src="{sound.spectrogram}" alt="Spectrogram, up to {sound.nyquist:g} Hz">'
-    )
-
-
 def _strip(strip: Strip) -> str:
     frames = "".join(
         f'<img src="{frame.source}" alt="frame {number} of {len(strip.frames)}">'
@@ -123,14 +114,16 @@ def _texts(examples: Examples, features: Sequence[Feature], rows: Sequence[int])
 
 
 def _rows(examples: Examples, features: Sequence[Feature], rows: Sequence[int]) -> str:
-    cells = "".join(
-        f"<tr><th scope=row>{escape(examples.origin(row))}</th>"
-        + "".join(_cell(feature, _shown(examples, feature, row)) for feature in features)
-        + "</tr>"
-        for row in rows
-    )
+    cells = "".join(_row(examples, features, row) for row in rows)
     head = ("", *(escape(feature.name) for feature in features))
     return table(f"{len(rows)} rows, evenly spaced", head, cells, "rows")
+
+
+def _row(examples: Examples, features: Sequence[Feature], row: int) -> str:
+    cells = "".join(_cell(feature, _shown(examples, feature, row)) for feature in features)
+    # The system maps some pages around what is read.
+    examples.forget()
+    return f"<tr><th scope=row>{escape(examples.origin(row))}</th>{cells}</tr>"
 
 
 def _cell(feature: Feature, text: str | None) -> str:

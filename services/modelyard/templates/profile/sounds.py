@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.layouts import File
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.sounds import Sound, sound_length
 from modelyard.templates.profile.features import SHAPES
-from modelyard.templates.profile.files import Bytes, Misnamed
-from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.files import Misnamed, files_of, hash_files
+from modelyard.templates.profile.frequencies import Distinct, Hashes
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples
@@ -34,16 +35,17 @@ class Sounds:
         self.rates: Counter[tuple[int, int]] = Counter()
         self.encodings: Counter[str] = Counter()
         self.misnamed = Misnamed()
-        self.seconds = Numbers()
+        self.seconds = Numbers(drawn=0)
         self.distinct = Distinct()
         self._levels = Numbers()
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        wanted = frozenset(self._samples.wanted(portion, len(values)))
-        for row, data in enumerate(values):
+    def add(self, portion: Portion, name: str) -> Hashes:
+        files = files_of(portion, name)
+        wanted = frozenset(self._samples.wanted(portion, len(files)))
+        for row, file in enumerate(files):
             try:
-                sound = sound_length(Bytes(data))
-                first = self._decode(data, sound, keep=row in wanted)
+                sound = sound_length(file)
+                first = self._decode(file, sound, keep=row in wanted)
             except UnusableError as problem:
                 self._unreadable.add(portion.split, portion.origin(row), str(problem))
                 continue
@@ -51,18 +53,18 @@ class Sounds:
             self.misnamed.look(portion, row, sound.encoding)
             if first is not None:
                 self._samples.keep(portion, row, shown(first, sound.rate, first.size / sound.rate))
-        hashes = hash_bytes(values)
+        hashes = hash_files(files)
         self.distinct.add(hashes)
         return hashes
 
-    def _decode(self, data: bytes, sound: Sound, *, keep: bool) -> NDArray[np.float32] | None:
+    def _decode(self, encoded: File, sound: Sound, *, keep: bool) -> NDArray[np.float32] | None:
         """Count what is in it; answers its beginning, in one channel. Raises UnusableError."""
         import soundfile
 
         kept: list[NDArray[np.float32]] = []
         levels, loudest, frames = [], 0.0, 0
         try:
-            with soundfile.SoundFile(Bytes(data).open()) as file:
+            with encoded.open() as opened, soundfile.SoundFile(opened) as file:
                 rate, channels, claimed = int(file.samplerate), int(file.channels), int(file.frames)
                 for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
                     _check(block, frames, rate)

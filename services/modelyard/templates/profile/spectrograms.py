@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelyard.templates.profile.samples import Sound
 
@@ -34,6 +33,17 @@ def shown(mono: NDArray[np.float32], rate: int, seconds: float) -> Sound:
     )
 
 
+def drawn(sound: Sound) -> str:
+    """Its waveform above its spectrogram; the style sheet has the class `sounds`."""
+    top = "".join(f"{'L' if at else 'M'}{at} {50 - 48 * high:.1f}" for at, high in enumerate(sound.high))
+    low = "".join(f"L{at} {50 - 48 * each:.1f}" for at, each in reversed(list(enumerate(sound.low))))
+    return (
+        f'<svg viewBox="0 0 {max(1, len(sound.high) - 1)} 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Waveform"><path class=wave d="{top}{low}Z"/></svg>'
+        f'<img src="{sound.spectrogram}" alt="Spectrogram, up to {sound.nyquist:g} Hz">'
+    )
+
+
 def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     """[frequencies, times], 0 = the loudest: magnitudes of short Fourier transforms with a Hann window."""
     padded = np.pad(mono, (0, max(0, WINDOW - len(mono))))
@@ -45,6 +55,8 @@ def decibels(mono: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _spectrogram(mono: NDArray[np.float32]) -> str:
+    from PIL import Image
+
     level = np.clip(1 + decibels(mono)[::-1] / RANGE_DB, 0, 1)
     place = level * (len(_RAMP) - 1)
     low = np.minimum(place.astype(np.int64), len(_RAMP) - 2)

@@ -14,10 +14,7 @@ main{max-width:72rem}
 figcaption{overflow-wrap:anywhere}
 .box{fill:none;stroke:#ff3b6b;stroke-width:2;vector-effect:non-scaling-stroke}
 .box-name{fill:#fff;paint-order:stroke;stroke:#b3003b;stroke-width:3px;font:600 11px system-ui,sans-serif}
-.sounds,.clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
-.sounds svg{display:block;width:100%;height:3.5rem;background:var(--field);border-radius:.35rem .35rem 0 0}
-.sounds figure img{aspect-ratio:auto;height:6rem;object-fit:fill;border:0;border-radius:0 0 .35rem .35rem}
-.wave{fill:var(--curve)}
+.clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.25rem 1rem}
 .strip{display:flex;gap:2px}.strip img{flex:1;min-width:0;border-radius:0}
 .features{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem;align-items:start}
 .feature{border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;background:var(--tile);min-width:0}

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from modelyard.layouts import File
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import check_pixels
 from modelyard.layouts.videos import MAX_PIXELS, video_size
 from modelyard.templates.profile.features import SHAPES
-from modelyard.templates.profile.files import Bytes, Misnamed
-from modelyard.templates.profile.frequencies import Distinct, Hashes, hash_bytes
+from modelyard.templates.profile.files import Misnamed, files_of, hash_files
+from modelyard.templates.profile.frequencies import Distinct, Hashes
+from modelyard.templates.profile.levels import counted
 from modelyard.templates.profile.numbers import Numbers
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.samples import FeatureSamples, Strip, small
@@ -34,7 +35,8 @@ class Videos:
         self.encodings: Counter[str] = Counter()
         self.misnamed = Misnamed()
         self.distinct = Distinct()
-        self._frames, self._seconds, self._width, self._height = Numbers(1.0), Numbers(), Numbers(1.0), Numbers(1.0)
+        self._frames, self._seconds = Numbers(1.0, drawn=0), Numbers(drawn=0)
+        self._width, self._height = Numbers(1.0, drawn=0), Numbers(1.0, drawn=0)
         self._levels = np.zeros(256, np.int64)
 
     @cached_property
@@ -44,12 +46,15 @@ class Videos:
 
         return VideoReformatter()
 
-    def add(self, portion: Portion, values: NDArray[Any]) -> Hashes:
-        wanted = frozenset(self._samples.wanted(portion, len(values)))
-        for row, data in enumerate(values):
+    def add(self, portion: Portion, name: str) -> Hashes:
+        from PIL import Image
+
+        files = files_of(portion, name)
+        wanted = frozenset(self._samples.wanted(portion, len(files)))
+        for row, file in enumerate(files):
             try:
-                video = video_size(Bytes(data))
-                pictures, seconds = self._decode(data, video.frames)
+                video = video_size(file)
+                pictures, seconds = self._decode(file, video.frames)
             except UnusableError as problem:
                 self._unreadable.add(portion.split, portion.origin(row), str(problem))
                 continue
@@ -57,11 +62,11 @@ class Videos:
             self.misnamed.look(portion, row, video.encoding)
             if row in wanted:
                 self._samples.keep(portion, row, Strip([small(Image.fromarray(each)) for each in pictures], seconds))
-        hashes = hash_bytes(values)
+        hashes = hash_files(files)
         self.distinct.add(hashes)
         return hashes
 
-    def _decode(self, data: bytes, claimed: int) -> tuple[list[NDArray[np.uint8]], float]:
+    def _decode(self, file: File, claimed: int) -> tuple[list[NDArray[np.uint8]], float]:
         """Count what is in it; answers some frames, and how long it is. `claimed` frames, 0 where the header does not
         say. Raises UnusableError."""
         import av
@@ -70,15 +75,17 @@ class Videos:
         pictures: list[NDArray[np.uint8]] = []
         try:
             if not claimed:
-                with av.open(Bytes(data).open(), "r") as container:
+                with file.open() as opened, av.open(opened, "r") as container:
                     claimed = _packets(container)
             chosen = frozenset(np.linspace(0, max(0, claimed - 1), FRAMES).astype(int).tolist())
-            with av.open(Bytes(data).open(), "r") as container:
+            with file.open() as opened, av.open(opened, "r") as container:
                 stream = container.streams.video[0]
                 stream.codec_context.thread_count = 1
                 check_pixels(int(stream.height), int(stream.width))
                 rate = float(stream.average_rate or stream.base_rate or 25)
                 for frame in container.decode(stream):
+                    # A stream may change its size.
+                    check_pixels(frame.height, frame.width)
                     if done in chosen:
                         pictures.append(
                             np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
@@ -98,7 +105,7 @@ class Videos:
         self._width.add(np.array([width]))
         self._height.add(np.array([height]))
         for picture in pictures:
-            self._levels += np.bincount(picture.ravel(), minlength=256)
+            self._levels += counted(picture)
         self.still += done > 1 and all(np.array_equal(pictures[0], picture) for picture in pictures[1:])
         return pictures, done / rate
 

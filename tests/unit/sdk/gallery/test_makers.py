@@ -5,8 +5,10 @@ import gzip
 import io
 import json
 import pickle
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard.sdk.gallery.images import emoji, mnist
+from modelyard.sdk.gallery.images import emoji, identities, mnist
 from modelyard.sdk.gallery.images.mnist import to_bytes, to_idx
 from modelyard.sdk.gallery.interactions.movielens import last_fifth_out, last_out
 from modelyard.sdk.gallery.pickles import load_arrays, load_table
 from modelyard.sdk.gallery.sounds import dialogue
 from modelyard.sdk.gallery.splits import split_of
 from modelyard.sdk.gallery.tables import adult
-from modelyard.sdk.gallery.texts import synopses
+from modelyard.sdk.gallery.texts import synopses, verses
 from tests.support.pictures import idx
 
 
@@ -156,6 +158,27 @@ def test_emoji_that_differ_in_who_it_is_stay_together_and_skin_tones_are_left_ou
     assert made == [f"{split}/people-body/cook.png", f"{split}/people-body/man-cook.png"]
 
 
+def test_what_three_artists_have_drawn_lies_together_under_its_name(tmp_path: Path) -> None:
+    listed = [
+        {"image": f"{name}.png", "name": name.upper(), "short_name": name, "category": "Food"}
+        for name in ("egg", "tea")
+    ]
+    drawn = {"package/emoji.json": json.dumps(listed).encode()} | {
+        f"package/img/google/64/{name}.png": name.encode() for name in ("egg", "tea")
+    }
+    packages = [
+        a_tar(tmp_path / "google.tgz", drawn),
+        a_tar(tmp_path / "twitter.tgz", {f"package/img/twitter/64/{name}.png": b"t" for name in ("egg", "tea", "ox")}),
+        a_tar(tmp_path / "fluent.tgz", {"package/assets/egg.webp": b"f", "package/README.md": b""}),
+    ]
+    identities.make(packages, tmp_path / "made", still)
+    made = [path.relative_to(tmp_path / "made").parts[1:] for path in (tmp_path / "made").rglob("*.*")]
+    assert sorted(made) == [("egg", "fluent.webp"), ("egg", "google.png"), ("egg", "twitter.png")]
+    nothing = a_tar(tmp_path / "nothing.tgz", {"package/README.md": b""})
+    with pytest.raises(ValueError, match="have drawn nothing in common"):
+        identities.make([*packages[:2], nothing], tmp_path / "again", still)
+
+
 def test_a_picture_that_is_not_there_is_named(tmp_path: Path) -> None:
     listed = [{"image": "a.png", "name": "A", "short_name": "a", "category": "Symbols"}]
     with pytest.raises(ValueError, match=r"there is no picture a\.png"):
@@ -187,6 +210,44 @@ def test_a_translated_line_is_paired_by_what_it_translates(tmp_path: Path) -> No
 @pytest.mark.parametrize("package", ["foo", "libfoo1", "foo-doc", "python3-foo"])
 def test_packages_of_one_source_are_one_family(package: str) -> None:
     assert synopses.family(package) == "foo"
+
+
+def a_module(folder: Path, name: str, texts: Sequence[bytes]) -> None:
+    """One block with these entries in each testament: a testament, a book, a chapter, its verses."""
+    place = folder / "usr/share/sword/modules/texts/ztext" / name
+    place.mkdir(parents=True)
+    for testament in ("ot", "nt"):
+        block = zlib.compress(b"".join(texts))
+        (place / f"{testament}.bzz").write_bytes(block)
+        (place / f"{testament}.bzs").write_bytes(struct.pack("<III", 0, len(block), 0))
+        starts = np.cumsum([0, *map(len, texts)]).tolist()
+        entries = [(0, 0, 0)] * 4 + [(0, start, len(text)) for start, text in zip(starts, texts, strict=False)]
+        (place / f"{testament}.bzv").write_bytes(b"".join(struct.pack("<IIH", *entry) for entry in entries))
+
+
+def test_a_verse_is_paired_by_its_number_and_loses_notes_tags_and_too_much_length(tmp_path: Path) -> None:
+    english = [b"<title>One</title>In the <w>beginning</w><note>or first</note> , God &amp; all.", b"word " * 21, b""]
+    a_module(tmp_path / "en", "engWEB2015eb", english)
+    a_module(tmp_path / "es", "spaRV1909eb", [b"En el<w>principio</w>", b"palabra", b"nada"])
+    canon = {"ot": [("Genesis", "Gen", "Gen", [3])], "nt": [("Matthew", "Matt", "Matt", [3])]}
+    code = f"# comment\ncanons = { ({'kjv': canon, 'nrsva': canon})!r}\n".encode()
+    archive = a_tar(tmp_path / "pysword.tar.gz", {"pysword-0.2.8/pysword/canons.py": code})
+    verses.make([tmp_path / "en", tmp_path / "es", archive], tmp_path, still)
+    found = {
+        language: [
+            line for split in ("train", "validation", "test") for line in lines(tmp_path / f"{split}.{language}")
+        ]
+        for language in ("en", "es")
+    }
+    assert found == {
+        "en": ["In the beginning, God & all."] * len(found["en"]),
+        "es": ["En el principio"] * len(found["en"]),
+    }
+    assert found["en"]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def test_a_dialogue_is_its_sound_and_what_is_said(tmp_path: Path) -> None:

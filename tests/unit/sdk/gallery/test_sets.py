@@ -81,7 +81,7 @@ def test_every_modality_has_a_set_that_pip_alone_brings() -> None:
 
 def test_generated_sets_say_so() -> None:
     generated = {name for name, each in gallery.SETS.items() if each.seed is not None}
-    assert generated == {"digit-scenes", "plates", "digit-strings", "motions", "moving-digits"}
+    assert generated == {"digit-scenes", "plates", "digit-strings", "spoken-digits", "motions", "moving-digits"}
 
 
 def test_a_set_that_is_not_there_names_the_nearest() -> None:

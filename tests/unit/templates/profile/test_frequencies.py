@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.templates.profile import frequencies
 from modelyard.templates.profile.frequencies import Distinct, Frequencies, hash_bytes, hash_numbers
 
 VALUES = st.lists(st.lists(st.binary(max_size=3), max_size=30), max_size=6)
@@ -22,9 +21,8 @@ def test_few_values_are_counted_exactly(portions: list[list[bytes]]) -> None:
     assert dict(counted.most(10_000)) == Counter(list(chain(*portions)))
 
 
-def test_among_too_many_values_the_frequent_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frequencies, "MOST_COUNTED", 50)
-    counted = Frequencies()
+def test_among_too_many_values_the_frequent_ones_stay() -> None:
+    counted = Frequencies(most=50)
     for start in range(0, 2000, 20):
         counted.add([b"often"] * 10 + [b"%d" % number for number in range(start, start + 20)])
     (value, count), *_ = counted.most(1)

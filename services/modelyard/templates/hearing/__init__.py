@@ -1,0 +1,1 @@
+"""What templates that learn from sounds share: lengths, spectra and signatures."""

@@ -1,0 +1,31 @@
+"""How well an embedder tells identities apart that it has not seen, after each epoch."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from embedding_serving import vectors_of
+from identity_pictures import Pictures
+
+from modelyard.templates.evaluate.retrieval import Vectors, compare
+
+MOST_JUDGED = 2000
+"""Pictures that are compared with each other, of the first identities."""
+
+
+class Judging(keras.callbacks.Callback):
+    """Adds `val_auc`, `val_rank1` and `val_rank5` to an epoch's metrics. Comes before the job's own callbacks."""
+
+    def __init__(self, net: keras.Model, held_out: Pictures) -> None:
+        super().__init__()
+        self._net = net
+        self._held_out = held_out.where(np.arange(len(held_out)) < MOST_JUDGED)
+
+    def compared(self) -> Vectors:
+        """The pictures as they are now seen."""
+        return compare(vectors_of(self._net, self._held_out.pixels), self._held_out.identities)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """As `evaluate` counts them."""
+        if logs is not None:
+            logs.update({f"val_{name}": value for name, value in self.compared().metrics().items()})

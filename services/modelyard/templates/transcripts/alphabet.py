@@ -1,0 +1,62 @@
+"""The symbols that transcripts are made of, and their numbers; 0 is CTC's blank and what fills a label up."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.job.errors import DatasetUnsuitable
+
+MOST_SYMBOLS = 2_000
+"""More than that are words or characters of a script that takes another network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """Symbol n has the number n + 1."""
+
+    symbols: tuple[str, ...]
+
+    def numbers(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """[n, longest], filled up with 0; all symbols must be known."""
+        number = {symbol: place for place, symbol in enumerate(self.symbols, 1)}
+        found = np.zeros((len(texts), max(1, max(map(len, texts), default=1))), np.int32)
+        for row, text in enumerate(texts):
+            found[row, : len(text)] = [number[symbol] for symbol in text]
+        return found
+
+    def lacks(self, text: str) -> str:
+        """The first symbol of the text that is not in it; "" where all are."""
+        return next((symbol for symbol in text if symbol not in self.symbols), "")
+
+
+def learn(texts: Iterable[str], given: str, split: str) -> Alphabet:
+    """The symbols of these texts, or those `given`. Raises DatasetUnsuitable for one that no text has: a network can't
+    learn what it is never shown."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    if not counts:
+        raise DatasetUnsuitable(f"all transcripts of split {split!r} are empty; there is nothing to write down")
+    if len(counts) > MOST_SYMBOLS:
+        raise DatasetUnsuitable(
+            f"the transcripts of split {split!r} have {len(counts):,} different symbols; {MOST_SYMBOLS:,} are the most"
+        )
+    for symbol in given:
+        if not counts[symbol]:
+            raise DatasetUnsuitable(
+                f"the alphabet has {symbol!r}, and no transcript of split {split!r} does; leave it out, or add "
+                "examples with it",
+                field="parameters.alphabet",
+                symbol=symbol,
+            )
+    return Alphabet(tuple(sorted(set(given) or counts)))
+
+
+def plain(text: str) -> str:
+    """Lower case, without punctuation, one space between words."""
+    kept = "".join(each if unicodedata.category(each)[0] not in "PS" else " " for each in text.lower())
+    return " ".join(kept.split())

@@ -1,0 +1,80 @@
+"""Which examples CTC can learn, and why not the others: these are named, and the rest goes on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.session import Context
+from modelyard.templates.transcripts.alphabet import Alphabet
+from modelyard.templates.transcripts.ctc import steps_needed
+
+NAMED = 5
+
+
+def texts_of(values: NDArray[np.object_]) -> list[str]:
+    """As Unicode; bytes that are none show as �."""
+    return [value.decode("utf-8", "replace").strip() for value in values]
+
+
+def features(context: Context, kind: str) -> tuple[str, str]:
+    """The input of this kind and the text that is learnt. Raises DatasetUnsuitable."""
+    all_of = context.features.values()
+    inputs = [feature.name for feature in all_of if feature.kind == kind and feature.role == "input"]
+    texts = [feature.name for feature in all_of if feature.kind == "text" and feature.role == "target"]
+    for what, found in ((f"input of kind {kind}", inputs), ("text as its target", texts)):
+        if len(found) != 1:
+            there = f": {', '.join(found)}" if found else ""
+            raise DatasetUnsuitable(f"one {what} is needed, and the dataset has {len(found)}{there}")
+    return inputs[0], texts[0]
+
+
+def learnable(
+    context: Context,
+    split: str,
+    inputs: NDArray[Any],
+    texts: Sequence[str],
+    alphabet: Alphabet,
+    steps: int,
+    *,
+    wider: str,
+    cut: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Inputs and labels of the examples that can be learnt in so many steps. `wider` says what gives more of them;
+    `cut` marks inputs that end before their transcript does. Raises DatasetUnsuitable where half or more can't."""
+    problems = {
+        row: problem
+        for row, text in enumerate(texts)
+        if (problem := _problem(text, alphabet, steps, wider, cut is not None and bool(cut[row])))
+    }
+    if problems:
+        _tell(context, split, problems, len(texts))
+    rows = [row for row in range(len(texts)) if row not in problems]
+    kept = inputs if len(rows) == len(texts) else inputs[rows]
+    return kept, alphabet.numbers([texts[row] for row in rows])
+
+
+def _problem(text: str, alphabet: Alphabet, steps: int, wider: str, cut: bool) -> str:
+    if cut:
+        return "is longer than what is heard of it, so its transcript says more"
+    if symbol := alphabet.lacks(text):
+        return f"has the transcript {text[:40]!r} with {symbol!r}, which the alphabet lacks"
+    if (needed := steps_needed(text)) > steps:
+        return f"has the transcript {text[:40]!r}, which needs {needed} steps of time; the network has {steps}: {wider}"
+    return ""
+
+
+def _tell(context: Context, split: str, problems: dict[int, str], count: int) -> None:
+    named = [f"{context.example_path(split, row)} {problem}" for row, problem in list(problems.items())[:NAMED]]
+    if 2 * len(problems) >= count:
+        raise DatasetUnsuitable(
+            f"{len(problems):,} of {count:,} examples of split {split!r} can't be learnt; {named[0]}",
+            split=split,
+            example=context.example_path(split, next(iter(problems))),
+        )
+    more = f"\n… and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
+    said = f"{len(problems):,} of {count:,} examples of split {split} are left out:\n" + "\n".join(named) + more
+    print(said, flush=True)
+    context.report_text(f"left out of {split}", said)

@@ -1,0 +1,139 @@
+"""The template on two series that come again day by day but not on weekends, with hours missing, and what it serves."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.layouts import Options
+from modelyard.templates.specs import SHIPPED
+from tests.integration.templates.answers import ask, golden, refused
+from tests.integration.templates.evaluations import run
+
+pytestmark = pytest.mark.timeout(300)
+
+FIRST = datetime(2024, 1, 1)
+DAYS, WINDOW, HORIZON = 42, 48, 12
+
+
+def load(hour: int, where: str, random: np.random.Generator) -> float:
+    """A day's wave, nothing on weekends; the south needs three times as much."""
+    moment = FIRST + timedelta(hours=hour)
+    wave = 10 + 8 * np.sin(2 * np.pi * moment.hour / 24)
+    return float((3 if where == "south" else 1) * (wave * (moment.weekday() < 5) + random.normal(0, 0.3)))
+
+
+def table(days: range, *, missing: int = 0, where: tuple[str, ...] = ("north", "south")) -> bytes:
+    random = np.random.default_rng(days.start)
+    left_out = set(random.choice(24 * len(days), missing, replace=False).tolist())
+    rows = ["when,load,place"]
+    for name in where:
+        for hour in range(24 * days.start, 24 * days.stop):
+            if hour - 24 * days.start not in left_out:
+                moment = FIRST + timedelta(hours=hour)
+                rows.append(f"{moment:%Y-%m-%d %H:%M},{load(hour, name, random):.3f},{name}")
+    return "\n".join(rows).encode() + b"\n"
+
+
+def prepare(folder: Path, files: dict[str, bytes]) -> Path:
+    prepare_dataset(folder, files, options=Options(target="load"))
+    return folder
+
+
+def train(dataset: Path, folder: Path, **parameters: Any) -> Trial:
+    few = {"epochs": 4, "window": WINDOW, "horizon": HORIZON, "units": 16, "learning_rate": 0.005, "dropout": 0}
+    return try_package(SHIPPED / "forecasting", folder, dataset=dataset, **{**few, **parameters})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {"train.csv": table(range(35), missing=20), "test.csv": table(range(35, DAYS))}
+    return prepare(tmp_path_factory.mktemp("load") / "dataset", files)
+
+
+@pytest.fixture(scope="module")
+def trial(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    done = train(dataset, tmp_path_factory.mktemp("trial"))
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture(scope="module")
+def evaluation(dataset: Path, trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return run(tmp_path_factory.mktemp("evaluation"), dataset, trial.model, split="test")
+
+
+def test_it_forecasts_better_than_the_day_before(evaluation: dict[str, Any]) -> None:
+    assert evaluation["kind"] == "forecasting"
+    assert evaluation["metrics"]["mae"] < 0.6 * evaluation["floors"]["mae"]["value"]
+    assert evaluation["floors"]["mae"]["by"] == "repeating the last 1 day"
+    assert evaluation["metrics"]["skill"] > 0.4
+    assert [each["name"] for each in evaluation["by_series"]] == ["south", "north"]
+    assert {name: len(values) for name, values in evaluation["by_step"].items()} == dict.fromkeys(
+        ("forecast", "season", "linear"), HORIZON
+    )
+
+
+def test_the_calendar_and_the_order_of_the_past_are_what_it_goes_by(evaluation: dict[str, Any]) -> None:
+    mixed, moved = evaluation["controls"]
+    assert (mixed["name"], moved["name"]) == ("load out of order", "when moved by 6 hours")
+    assert mixed["value"] > 1.3 * mixed["as_is"]
+    assert moved["value"] > 1.3 * moved["as_is"]
+
+
+def test_missing_hours_are_named(trial: Trial, evaluation: dict[str, Any]) -> None:
+    said = "steps of 1 hour are missing, the first 2024-01-"
+    assert any(said in note for note in evaluation["notes"])
+    assert said in trial.printed
+
+
+def test_it_takes_the_last_values_and_the_time_of_the_last_one(trial: Trial) -> None:
+    description = json.loads((trial.model / "modelyard.model.json").read_text())
+    assert description["task"] == "forecasting"
+    assert description["inputs"] == {"load": "number", "place": "category", "when": "time"}
+    random = np.random.default_rng(5)
+    past = [load(24 * 36 + hour - WINDOW, "south", random) for hour in range(WINDOW)]
+    found = ask(trial.model, load=[past, past], when=["2024-02-05T23:00", "2024-02-05 23:00:00Z"], place=["south", "?"])
+    assert found["times"][0].tolist()[:2] == [b"2024-02-06T00:00", b"2024-02-06T01:00"]
+    truth = [load(24 * 36 + hour, "south", random) for hour in range(HORIZON)]
+    assert np.abs(found["forecast"][0] - truth).mean() < 6
+    assert np.isfinite(found["forecast"]).all()
+    kept = golden(trial.model)
+    assert kept["serving_default/outputs/forecast"].shape[1:] == (HORIZON,)
+
+
+def test_a_past_that_is_hardly_known_and_a_time_that_is_none_are_refused_in_a_sentence(trial: Trial) -> None:
+    past = np.full((1, WINDOW), np.nan, np.float32)
+    past[0, :20] = 7.0
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"of which at least 24 must be known; known are only.*20"):
+        ask(trial.model, load=list(past), when=["2024-02-05T23:00"], place=["south"])
+    past[:] = 7.0
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"when is the time of the last known value.*yesterday"):
+        ask(trial.model, load=list(past), when=["yesterday"], place=["south"])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("network", ["lstm", "linear"])
+def test_every_network_forecasts(dataset: Path, tmp_path: Path, network: str) -> None:
+    done = train(dataset, tmp_path, network=network, epochs=8)
+    assert done.status == 0, done.printed
+    found = run(tmp_path / "evaluation", dataset, done.model, split="test")
+    assert found["metrics"]["mae"] < found["floors"]["mae"]["value"]
+
+
+def test_what_is_no_series_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    short = {"train.csv": table(range(2)), "test.csv": table(range(2, 3))}
+    says = "the longest series, north, has 72 steps; a window takes 168 steps of 1 hour to forecast from and 24 to"
+    assert says in str(refused("forecasting", prepare(tmp_path / "short", short)))
+    rows = table(range(10), where=("north",)) + b"2024-01-03 05:00,1.0,north\n"
+    twice = prepare(tmp_path / "twice", {"train.csv": rows, "test.csv": table(range(10, 12), where=("north",))})
+    assert "train.csv:242: series 'north' has 2024-01-03T05:00 twice" in str(refused("forecasting", twice, window=24))
+    rows = table(range(10), where=("north",)) + b"2024-01-11 05:13,1.0,north\n"
+    uneven = prepare(tmp_path / "uneven", {"train.csv": rows, "test.csv": table(range(11, 14), where=("north",))})
+    found = str(refused("forecasting", uneven, window=24))
+    assert "train.csv:242: 2024-01-11T05:13 is no whole number of steps of 1 hour" in found

@@ -1,0 +1,146 @@
+"""The template on shapes in colours, what it serves, and its evaluation; one training for all."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageDraw
+
+from modelyard.job import running
+from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.sdk import gallery
+from modelyard.templates.specs import SHIPPED
+from tests.integration.templates.answers import refused
+from tests.integration.templates.evaluations import run
+
+pytestmark = pytest.mark.timeout(300)
+
+MODULES = ("image_embedding", "embedder", "embedding_judging", "embedding_serving", "identity_pictures")
+SIDE = 32
+SHORT: dict[str, Any] = {"epochs": 12, "batch_size": 16, "image_size": SIDE, "width": 8, "units": 32, "augment": "none"}
+
+
+def picture(identity: int, seed: int) -> bytes:
+    """An identity is where a few bright discs lie; colours and noise are its pictures' own."""
+    places = np.random.default_rng(identity).integers(4, SIDE - 4, (4, 2)).tolist()
+    random = np.random.default_rng(1000 * identity + seed + 1)
+    image = Image.fromarray(random.integers(0, 90, (SIDE, SIDE, 3)).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    colour = tuple(random.integers(130, 255, 3).tolist())
+    for x, y in places:
+        pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def pictures(splits: dict[str, range], each: int = 4) -> dict[str, bytes]:
+    return {
+        f"{split}/who{identity:03}/{seed}.png": picture(identity, seed)
+        for split, identities in splits.items()
+        for identity in identities
+        for seed in range(each)
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in MODULES:
+        # They have the job that they were imported in.
+        sys.modules.pop(name, None)
+    running._current.clear()
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "dataset"
+    prepare_dataset(folder, pictures({"train": range(64), "test": range(62, 82)}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    done = try_package(SHIPPED / "image-embedding", tmp_path_factory.mktemp("trained"), dataset=dataset, **SHORT)
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture(scope="module")
+def served(trained: Trial) -> Any:
+    return tf.saved_model.load(str(trained.model))
+
+
+def test_identities_that_training_has_not_seen_are_told_apart_and_known_ones_are_not_judged(trained: Trial) -> None:
+    assert trained.metrics["val_auc"] > 0.8
+    assert "256 pictures of 64 identities" in trained.printed
+    assert "2 identities of split 'test' are in 'train' too; they are not judged" in trained.printed
+
+
+def test_a_vector_is_of_length_one_and_the_same_for_pixels_and_for_files(served: Any) -> None:
+    data = picture(70, 9)
+    embedding = served.signatures["embed"](image_bytes=tf.constant([data]))["embedding"].numpy()
+    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+    pixels = tf.io.decode_png(data, 3)[tf.newaxis]
+    assert np.allclose(served.signatures["serving_default"](image=pixels)["embedding"], embedding, atol=1e-5)
+
+
+def test_the_same_identity_is_verified_and_found_in_the_gallery(served: Any) -> None:
+    new = [picture(identity, 50) for identity in range(64, 80)]
+    kept = [picture(identity, 51) for identity in range(64, 80)]
+    verify = served.signatures["verify"]
+    same = verify(first=tf.constant(new), second=tf.constant(kept))
+    other = verify(first=tf.constant(new), second=tf.constant(kept[1:] + kept[:1]))
+    assert same["same"].numpy().mean() > 0.6 > 0.4 > other["same"].numpy().mean()
+    assert same["similarity"].numpy().mean() > other["similarity"].numpy().mean()
+
+    found = served.signatures["search"](image_bytes=tf.constant(new), k=tf.constant(3))
+    names = [f"who{identity:03}".encode() for identity in range(64, 80)]
+    assert np.mean([name in items for name, items in zip(names, found["items"].numpy().tolist(), strict=True)]) > 0.5
+    assert found["paths"].numpy()[0, 0].startswith(b"t")
+    assert (np.diff(found["scores"].numpy(), axis=1) <= 0).all()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="k is the number of pictures to find: 1 to 336"):
+        served.signatures["search"](image_bytes=tf.constant(new), k=tf.constant(400))
+
+
+def test_an_evaluation_compares_with_pixels_and_shows_neighbours(trained: Trial, dataset: Path, tmp_path: Path) -> None:
+    found = run(tmp_path, dataset, trained.model)
+    assert (found["kind"], found["examples"], found["identities"]) == ("retrieval", 72, 18)
+    assert found["left_out"] == {"are of identities that training has seen": 8}
+    assert found["metrics"]["auc"] == pytest.approx(trained.metrics["val_auc"], abs=1e-5)
+    # Discs that lie in the same places need no learning.
+    assert found["references"]["auc"]["value"] > 0.9 > found["floors"]["auc"]["value"]
+    assert found["controls"][0]["value"] < found["metrics"]["auc"]
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert page.count("class=neighbours") == len({each["why"] for each in found["neighbours"]})
+    assert "cosine of the pixels" in page
+
+
+def test_one_identity_alone_is_refused_in_words(tmp_path: Path) -> None:
+    prepare_dataset(tmp_path / "one", pictures({"train": range(1), "test": range(1, 3)}))
+    error = refused("image-embedding", tmp_path / "one", image_size=SIDE)
+    assert str(error).startswith("split 'train' has one identity only ('who000'); there is no other to tell it from")
+
+
+def test_identities_that_are_all_known_are_refused_as_judges(tmp_path: Path) -> None:
+    prepare_dataset(tmp_path / "crossing", pictures({"train": range(4), "test": range(4)}))
+    error = refused("image-embedding", tmp_path / "crossing", image_size=SIDE)
+    assert str(error).startswith("each of the 4 identities of split 'test' is in 'train' too")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+def test_emoji_are_told_apart_that_it_has_not_seen(tmp_path: Path) -> None:
+    folder = gallery.find("emoji-identities").fetch()
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+    prepare_dataset(tmp_path / "dataset", files)
+    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=tmp_path / "dataset", epochs=4)
+    assert done.status == 0, done.printed
+    found = run(tmp_path, tmp_path / "dataset", done.model, split="test")
+    assert found["metrics"]["auc"] > max(0.8, found["references"]["auc"]["value"] - 0.03)

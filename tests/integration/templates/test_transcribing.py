@@ -1,0 +1,183 @@
+"""Text and speech recognition on plates and telephone keys, what they serve, and their evaluation."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelyard.job import running
+from modelyard.job.trial import Trial, prepare_dataset, try_package
+from modelyard.layouts import Options
+from modelyard.templates.specs import SHIPPED
+from tests.integration.templates.answers import ask, refused
+from tests.integration.templates.evaluations import run
+from tests.integration.templates.recordings import dialled, plate, texts, wav
+
+pytestmark = pytest.mark.timeout(300)
+TEXT = Options(features={"transcript": {"kind": "text", "role": "target"}})
+COUNTS = (240, 48)
+
+
+@pytest.fixture(autouse=True)
+def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    running._current.clear()
+
+
+def table(kind: str, suffix: str, examples: dict[str, list[tuple[str, bytes]]]) -> dict[str, bytes]:
+    """`<split>.csv` beside the files that it names."""
+    found: dict[str, bytes] = {}
+    for split, rows in examples.items():
+        names = [f"{split}/{number:03}.{suffix}" for number in range(len(rows))]
+        lines = [f"{name},{text}" for name, (text, _) in zip(names, rows, strict=True)]
+        found[f"{split}.csv"] = "\n".join([f"{kind},transcript", *lines, ""]).encode()
+        found |= {name: data for name, (_, data) in zip(names, rows, strict=True)}
+    return found
+
+
+def plates(symbols: str = "ABC123", counts: tuple[int, int] = COUNTS) -> dict[str, list[tuple[str, bytes]]]:
+    random = np.random.default_rng(0)
+    train, test = ([(text, plate(text, random)) for text in some] for some in texts(symbols, counts, random))
+    return {"train": train, "test": test}
+
+
+def calls(counts: tuple[int, int] = COUNTS) -> dict[str, list[tuple[str, bytes]]]:
+    random = np.random.default_rng(0)
+    train, test = ([(text, wav(dialled(text, random))) for text in some] for some in texts("0258", counts, random))
+    return {"train": train, "test": test}
+
+
+def prepared(folder: Path, files: dict[str, bytes]) -> Path:
+    prepare_dataset(folder, files, options=TEXT)
+    return folder
+
+
+def train(template: str, dataset: Path) -> Trial:
+    few: dict[str, Any] = {"epochs": 12, "batch_size": 16, "learning_rate": 0.006, "units": 24, "augment": "none"}
+    done = try_package(SHIPPED / template, dataset.parent, dataset=dataset, **few)
+    assert done.status == 0, done.printed
+    return done
+
+
+@pytest.fixture(scope="module")
+def plates_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """One of the transcripts needs more steps than its picture has."""
+    examples = plates()
+    examples["train"][5] = ("A" * 9, examples["train"][5][1])
+    dataset = prepared(tmp_path_factory.mktemp("plates") / "dataset", table("image", "png", examples))
+    return train("text-recognition", dataset)
+
+
+@pytest.fixture(scope="module")
+def calls_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """One of the sounds is not there, and another one is in stereo at 44,100 samples a second."""
+    examples = calls()
+    mono = dialled("0852", np.random.default_rng(1), rate=44_100)
+    examples["train"][7] = ("0852", wav(mono, rate=44_100, channels=2))
+    files = table("audio", "wav", examples)
+    del files["train/003.wav"]
+    return train("speech-recognition", prepared(tmp_path_factory.mktemp("calls") / "dataset", files))
+
+
+@pytest.fixture(scope="module")
+def read(plates_trial: Trial) -> Path:
+    return plates_trial.model
+
+
+@pytest.fixture(scope="module")
+def heard(calls_trial: Trial) -> Path:
+    return calls_trial.model
+
+
+def test_plates_are_read_as_pixels_and_as_files(read: Path) -> None:
+    description = json.loads((read / "modelyard.model.json").read_text())
+    assert description["metrics"]["val_cer"] < 0.1
+    assert (description["task"], description["inputs"]) == (
+        "text-recognition",
+        {"image": "image", "image_bytes": "image"},
+    )
+    random = np.random.default_rng(3)
+    wanted = ["A1", "B2C", "331A", "CAB"]
+    found = ask(read, "encoded", image_bytes=[plate(text, random) for text in wanted])
+    assert sum(said == text.encode() for said, text in zip(found["transcript"].tolist(), wanted, strict=True)) >= 3
+    assert ((found["confidence"] > 0) & (found["confidence"] <= 1)).all()
+
+
+def test_what_is_dialled_is_written_down_and_the_beams_begin_with_it(heard: Path) -> None:
+    description = json.loads((heard / "modelyard.model.json").read_text())
+    assert description["metrics"]["val_cer"] < 0.1
+    samples = description["signatures"]["serving_default"]["inputs"]["audio"]["shape"][1]
+    random = np.random.default_rng(3)
+    calls = [dialled(text, random) for text in ("0852", "22", "508")]
+    padded = [np.pad(call, (0, samples))[:samples] for call in calls]
+    best, beams = ask(heard, audio=padded), ask(heard, "beam", audio=padded)
+    assert (
+        ask(heard, "encoded", audio_bytes=[wav(call) for call in calls])["transcript"].tolist()
+        == best["transcript"].tolist()
+    )
+    assert best["transcript"].tolist() == [b"0852", b"22", b"508"]
+    assert beams["transcripts"][:, 0].tolist() == best["transcript"].tolist()
+    assert (np.diff(beams["scores"], axis=1) <= 0).all()
+    assert all(len(set(row)) == len(row) for row in beams["transcripts"].tolist())
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_an_evaluation_counts_edits_and_aligns_the_worst_strings(
+    tmp_path: Path, kind: str, read: Path, heard: Path
+) -> None:
+    examples, suffix, model = (plates(), "png", read) if kind == "image" else (calls(), "wav", heard)
+    text, data = examples["test"][0]
+    examples["test"][0] = (text + "2", data)
+    dataset = prepared(tmp_path / "dataset", table(kind, suffix, examples))
+    found = run(tmp_path, dataset, model)
+    assert (found["kind"], found["split"], found["examples"]) == ("transcription", "test", COUNTS[1])
+    assert 0 < found["metrics"]["cer"] < 0.12
+    assert found["metrics"]["exact"] > 0.7
+    assert found["floors"]["cer"]["value"] > 0.5
+    assert found["controls"][0]["value"] > 0.5 > found["controls"][0]["as_is"]
+    lacking = next(each for each in found["mistakes"] if each["example"] == 0)
+    assert ["2", ""] in lacking["aligned"] or lacking["edits"] >= 1
+    assert ("sound" in lacking) == (kind == "audio")
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert "Worst strings" in page
+    assert "<span class=off>" in page
+
+
+SHORT: dict[str, Any] = {"epochs": 1, "units": 4}
+
+
+@pytest.mark.parametrize(
+    ("symbols", "parameters", "says"),
+    [
+        (
+            "AB1",
+            {"alphabet": "AB1Ñ"},
+            "the alphabet has 'Ñ', and no transcript of split 'train' does; leave it out, or add examples with it",
+        ),
+        ("AB1", {"alphabet": "A"}, "examples of split 'train' can't be learnt; train.csv:2 has the transcript"),
+        ("AB1", {"image_size": 8}, "pictures of 8 × 8 pixels are too small to be read; 16 × 16 are needed"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_refused_in_a_sentence(
+    tmp_path: Path, symbols: str, parameters: dict[str, Any], says: str
+) -> None:
+    dataset = prepared(tmp_path / "dataset", table("image", "png", plates(symbols, (12, 4))))
+    assert says in str(refused("text-recognition", dataset, **SHORT, **parameters))
+
+
+def test_a_label_that_is_longer_than_the_time_steps_allow_is_named_and_the_rest_goes_on(plates_trial: Trial) -> None:
+    assert f"1 of {COUNTS[0]} examples of split train are left out:" in plates_trial.printed
+    assert (
+        "train.csv:7 has the transcript 'AAAAAAAAA', which needs 17 steps of time; the network has 16: wider pictures"
+    ) in plates_trial.printed
+
+
+def test_a_transcript_without_its_sound_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
+    folder = calls_trial.model.parent.parent / "dataset"
+    (problem,) = [json.loads(line) for line in (folder / "problems.jsonl").read_text().splitlines()]
+    assert "train/003.wav" in json.dumps(problem)

@@ -1,0 +1,24 @@
+"""Answers as people read them."""
+
+from modelyard.cli.answers import text_of
+from modelyard.sdk.predicting import Answer
+
+
+def test_a_written_text_is_what_is_printed_and_the_others_where_several_are_asked_for() -> None:
+    outputs = {"text": "caja roja", "score": -0.1, "texts": ["caja roja", "caja rojo"], "scores": [-0.1, -1.25]}
+    answer = Answer("", outputs=outputs)
+    assert text_of(answer) == "caja roja"
+    assert answer.label == ""
+    assert text_of(answer, top=5) == "-0.100  caja roja\n-1.250  caja rojo"
+
+
+def test_a_transcript_is_a_line_with_how_sure_the_model_is() -> None:
+    assert text_of(Answer("a.png", {"transcript": "KA12345", "confidence": 0.98765})) == "KA12345 (0.988)"
+    assert text_of(Answer("a.png", {"transcript": "KA12345"})) == "KA12345"
+    assert text_of(Answer("a.png", {"transcript": ""}, ["nothing is there"])) == "\n  note: nothing is there"
+
+
+def test_several_transcripts_are_a_line_each_the_likeliest_first() -> None:
+    beams = Answer("a.wav", {"transcripts": ["123", "23", "12"], "scores": [-0.1, -2.0, -3.0]})
+    assert text_of(beams) == "123\n23\n12"
+    assert text_of(beams, top=2) == "123\n23"
