@@ -17,9 +17,10 @@ import keras
 import numpy as np
 
 from modelyard.templates.specs import SHIPPED, get_template
-from tests.bench.plain_sequences import READERS
+from tests.bench import plain_recordings, plain_sequences
 
 Columns = dict[str, Any]
+READERS = {**plain_sequences.READERS, **plain_recordings.READERS}
 
 
 def read(folder: Path, split: str, target: str) -> tuple[Columns, Any]:

@@ -53,6 +53,9 @@ CASES = (
     Case("video-classification", "gru", "motions", "", 40, 90),
     Case("text-generation", "gru", "shakespeare", "", 10, 40),
     Case("forecasting", "cnn", "bikeshare-hours", "bikers", 60, 360),
+    Case("audio-classification", "cnn", "prompts", "", 40, 160),
+    Case("text-recognition", "gru", "plates", "", 40, 160),
+    Case("speech-recognition", "gru", "digit-strings", "", 40, 140, {"seconds": 4}),
     Case("recommendation", "", "movielens-small", "", 40, 440, {"item_values": 0}),
 )
 
@@ -68,8 +71,9 @@ def measure() -> list[Row]:
 
 
 def _steps(client: Client, case: Case) -> Row:
-    folder = gallery.find(case.dataset).fetch()
-    options = Options(target=case.target) if case.target else gallery.find(case.dataset).options
+    made = gallery.find(case.dataset)
+    folder = made.fetch()
+    options = Options(target=case.target) if case.target else made.options
     version = client.datasets.push(case.dataset, folder, options=options).version
     parameters = {"epochs": 1000, **({"network": case.network} if case.network else {}), **case.parameters}
 

@@ -10,7 +10,11 @@ import pytest
     ("modules", "without"),
     [
         ("modelyard.catalog.__main__", "tensorflow keras numpy"),
-        ("modelyard.cli.__main__", "tensorflow numpy sqlalchemy pydantic modelyard.foundation"),
+        (
+            "modelyard.cli.__main__",
+            "tensorflow numpy sqlalchemy pydantic urllib3 modelyard.foundation modelyard.sdk.gallery "
+            "modelyard.layouts.detection",
+        ),
         (
             "modelyard.job.messages, modelyard.job.preparing, modelyard.templates.specs, modelyard.tree",
             "tensorflow keras",

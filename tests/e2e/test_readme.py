@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from modelyard.sdk import gallery
 from tests.support.ports import free_port
 from tests.support.sounds import wav
 from tests.support.stack import Stack, held_out, plain_environment, write_digits
@@ -25,6 +26,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LONG_BLOCK = re.compile(r"^```sh long\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """Minutes of work on big sets: `make soak`."""
 ADDRESS = "127.0.0.1:8470"
+ON_A_GALLERY_SET = re.compile(rf"modelyard train \S+ --dataset (?:{'|'.join(gallery.SETS)}) --watch")
+"""They train for as long as the figures of the README take; one epoch shows that the line works."""
 BY_THE_CI_SCRIPT = {"$ make demo", "$ make test"}
 """What `.ci/run` runs itself."""
 
@@ -34,13 +37,13 @@ def blocks() -> Iterator[tuple[str, str]]:
     yield from BLOCK.findall(README.read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The reader's folder: `digits/`, `seven.png`, `scene.png`, tables and sounds, and `modelyard` on PATH."""
     home = tmp_path_factory.mktemp("readme")
     write_tables(home)
     write_sounds(home / "birds")
-    write_digits(home / "digits", 1500)
+    write_digits(home / "digits", 600)
     shutil.copytree(EXAMPLES, home / "deploy" / "examples")
     images, labels = held_out(100)
     seven = Image.fromarray(images[labels.index(7), :, :, 0])
@@ -66,7 +69,8 @@ def write_sounds(folder: Path) -> None:
         path.write_bytes(wav(seed=at))
 
 
-def test_every_command_line_of_the_readme_runs(home: Path) -> None:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_every_command_line_of_the_readme_runs(home: Path, whole: bool) -> None:
     if shutil.which("grpcurl", path=_path()) is None:
         pytest.skip("grpcurl is not installed (go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest)")
     port = free_port()
@@ -81,7 +85,7 @@ def test_every_command_line_of_the_readme_runs(home: Path) -> None:
             elif language == "python":
                 _run([sys.executable, "-c", _at(port, text)], home)
             elif language == "sh":
-                for line in _lines(text):
+                for line in _lines(text if whole else _quick(text)):
                     if line.endswith("&"):
                         left_running.append(_start(_at(port, line.removesuffix("&")), home))
                     else:
@@ -117,6 +121,10 @@ def test_every_long_command_line_of_the_readme_runs(home: Path) -> None:
 
 def _lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
+
+
+def _quick(text: str) -> str:
+    return ON_A_GALLERY_SET.sub(lambda found: f"{found[0]} --set epochs=1", text)
 
 
 def _at(port: int, text: str) -> str:

@@ -87,9 +87,12 @@ def test_an_interrupt_at_any_moment_of_the_start_leaves_nothing(tmp_path: Path, 
             stderr=subprocess.STDOUT,
             text=True,
         )
-        time.sleep(after_s)  # any moment
-        started.send_signal(signal.SIGINT)
-        said, _ = started.communicate(timeout=60)
+        try:
+            time.sleep(after_s)  # any moment
+            started.send_signal(signal.SIGINT)
+            said, _ = started.communicate(timeout=60)
+        finally:
+            started.kill()
         assert stack.processes() == {}, (after_s, said)
         assert stack.supervisor() is None
         assert not (stack.folder / "up.json").exists()

@@ -8,7 +8,6 @@ import typer
 
 from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
-from modelyard.cli.galleries import show_gallery, show_set
 from modelyard.cli.globals import settings
 from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, to_json
 from modelyard.cli.profiles import find_profile, save_page, show_profile
@@ -17,8 +16,6 @@ from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
 from modelyard.layouts import CHOICES, Options
 from modelyard.layouts.description import MODALITIES
-from modelyard.sdk import gallery
-from modelyard.sdk.describing import read_features
 from modelyard.sdk.names import short
 
 NOUN = Noun("dataset", "files", lambda client: client.datasets)
@@ -55,6 +52,8 @@ def push(
         raise typer.BadParameter(f"{layout!r} is none of {', '.join(CHOICES)}", param_hint="--layout")
     if modality and modality not in MODALITIES:
         raise typer.BadParameter(f"{modality!r} is none of {', '.join(MODALITIES)}", param_hint="--modality")
+    from modelyard.sdk.describing import read_features
+
     options = Options(layout, target, split_by, read_features(features) if features else None, modality, header)
     with settings(context).client() as client, byte_bars(quiet=settings(context).json) as progress:
         labels = dict(_pair(each) for each in label or ())
@@ -72,6 +71,10 @@ def import_(
     listing: Annotated[bool, typer.Option("--list", help="What there is; nothing is brought.")] = False,
 ) -> None:
     """Bring a set from the gallery: licence shown, digest pinned, split fixed."""
+    # The gallery's sets are twenty modules, which no other command needs.
+    from modelyard.cli.galleries import show_gallery, show_set
+    from modelyard.sdk import gallery
+
     as_json = settings(context).json
     if listing or not name:
         show_gallery(as_json=as_json)

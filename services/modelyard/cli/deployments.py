@@ -24,12 +24,12 @@ from modelyard.cli.output import (
 from modelyard.cli.projects import of_project
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
-from modelyard.sdk.deployments import State
 from modelyard.sdk.errors import AlreadyExists
 from modelyard.sdk.names import short
 from modelyard.sdk.predicting.model import DEFAULT, Input, of_version
 
 app = typer.Typer(help="Deployments: list, show.", no_args_is_help=True)
+State = deployment_pb2.Deployment.State
 _ServedState = deployment_service_pb2.ServedVersion.State
 
 

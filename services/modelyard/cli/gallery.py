@@ -1,13 +1,15 @@
 """`modelyard gallery`"""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modelyard.cli.globals import settings
 from modelyard.cli.output import console, print_json, show_table
-from modelyard.sdk.gallery.rows import Row, Yardstick, pick, read_rows
+
+if TYPE_CHECKING:
+    from modelyard.sdk.gallery.rows import Row, Yardstick
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +22,8 @@ def gallery(
     rows: Annotated[list[str] | None, typer.Argument(help="Some rows, such as `adult`; by default all.")] = None,
 ) -> None:
     """The shipped sets and templates: what a model of both reaches on the test split, beside floor and reference."""
+    from modelyard.sdk.gallery.rows import pick, read_rows
+
     chosen = pick(read_rows(), rows or [])
     if settings(context).json:
         print_json({"rows": [_facts(row) for row in chosen]})
@@ -50,11 +54,11 @@ def number(value: float) -> str:
     return f"{value:,.{0 if abs(value) >= 200 else 1 if abs(value) >= 2 else 4}f}"
 
 
-def _yardstick(found: Yardstick | None) -> str:
+def _yardstick(found: "Yardstick | None") -> str:
     return f"{number(found.value)} {found.by}" if found else "–"
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: "Row") -> dict[str, Any]:
     facts = asdict(row)
     if row.published is not None:
         facts["published"]["date"] = f"{row.published.date:%Y-%m-%d}"

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from modelyard.cli.output import bytes_text, console, print_json
 from modelyard.sdk.errors import FailedPrecondition
 from modelyard.sdk.names import short
-from modelyard.sdk.upload import Pushed
+
+if TYPE_CHECKING:
+    from modelyard.sdk.upload import Pushed
 
 _SHOWN = 20
 
@@ -22,7 +25,7 @@ def of_one_kind() -> Iterator[None]:
         raise
 
 
-def show_pushed(pushed: Pushed, *, as_json: bool) -> None:
+def show_pushed(pushed: "Pushed", *, as_json: bool) -> None:
     """Which version it is, and how much was sent."""
     if as_json:
         print_json(

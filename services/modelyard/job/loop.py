@@ -14,7 +14,8 @@ import keras
 
 from modelyard.job import checkpoints
 from modelyard.job.errors import ContextMisused
-from modelyard.job.training import PROGRESS_EVERY_S, Stopped, Training, Watch, check_finite, numbers
+from modelyard.job.fetched import check_finite, numbers
+from modelyard.job.training import PROGRESS_EVERY_S, Stopped, Training, Watch
 
 
 class Loop:

@@ -7,8 +7,9 @@ import numpy as np
 
 from modelyard.job.board import Board, picture_of
 from modelyard.job.errors import ContextMisused
+from modelyard.job.fetched import numbers
 from modelyard.job.messages import MAX_TEXT, Image, Text
-from modelyard.job.training import Training, numbers
+from modelyard.job.training import Training
 
 
 class Reports:

@@ -15,6 +15,7 @@ from modelyard.job.data import Data
 from modelyard.job.devices import choose_strategy
 from modelyard.job.exporting import Exporting
 from modelyard.job.fed import Fed, Prepare
+from modelyard.job.fetched import numbers
 from modelyard.job.left_out import LeftOut
 from modelyard.job.loop import Loop
 from modelyard.job.messages import Evaluated, Exported, JobSpec, Predicted
@@ -22,7 +23,7 @@ from modelyard.job.parameters import Parameters, untyped
 from modelyard.job.parts import Parts
 from modelyard.job.reports import Reports
 from modelyard.job.result import Result
-from modelyard.job.training import FitCallback, Training, Watch, numbers
+from modelyard.job.training import FitCallback, Training, Watch
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
 

@@ -4,21 +4,19 @@ Per-step work hangs on the model's train function and not on `on_train_batch_end
 Keras fetch every step's metrics from the device, which costs a GPU its lead.
 """
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from modelyard.job import checkpoints
 from modelyard.job.batches import Position
 from modelyard.job.board import Board
 from modelyard.job.channel import Channel
 from modelyard.job.checkpoints import TrainingState
-from modelyard.job.errors import Diverged
+from modelyard.job.fetched import check_finite, numbers
 from modelyard.job.messages import Checkpoint, Metric, Prepared, Progress
 
 PROGRESS_EVERY_S = 0.5
@@ -282,20 +280,3 @@ class FitCallback(keras.callbacks.Callback):
         """The job's steps when this fit is done; 0 while an epoch's length is not known."""
         before = self.training.step - self._epoch * self._steps - self._done
         return before + int(self.params["epochs"]) * self._steps if self._steps else 0
-
-
-def check_finite(metrics: Mapping[str, float], epoch: int, step: int) -> None:
-    """Raises Diverged for a loss that is no number; `epoch` counts from 0."""
-    loss = metrics.get("loss", 0.0)
-    if not math.isfinite(loss):
-        raise Diverged(
-            f"the loss became {loss} in epoch {epoch + 1}, by step {step}; "
-            "try a smaller learning rate. The last good checkpoint is kept."
-        )
-
-
-def numbers(logs: Any) -> dict[str, float]:
-    """Fetch values from the device; a metric of many values (one a class) has no single number."""
-    if not isinstance(logs, Mapping):
-        return {}
-    return {name: float(value) for name, value in logs.items() if not isinstance(value, str) and np.ndim(value) == 0}

@@ -46,10 +46,11 @@ def video_size(file: File) -> Video:
     else:
         raise UnusableError(f"begins with {head.shown}; it is no MP4, WebM or GIF video")
     most = MAX_GIF_PIXELS if video.encoding == "gif" else MAX_PIXELS
-    if video.frames * video.height * video.width > most:
+    pixels = video.frames * video.height * video.width
+    if pixels > most:
         raise UnusableError(
             f"has {video.frames:,} frames of {video.width:,} × {video.height:,} pixels, which unpack to "
-            f"{video.frames * video.height * video.width * 3 / 2**30:,.0f} GiB; at most {most * 3 >> 30} are decoded"
+            f"{pixels * 3 / 2**30:,.0f} GiB; at most {most * 3 >> 30} GiB are decoded"
         )
     return video
 

@@ -3,21 +3,25 @@
 Nouns are those of the API, and what they answer are its messages.
 """
 
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from modelyard.sdk.connection import Connection
-from modelyard.sdk.datasets import Datasets
-from modelyard.sdk.deployments import Deployments
 from modelyard.sdk.discovery import find_access
 from modelyard.sdk.hosts import Hosts
 from modelyard.sdk.jobs import Jobs
-from modelyard.sdk.lineage import Lineage
-from modelyard.sdk.models import Models
-from modelyard.sdk.packages import Packages
 from modelyard.sdk.projects import Projects
 from modelyard.sdk.tokens import Tokens
 from modelyard.sdk.workers import Workers
+
+if TYPE_CHECKING:
+    from modelyard.sdk.datasets import Datasets
+    from modelyard.sdk.deployments import Deployments
+    from modelyard.sdk.lineage import Lineage
+    from modelyard.sdk.models import Models
+    from modelyard.sdk.packages import Packages
 
 
 class Client:
@@ -44,14 +48,41 @@ class Client:
         self.connection = Connection(find_access(server, token, token_file, folder))
         self.projects = Projects(self.connection)
         self.tokens = Tokens(self.connection)
-        self.datasets = Datasets(self.connection, project)
-        self.models = Models(self.connection, project)
-        self.packages = Packages(self.connection, project)
-        self.lineage = Lineage(self.connection, project)
         self.jobs = Jobs(self.connection, project)
         self.workers = Workers(self.connection)
-        self.deployments = Deployments(self.connection, project)
         self.hosts = Hosts(self.connection)
+
+    # What moves files or asks models takes longer to import than all the rest, and most commands do neither.
+
+    @cached_property
+    def datasets(self) -> "Datasets":
+        from modelyard.sdk.datasets import Datasets
+
+        return Datasets(self.connection, self.project)
+
+    @cached_property
+    def models(self) -> "Models":
+        from modelyard.sdk.models import Models
+
+        return Models(self.connection, self.project)
+
+    @cached_property
+    def packages(self) -> "Packages":
+        from modelyard.sdk.packages import Packages
+
+        return Packages(self.connection, self.project)
+
+    @cached_property
+    def deployments(self) -> "Deployments":
+        from modelyard.sdk.deployments import Deployments
+
+        return Deployments(self.connection, self.project)
+
+    @cached_property
+    def lineage(self) -> "Lineage":
+        from modelyard.sdk.lineage import Lineage
+
+        return Lineage(self.connection, self.project)
 
     def close(self) -> None:
         """Close the channel."""

@@ -7,7 +7,18 @@ import urllib3
 
 from modelyard.sdk.errors import DataLoss, PermissionDenied, Unavailable
 
-_RETRIES = urllib3.Retry(
+_ROOM_RETRIES = 2
+
+
+class _Patience(urllib3.Retry):
+    """A store that is away may be back; one that says again that it failed has a reason, such as a full disk."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        failed = sum(each.status == 500 for each in self.history)
+        return super().is_retry(method, status_code, has_retry_after) and (status_code != 500 or failed < _ROOM_RETRIES)
+
+
+_RETRIES = _Patience(
     total=7,
     backoff_factor=0.3,
     backoff_max=4,

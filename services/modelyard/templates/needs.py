@@ -104,7 +104,8 @@ class DataNeeds:
             return f"is of {MODALITIES.get(data.modality, data.modality or 'nothing known')}; {template} takes {wanted}"
         if self.targets and not set(self.targets) & set(targets):
             wanted = _either([_one(kind) for kind in self.targets])
-            return f"has {data}; {template} wants {wanted} as its target"
+            hint = "; push it with --target COLUMN" if not targets and data.layout == "table" else ""
+            return f"has {data}; {template} wants {wanted} as its target{hint}"
         absent = [role for role in self.roles if not data.kinds(role)]
         if absent:
             return f"has no feature of role {absent[0]}; {template} needs one (see its README)"

@@ -122,6 +122,7 @@ def test_a_past_that_is_hardly_known_and_a_time_that_is_none_are_refused_in_a_se
 def test_every_network_forecasts(dataset: Path, tmp_path: Path, network: str) -> None:
     done = train(dataset, tmp_path, network=network, epochs=8)
     assert done.status == 0, done.printed
+    (tmp_path / "evaluation").mkdir()
     found = run(tmp_path / "evaluation", dataset, done.model, split="test")
     assert found["metrics"]["mae"] < found["floors"]["mae"]["value"]
 

@@ -1,10 +1,12 @@
 """Templates that encode their data before they train go on where an earlier attempt was stopped."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from modelyard.job.messages import Checkpoint, Exported, Metric, Prepared
 from modelyard.job.trial import prepare_dataset
@@ -13,6 +15,19 @@ from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, only, variables
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.soak]
+
+
+def moving(way: str, number: int) -> bytes:
+    """The GIF of a bright square."""
+    frames = []
+    for frame in range(4):
+        pixels = np.zeros((16, 16), np.uint8)
+        pixels[4:9, :5] = 200
+        frames.append(Image.fromarray(np.roll(pixels, number + (2 if way == "right" else -2) * frame, 1)))
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
 
 FILES = {
     "tabular": {
@@ -29,11 +44,38 @@ FILES = {
         "t.en": b"".join(b"the word %d\n" % n for n in range(300)),
         "t.it": b"".join(b"la parola %d\n" % n for n in range(300)),
     },
+    "forecasting": {
+        "train.csv": b"time,load\n" + b"".join(b"%d,%d\n" % (3600 * n, n % 24) for n in range(480_000, 480_300)),
+        "test.csv": b"time,load\n" + b"".join(b"%d,%d\n" % (3600 * n, n % 24) for n in range(480_300, 480_400)),
+    },
+    "text-generation": {
+        "train.txt": b"".join(b"line %d of the text\n" % n for n in range(300)),
+        "test.txt": b"".join(b"line %d of the text\n" % n for n in range(20)),
+    },
+    "video-classification": {
+        f"{split}/{name}/{number}.gif": moving(name, number)
+        for split, count in (("train", 40), ("test", 8))
+        for number in range(count)
+        for name in ("left", "right")
+    },
+}
+SMALL: dict[str, dict[str, Any]] = {
+    "forecasting": {"window": 24, "horizon": 4, "units": 8},
+    "text-generation": {"window": 16, "units": 16, "epochs": 2, "batch_size": 8},
+    "video-classification": {"frames": 4, "units": 8},
 }
 
 
 @pytest.mark.parametrize(
-    ("template", "target"), [("tabular", "pay"), ("text-classification", "label"), ("translation", "")]
+    ("template", "target"),
+    [
+        ("tabular", "pay"),
+        ("text-classification", "label"),
+        ("translation", ""),
+        ("forecasting", "load"),
+        ("text-generation", ""),
+        ("video-classification", ""),
+    ],
 )
 def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(
     tmp_path: Path, template: str, target: str
@@ -41,7 +83,7 @@ def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(
     spec: dict[str, Any] = {
         "code": str(SHIPPED / template),
         "entry": get_template(template).entry,
-        "parameters": get_template(template).complete({"epochs": 3, "batch_size": 4}),
+        "parameters": get_template(template).complete({"epochs": 3, "batch_size": 4, **SMALL.get(template, {})}),
     }
     for part in ("whole", "first", "second"):
         options = Options(target=target) if target else None

@@ -139,6 +139,7 @@ def test_samples_are_shown_while_it_learns(trial: Trial) -> None:
 def test_every_network_writes(dataset: Path, tmp_path: Path, network: str) -> None:
     done = train(dataset, tmp_path, network=network, epochs=12, units=64, depth=2, learning_rate=0.005)
     assert done.status == 0, done.printed
+    (tmp_path / "evaluation").mkdir()
     found = run(tmp_path / "evaluation", dataset, done.model, split="test")
     assert found["metrics"]["bits"] < 1.0
     loaded = tf.saved_model.load(str(done.model))

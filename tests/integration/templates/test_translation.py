@@ -60,7 +60,8 @@ def prepare(folder: Path, splits: dict[str, list[tuple[str, str]]]) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train = pairs(480, 0)
-    return prepare(tmp_path_factory.mktemp("pairs") / "dataset", {"train": train, "test": [*pairs(120, 1), *train[:5]]})
+    splits = {"train": [*train, ("\u200b", "vacío")], "test": [*pairs(120, 1), *train[:5]]}
+    return prepare(tmp_path_factory.mktemp("pairs") / "dataset", splits)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,13 @@ def test_what_is_kept_with_the_model_are_held_out_texts_and_it_says_what_it_take
     assert description["task"] == "translation"
     assert description["inputs"] == {"source": "text"}
     assert set(description["signatures"]) == {"serving_default", "greedy", "beam"}
+
+
+def test_a_pair_with_an_empty_side_is_left_out_and_named(trial: Trial) -> None:
+    assert (
+        "left_out: 1 of the 481 pairs in split 'train', for one side is empty; "
+        "the first is train.en:481, whose 'source' has no token"
+    ) in trial.printed
 
 
 def test_samples_are_shown_while_it_learns(trial: Trial) -> None:

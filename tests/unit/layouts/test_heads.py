@@ -186,7 +186,7 @@ def bomb(width: int, height: int, frames: int) -> bytes:
         (b"", "is empty"),
         (b"nothing", "begins with 'nothing'; it is no MP4, WebM or GIF video"),
         (gif(5)[:-60], "is cut off: a GIF that ends inside its frame 5"),
-        (bomb(4000, 4000, 200), "has 200 frames of 4,000 × 4,000 pixels, which unpack to 9 GiB; at most 3 are decoded"),
+        (bomb(4000, 4000, 200), "has 200 frames of 4,000 × 4,000 pixels, which unpack to 9 GiB; at most 3 GiB"),
         (bomb(20_000, 20_000, 1), "is 20,000 × 20,000 pixels"),
         (mp4(64, 48, 7)[:-10], "is cut off: its part b'moov' ends at byte"),
         (box(b"ftyp", b"isom"), "is cut off: an MP4 without its index (moov)"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.layouts import DataUnreadable, LayoutError
+from tests.support.pictures import picture
 from tests.support.trees import described, detected, read_back, tree, whole
 from tests.unit.layouts.test_tables import adult, cells, kinds
 
@@ -19,6 +20,15 @@ def test_what_a_column_is_can_be_said() -> None:
         "gain": ("number", "ignore"),
         "salary": ("category", "input"),
     }
+
+
+@pytest.mark.parametrize(("odd", "shape"), [((8, 6), (6, 8, 1)), ((9, 6), (6, None, 1))])
+def test_images_that_a_column_names_are_described_with_the_size_that_all_of_them_have(
+    odd: tuple[int, int], shape: tuple[int | None, ...]
+) -> None:
+    images = {f"{number}.png": picture(number, size=odd if number == 3 else (8, 6)) for number in range(6)}
+    text = "image,transcript\n" + "".join(f"{name},plate {number}\n" for number, name in enumerate(images))
+    assert described({"a.csv": text, **images}).features[0].shape == shape
 
 
 def test_a_number_that_is_asked_for_makes_other_values_problems() -> None:

@@ -51,6 +51,12 @@ def test_a_dataset_that_has_all_fits() -> None:
             DataSeen("photos", "image", "class_folders", ("train",), (IMAGE,)),
             "photos has an image; it wants a category as its target",
         ),
+        (
+            DataNeeds(targets=("category", "number")),
+            DataSeen("people", "table", "table", ("train",), ADULT.features[:2]),
+            "people has a number and a category; it wants a category or a number as its target; "
+            "push it with --target COLUMN",
+        ),
         (DataNeeds(roles=("user", "item")), ADULT, "adult has no feature of role user; it needs one (see its README)"),
         (
             DataNeeds(layouts=("coco", "class_folders")),

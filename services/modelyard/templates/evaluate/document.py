@@ -44,6 +44,15 @@
     confused       of transcripts: [[true symbol, written symbol, times]], "" where there is none, most often first;
                    their mistakes have texts for true and said, edits, confidence (null where the model does not say
                    it) and aligned, [[true symbol, written symbol]]
+    by_step        of forecasts: {"forecast" | "season" | "linear": mean absolute error of each step ahead}; "season"
+                   repeats what was, "linear" is a ridge regression on the same windows. Their metrics: mae, rmse, bias,
+                   and skill = 1 - mae / mae of the season. others: {…: {mae, rmse, bias}}; by_series, window, horizon,
+                   step, season, windows (moments that could be judged), notes; shown: [{series, start, mae,
+                   before, truth, forecast, season}], some evenly spread and some of the worst
+    references     of written text: {"2-gram" | "6-gram" | "xz": bits a symbol}. Its metrics: bits a symbol and
+                   perplexity = 2^bits; characters, unknown (symbols that training has not seen), documents: [{name,
+                   characters, bits}], samples: [{temperature, prompt, text, again (the same seed wrote the same),
+                   known_words, copied (the longest part that is in the training text)}]
     points         of a regression: [[true, answered]] of at most 1,000 examples, evenly spread
     target         of a regression: what the number is called
 

@@ -5,10 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import images
 from modelyard.job.columns import Column
 from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
@@ -69,7 +67,12 @@ def _picture(column: Column, row: int) -> Any:
         return column.array[row]
     feature = column.feature
     if feature.encoding == "raw":
-        return tf.reshape(tf.io.decode_raw(column.read(row), tf.uint8), feature.shape).numpy()
+        return np.frombuffer(column.read(row), np.uint8).reshape(feature.shape)
+    # Its decoder comes with TensorFlow, which nothing else here needs.
+    import tensorflow as tf
+
+    from modelyard.job import images
+
     _, shape = image_shape(column.file(row))
     return images.decode_to(tf.constant(column.read(row)), shape).numpy()
 

@@ -34,7 +34,7 @@ def _compared(found: Found) -> str:
     drawn = lines(
         "steps",
         [Line(*kinds[name], 1, values) for name, values in steps.items()],
-        f"steps of {escape(found['step'])} ahead",
+        f"steps of {found['step']} ahead",
         "Mean absolute error by step ahead",
     )
     how = f"The season is {escape(found['season'])}; weighted sums are a ridge regression on the same windows."
@@ -61,7 +61,7 @@ def _drawn(found: Found) -> str:
                 Line("the season", "other", 0, each["season"]),
                 Line("forecast", "curve", 0, each["forecast"]),
             ],
-            f"steps of {escape(found['step'])} from {escape(each['start'])} on",
+            f"steps of {found['step']} from {each['start']} on",
             f"Forecast from {each['start']} on",
             mark=0,
         )

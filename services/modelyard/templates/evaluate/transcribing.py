@@ -1,7 +1,7 @@
 """A model that writes down what it sees or hears is compared with the transcripts, symbol by symbol."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.session import Context
 from modelyard.job.values import some_rows
+from modelyard.templates.evaluate.detecting import left_out
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.exhibits import exhibit
 from modelyard.templates.evaluate.transcription import Transcription, aligned, cer, constant
@@ -48,6 +49,8 @@ class Writing:
         self.features = {name: index.features[feature] for name, feature in self.fitted.items()}
         self.examples = index.split(split)
         self.left_out: Counter[str] = Counter()
+        self.unreadable: dict[int, str] = {}
+        """Rows that cannot be decoded, and why."""
         self._model = model
         about, scale = model.description, context.params.scale
         self._feed = Feed(inputs, index.features, self.fitted, about=about, scale=scale, k=1)
@@ -56,10 +59,14 @@ class Writing:
         """Those of the rows that can be asked about, their inputs and the true transcripts."""
         batch = self._feed.batch(self.examples, rows)
         if batch.problems:
-            self.left_out["cannot be decoded"] += len(batch.problems)
+            self.unreadable |= {int(rows[place]): reason for place, reason in batch.problems.items()}
             rows = rows[[place not in batch.problems for place in range(len(rows))]]
         texts = self.examples.column(self.target).gather(rows)
         return rows, dict(batch.inputs), [text.decode("utf-8", "replace").strip() for text in texts]
+
+    def spans(self, size: int) -> Iterator[NDArray[np.int64]]:
+        """All rows, in batches of at most so many."""
+        return self._feed.spans(self.examples, np.arange(len(self.examples)), size)
 
     def ask(self, inputs: dict[str, NDArray[Any]], count: int) -> tuple[list[str], list[float | None]]:
         """What it writes, and how sure it is where it says that."""
@@ -82,17 +89,19 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     """evaluation.json's content. Raises ModelUnsuitable, DatasetUnsuitable and DatasetNotForModel."""
     writing, found = Writing(context, model, split, data), Transcription()
     size, count = context.params.batch_size, len(writing.examples)
-    for start in range(0, count, size):
-        rows, inputs, true = writing.read(np.arange(start, min(start + size, count)))
+    for asked in writing.spans(size):
+        rows, inputs, true = writing.read(asked)
         if len(rows):
             said, sure = writing.ask(inputs, len(rows))
             for row, text, written, confidence in zip(rows.tolist(), true, said, sure, strict=True):
                 found.add(row, text, written, confidence)
-        context.progress(min(start + size, count), count)
+        context.progress(int(asked[-1]) + 1, count)
+    if writing.unreadable:
+        context.data.left_out.add(writing.examples, writing.unreadable)
     if found.too_long:
         writing.left_out["have transcripts too long to be compared"] += found.too_long
     if not found.judged:
-        reasons = ", ".join(f"{many:,} {why}" for why, many in writing.left_out.items())
+        reasons = ", ".join(f"{many:,} {why}" for why, many in writing.left_out.items()) or "it is empty"
         raise DatasetUnsuitable(f"no example of split {split!r} can be judged: {reasons}", field="split")
     shown = list(writing.features.values())
     return {
@@ -103,7 +112,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "intervals": {name: list(each) for name, each in found.intervals().items()},
         "floors": _floors(context, writing, found),
         "inputs": {name: feature.kind for name, feature in writing.features.items()},
-        "left_out": dict(writing.left_out),
+        **left_out(writing.examples, writing.unreadable, writing.left_out),
         "problems": context.data.index.problems,
         "controls": _controls(writing, size),
         "confused": [list(each) for each in found.confused(MOST_CONFUSED)],

@@ -88,8 +88,8 @@ def load(context: Context, split: str, names: Names) -> Pairs:
         side = names.target if source[first] else names.source
         context.report_text(
             "left_out",
-            f"{len(left_out):,} of the {len(whole):,} pairs in split {split!r} have an empty side and are left out; "
-            f"the first is {context.example_path(split, first)}, whose {side!r} is empty",
+            f"{len(left_out):,} of the {len(whole):,} pairs in split {split!r}, for one side is empty; the first is "
+            f"{context.example_path(split, first)}, whose {side!r} has no token",
         )
     if not whole.any():
         raise DatasetUnsuitable(f"no pair of split {split!r} has both a {names.source!r} and a {names.target!r}")

@@ -80,3 +80,13 @@ def test_a_row_that_is_not_there_names_the_nearest() -> None:
         pick(rows, ["mnist", "adlt"])
     with pytest.raises(NotFound, match="has no row `cifar`; there is `mnist`, "):
         pick(rows, ["cifar"])
+
+
+def test_a_row_that_judges_anothers_model_learns_what_that_one_learns() -> None:
+    rows = read_rows()
+    judging = [row for row in rows.values() if row.model]
+    assert judging
+    for row in judging:
+        made = rows[row.model]
+        assert (row.template, row.parameters, row.learnt_from) == (made.template, made.parameters, made.dataset)
+        assert row.dataset != made.dataset
