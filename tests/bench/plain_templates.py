@@ -57,6 +57,25 @@ def texts(network: str, folder: Path, target: str, values: dict[str, Any]) -> tu
     return model, *((words.numbers(cut, of), np.searchsorted(names, labels)) for of, labels in pairs)
 
 
+def pictures(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of pictures in IDX files."""
+    networks = importlib.import_module("picture_networks")
+    (train, classes), held_out = (idx(folder, prefix) for prefix in ("train", "t10k"))
+    shape = train.shape[1:]
+    make = networks.founding if network == "cnn" else networks.residual
+    model = networks.augmented(make(shape, classes.max() + 1), shape, "none" if network == "cnn" else "shift", 0)
+    model.compile(
+        keras.optimizers.Adam(values["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model, (train, classes), held_out
+
+
+def idx(folder: Path, prefix: str) -> tuple[Any, Any]:
+    """Images uint8 [n, 28, 28, 1] and labels int64 [n]."""
+    images = np.fromfile(folder / f"{prefix}-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    return images, np.fromfile(folder / f"{prefix}-labels-idx1-ubyte", np.uint8, offset=8).astype(np.int64)
+
+
 def pairs(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
     """The same of pairs of texts, in two files a split."""
     from modelyard.templates.sequences import vocabulary as vocabularies
@@ -149,6 +168,8 @@ def main() -> None:
         if template in READERS
         else texts(network, Path(folder), target, values)
         if template == "text-classification"
+        else pictures(network, Path(folder), values)
+        if template == "image-classification"
         else pairs(network, Path(folder), values)
         if template == "translation"
         else choices(Path(folder), values)

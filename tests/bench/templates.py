@@ -40,6 +40,7 @@ class Case:
 
 
 CASES = (
+    Case("image-classification", "residual", "fashion-mnist", "", 20, 270),
     Case("text-classification", "cnn", "sentiment", "label", 300, 2400),
     Case("text-classification", "gru", "sentiment", "label", 300, 1100),
     Case("text-classification", "lstm", "sentiment", "label", 300, 1100),

@@ -1,6 +1,10 @@
-"""Batches in exact order as a tf.data.Dataset: each iteration gives the current epoch, from its first batch on."""
+"""Batches in exact order as a tf.data.Dataset: each iteration gives the current epoch, from its first batch on.
 
-from collections.abc import Callable, Iterator
+Python says which rows come, once an epoch, and TensorFlow gathers them out of whole columns on its own threads. Columns
+that do not fit are gathered in Python, about a MiB at a time: a call into Python costs half a millisecond.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +13,12 @@ import tensorflow as tf
 from keras import tree
 from numpy.typing import NDArray
 
-from modelyard.job.order import Indices, batch_count, batches, permutation
+from modelyard.job.order import Indices, batch_count, blocks, permutation, runs
+from modelyard.job.values import Values
 
 RUN_BYTES = 1 << 20
 MAX_RUN = 64
-"""Python gathers this much at once and TensorFlow cuts it into batches: a call into Python costs half a millisecond."""
+"""Batches that are gathered together and cut apart afterwards, where they are small."""
 
 
 @dataclass
@@ -32,22 +37,8 @@ class Position:
     """An epoch may be shorter than it is; TensorFlow must not be promised its length."""
 
 
-Gather = Callable[[Indices], Any]
-"""Rows by their numbers: arrays in a structure that is always the same. Strings are objects (bytes)."""
-
-
-def gather_from(arrays: Any) -> Gather:
-    """Rows of equally long arrays; float64 becomes float32, once and as Keras does it."""
-    kept = tree.map_structure(lambda array: array.astype(np.float32) if array.dtype == np.float64 else array, arrays)
-
-    def gather(rows: Indices) -> Any:
-        return tree.map_structure(lambda array: array[rows], kept)
-
-    return gather
-
-
 def ordered(
-    gather: Gather,
+    columns: Any,
     count: int,
     batch_size: int,
     *,
@@ -56,33 +47,66 @@ def ordered(
     shuffle: bool,
     is_training: bool = True,
     whole_batches: bool = True,
-    prepare: Callable[..., Any] | None = None,
 ) -> Any:
-    """A tf.data.Dataset of `gather`'s batches; its cardinality is known, so `.map` keeps Keras's step counts.
+    """A tf.data.Dataset of batches of `columns`: Values of `count` examples each, in any structure.
 
-    Unshuffled data is in stored order. `prepare` maps a batch in the graph (decoding), in parallel and in order.
+    Its cardinality is known, so `.map` keeps Keras's step counts. Unshuffled data is in stored order.
     `is_training`: `position` is a position in this data; `whole_batches`: a step of training takes a batch of it.
     """
-
     steps = batch_count(count, batch_size)
     if is_training:
         position.batch_size, position.steps = (batch_size, steps) if whole_batches else (0, 0)
+    leaves: list[Values] = tree.flatten(columns)
+    samples = [leaf.gather(np.zeros(min(count, 1), np.int64)) for leaf in leaves]
+    run = max(1, min(MAX_RUN, RUN_BYTES // max(1, batch_size * sum(map(_bytes, samples)))))
+    outside = [leaf for leaf in leaves if leaf.tensor is None]
 
-    def epoch() -> Iterator[Any]:
-        order = permutation(seed, position.epoch, count) if shuffle else np.arange(count)
+    def order() -> Indices:
+        rows = permutation(seed, position.epoch, count) if shuffle else np.arange(count)
         if is_training and position.skip:
-            order, position.skip = order[position.skip * batch_size :], 0
-        whole = len(order) - len(order) % batch_size
-        for rows in batches(order[:whole], run * batch_size):
-            yield tree.map_structure(lambda part: part.reshape(-1, batch_size, *part.shape[1:]), gather(rows))
-        if whole < len(order):
-            yield tree.map_structure(lambda part: part[np.newaxis], gather(order[whole:]))
+            rows, position.skip = rows[position.skip * batch_size :], 0
+        return rows
 
-    sample = gather(np.zeros(min(count, 1), np.int64))
-    run = max(1, min(MAX_RUN, RUN_BYTES // max(1, batch_size * sum(map(_bytes, tree.flatten(sample))))))
-    signature = tree.map_structure(_spec, sample)
-    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).unbatch()
-    if prepare is not None:
+    def gathered() -> Iterator[Any]:
+        for rows in runs(order(), batch_size, run):
+            found = [leaf.gather(rows.ravel()) for leaf in outside]
+            yield rows, *(part.reshape(*rows.shape, *part.shape[1:]) for part in found)
+
+    def numbered(_: Any) -> Any:
+        # One call into Python for an epoch; a generator would make several.
+        found = tf.numpy_function(lambda: blocks(order(), batch_size, run), [], [tf.int64] * 3)
+        return tuple(tf.ensure_shape(rows, (None, None, None)) for rows in found)
+
+    def cut(*found: Any) -> Any:
+        even, rest, last = map(tf.data.Dataset.from_tensor_slices, found)
+        return even.concatenate(rest).concatenate(last)
+
+    def complete(rows: Any, *given: Any) -> Any:
+        parts = iter(given)
+        return tree.pack_sequence_as(
+            columns, [next(parts) if leaf.tensor is None else tf.gather(leaf.tensor, rows) for leaf in leaves]
+        )
+
+    def prepare(*batch: Any) -> Any:
+        # A dataset hands a tuple's parts over one by one.
+        parts = tree.flatten(batch if isinstance(columns, tuple) else batch[0])
+        done = [part if leaf.prepare is None else leaf.prepare(part) for leaf, part in zip(leaves, parts, strict=True)]
+        return tree.pack_sequence_as(columns, done)
+
+    def by_batch(rows: Any, *given: Any) -> Any:
+        return complete(rows[0], *(part[0] for part in given))
+
+    if outside:
+        specs = [_spec(sample) for leaf, sample in zip(leaves, samples, strict=True) if leaf.tensor is None]
+        numbers = tf.TensorSpec((None, None), tf.int64)
+        dataset = tf.data.Dataset.from_generator(gathered, output_signature=(numbers, *specs))
+    else:
+        dataset = tf.data.Dataset.from_tensors(0).map(numbered).flat_map(cut)
+    if run == 1:
+        dataset = dataset.map(by_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    else:
+        dataset = dataset.map(complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+    if any(leaf.prepare is not None for leaf in leaves):
         dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if not (is_training and position.resumes_loop):
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))

@@ -106,14 +106,11 @@ class Column:
         return self.part(row, 0, int(self.values["size"][row]))
 
     def gather(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.object_]:
-        """The stored bytes of these examples; out of memory where all of them fit there."""
-        if self.held is not None:
-            return self.held[rows]
+        """The stored bytes of these examples."""
         return _objects([self.read(int(row)) for row in rows])
 
-    @cached_property
-    def held(self) -> "NDArray[np.object_] | None":
-        """All examples' bytes in memory; None for media, and where that would be too much."""
+    def texts(self) -> "NDArray[np.object_] | None":
+        """All examples' bytes; None for media, and where that would be too much."""
         media = self.feature.kind in ("image", "audio", "video")
         # Each bytes object takes 33 bytes more than it holds, and its place in the array 8.
         if media or int(self.sizes.sum()) + 41 * len(self) > MAX_HELD_BYTES:

@@ -10,14 +10,14 @@ from keras import tree
 from numpy.typing import NDArray
 
 from modelyard.job import images, pixels
-from modelyard.job.batches import Position, gather_from, ordered
+from modelyard.job.batches import Position, ordered
 from modelyard.job.decoding import RowsUnreadable
 from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable
 from modelyard.job.index import Examples, Index
 from modelyard.job.left_out import LeftOut
 from modelyard.job.order import Indices
 from modelyard.job.selection import Selection, select
-from modelyard.job.values import MEDIA, Form, Values, some, values
+from modelyard.job.values import MEDIA, Form, Values, of_own, some, values
 from modelyard.layouts import Feature
 
 UNBATCHED = 256
@@ -36,6 +36,7 @@ class Data:
         self._seed = seed
         self.left_out = left_out
         self._index: Index | None = None
+        self._known: dict[tuple[str, str, Form], Values] = {}
         self.form = Form()
         """What the code asked for last: the model that it trains takes media of this form."""
 
@@ -74,10 +75,17 @@ class Data:
         while True:
             asked = examples()
             try:
-                return {name: values(asked, name, form, self._scratch) for name in names}
+                return {name: self._values(asked, name, form) for name in names}
             except RowsUnreadable as found:
                 self.left_out.add(asked, found.reasons)
                 self.index.leave_out(asked, found.reasons)
+
+    def _values(self, examples: Examples, name: str, form: Form) -> Values:
+        """What is in memory of them stays there, for the next dataset of the same examples."""
+        known = (examples.key, name, form)
+        if known not in self._known:
+            self._known[known] = values(examples, name, form, self._scratch)
+        return self._known[known]
 
     def dataset(
         self, split: str, batch_size: int | None, shuffle: bool, form: Form, columns: Sequence[str] | None = None
@@ -85,12 +93,8 @@ class Data:
         """See Context.dataset."""
         selection, given = self._select(split, form, columns)
         count = self.index.splits[split]
-
-        def gather(rows: Indices) -> Any:
-            return selection.structure({name: one.gather(rows) for name, one in given.items()})
-
         batched = ordered(
-            gather,
+            selection.structure(given),
             count,
             batch_size or UNBATCHED,
             seed=self._seed,
@@ -98,7 +102,6 @@ class Data:
             shuffle=shuffle,
             is_training=split == "train",
             whole_batches=batch_size is not None,
-            prepare=_preparation(selection, given),
         )
         if batch_size is not None:
             return batched
@@ -152,8 +155,8 @@ class Data:
     def ordered_arrays(self, arrays: Any, batch_size: int) -> Any:
         """Arrays of the code's own, equally long and in any structure, as shuffled batches in exact order."""
         count = len(tree.flatten(arrays)[0])
-        gather = gather_from(arrays)
-        return ordered(gather, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
+        columns = tree.map_structure(of_own, arrays)
+        return ordered(columns, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
 
     def _select(self, split: str, form: Form, columns: Sequence[str] | None) -> tuple[Selection, Mapping[str, Values]]:
         selection = select(self.index.description, columns)
@@ -161,24 +164,3 @@ class Data:
             raise DatasetUnsuitable("split 'train' has no examples; there is nothing to train on", split=split)
         self.form = form
         return selection, self._columns(lambda: self.index.split(split), selection.names, form)
-
-
-def _preparation(selection: Selection, given: Mapping[str, Values]) -> Any:
-    """What is left to do for a batch in the graph; None where all is done."""
-    if all(one.prepare is None for one in given.values()):
-        return None
-
-    def prepare(*batch: Any) -> Any:
-        # A dataset hands a tuple's parts over one by one.
-        inputs, targets = batch if selection.targets else (batch[0], {})
-        known: dict[str, Any] = {}
-        for part, features in ((inputs, selection.inputs), (targets, selection.targets)):
-            known |= {features[0].name: part} if len(features) == 1 else dict(part)
-        done = {name: (given[name].prepare or _unchanged)(value) for name, value in known.items()}
-        return selection.structure(done)
-
-    return prepare
-
-
-def _unchanged(value: Any) -> Any:
-    return value

@@ -26,8 +26,8 @@ def install(context: Context, *, quiet: bool = True) -> None:
         given = Fit(bound.arguments["self"], bound.arguments["x"], bound.arguments["y"])
         context.fed.saw(given.model, given.x)
         check_labels(given)
-        _arrange(bound.arguments, context, quiet=quiet)
         try:
+            _arrange(bound.arguments, context, quiet=quiet)
             return plain(*bound.args, **bound.kwargs)
         except (ValueError, TypeError, tf.errors.InvalidArgumentError, Diverged) as error:
             reason = diagnose(given)

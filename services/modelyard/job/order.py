@@ -22,6 +22,24 @@ def batches(order: Indices, batch_size: int, start: int = 0) -> list[Indices]:
     return [order[at : at + batch_size] for at in range(start * batch_size, len(order), batch_size)]
 
 
+def runs(order: Indices, batch_size: int, run: int) -> list[Indices]:
+    """The epoch's batches, `run` of them together, [batches, batch_size]; a smaller last batch is by itself."""
+    whole = len(order) - len(order) % batch_size
+    found = [rows.reshape(-1, batch_size) for rows in batches(order[:whole], run * batch_size)]
+    return found + [order[whole:].reshape(1, -1)] * (whole < len(order))
+
+
+def blocks(order: Indices, batch_size: int, run: int) -> tuple[Indices, Indices, Indices]:
+    """The same runs, each [runs, batches, batch_size]: those of `run` batches, a shorter one, and a smaller batch."""
+    whole = len(order) - len(order) % batch_size
+    even = whole - whole % (run * batch_size)
+    return (
+        order[:even].reshape(-1, run, batch_size),
+        order[even:whole].reshape(int(even < whole), (whole - even) // batch_size, batch_size),
+        order[whole:].reshape(int(whole < len(order)), 1, len(order) - whole),
+    )
+
+
 def batch_count(count: int, batch_size: int) -> int:
     """How many batches an epoch has."""
     return -(-count // batch_size)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from modelyard.job.decoding import Portion
 from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.order import Indices
+from modelyard.job.tensors import aligned, tensor_of
 from modelyard.layouts import Feature, clips, waves
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
@@ -40,16 +42,28 @@ class Form:
     frames: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Values:
-    """One feature of one split."""
+    """One feature of one split, or an array of the code's own."""
 
     gather: Callable[[Indices], NDArray[Any]]
     """The examples of these numbers."""
-    array: NDArray[Any] | None = None
+    whole: Callable[[], NDArray[Any] | None] = lambda: None
     """All of them, read-only; None where they would not fit."""
     prepare: Callable[[Any], Any] | None = None
     """What makes of a batch that `gather` gave what the code gets, in a graph."""
+
+    @cached_property
+    def array(self) -> NDArray[Any] | None:
+        """What `whole` gives, kept from then on."""
+        return self.whole()
+
+    @cached_property
+    def tensor(self) -> Any | None:
+        """All of them for a graph to gather from; None where only `gather` can. Texts are kept as this alone, where
+        nobody asks for the array."""
+        whole = self.whole()
+        return None if whole is None else tensor_of(whole)
 
 
 def values(examples: Examples, name: str, form: Form, folder: Path) -> Values:
@@ -64,12 +78,17 @@ def values(examples: Examples, name: str, form: Form, folder: Path) -> Values:
     if is_ragged(feature):
         return _of(_boxes(examples, name, form))
     if feature.dtype == "string" or column.array is None:
-        return Values(column.gather, column.held)
+        return Values(column.gather, column.texts)
     return _of(column.array)
 
 
+def of_own(array: NDArray[Any]) -> Values:
+    """An array of the code's own; float64 becomes float32, once and as Keras does it."""
+    return _of(aligned(array, np.float32) if array.dtype == np.float64 else array)
+
+
 def _of(array: NDArray[Any]) -> Values:
-    return Values(array.__getitem__, array)
+    return Values(array.__getitem__, lambda: array)
 
 
 def _images(examples: Examples, name: str, form: Form, folder: Path) -> Values:

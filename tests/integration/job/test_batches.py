@@ -1,0 +1,103 @@
+"""Batches of columns that TensorFlow gathers from, and of those that Python gathers from, in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import tree
+from numpy.typing import NDArray
+
+from modelyard.job import scratch
+from modelyard.job.batches import Position, ordered
+from modelyard.job.order import permutation
+from modelyard.job.values import Values, of_own
+
+COUNT = 203
+RANDOM = np.random.default_rng(0)
+WORDS = np.array([b"word %d" % number * (number % 9) for number in range(COUNT)], object)
+NUMBERS = RANDOM.normal(size=COUNT).astype(np.float32)
+PICTURES = RANDOM.integers(0, 255, (COUNT, 120, 100, 3)).astype(np.uint8)
+LABELS = np.arange(COUNT)
+
+
+def outside(array: NDArray[Any]) -> Values:
+    """A column that does not fit."""
+    return Values(array.__getitem__)
+
+
+def batches(columns: Any, batch_size: int = 8, position: Position | None = None, **how: Any) -> Any:
+    how = {"seed": 3, "shuffle": True, **how}
+    return ordered(columns, COUNT, batch_size, position=position or Position(), **how)
+
+
+@pytest.mark.parametrize("text", [of_own, outside])
+@pytest.mark.parametrize("picture", [of_own, outside])
+@pytest.mark.parametrize("batch_size", [1, 8, 64, 203, 500])
+def test_batches_are_the_rows_of_the_order_wherever_they_are_gathered(text: Any, picture: Any, batch_size: int) -> None:
+    columns = ({"text": text(WORDS), "picture": picture(PICTURES)}, of_own(LABELS))
+    found = batches(columns, batch_size)
+    assert found.cardinality() == -(-COUNT // batch_size)
+    picture_spec = found.element_spec[0]["picture"]
+    assert (picture_spec.shape.as_list(), picture_spec.dtype) == ([None, 120, 100, 3], tf.uint8)
+    order, start = permutation(3, 0, COUNT), 0
+    for inputs, labels in found.as_numpy_iterator():
+        rows = order[start : start + batch_size]
+        assert inputs["text"].tolist() == WORDS[rows].tolist()
+        assert np.array_equal(inputs["picture"], PICTURES[rows])
+        assert np.array_equal(labels, rows)
+        start += batch_size
+    assert start >= COUNT
+
+
+@pytest.mark.parametrize("of", [of_own, outside])
+def test_an_epoch_that_is_gone_on_with_is_the_rest_of_the_same_batches(of: Any) -> None:
+    columns = (of(NUMBERS), of(LABELS))
+    position = Position(epoch=2, resumes_loop=True)
+    whole = list(batches(columns, position=position).as_numpy_iterator())
+    data = batches(columns, position=position)
+    position.skip = 5
+    rest = list(data.as_numpy_iterator())
+    assert len(whole) == len(rest) + 5
+    assert all(
+        np.array_equal(a, b) for one, two in zip(whole[5:], rest, strict=True) for a, b in zip(one, two, strict=True)
+    )
+    assert [len(labels) for _, labels in data.as_numpy_iterator()] == [8] * 25 + [3]
+    position.epoch = 3
+    assert not np.array_equal(next(data.as_numpy_iterator())[1], whole[0][1])
+
+
+def test_what_is_left_to_the_graph_is_done_to_batches_of_both() -> None:
+    double = Values(NUMBERS.__getitem__, lambda: NUMBERS, prepare=lambda batch: batch * 2)
+    upper = Values(WORDS.__getitem__, prepare=tf.strings.upper)
+    for columns in ((double, upper), {"a": double, "b": upper}):
+        first = tree.flatten(next(batches(columns, shuffle=False).as_numpy_iterator()))
+        assert np.array_equal(first[0], NUMBERS[:8] * 2)
+        assert first[1].tolist() == [word.upper() for word in WORDS[:8]]
+
+
+def test_a_mapped_file_is_gathered_from_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_bytes(PICTURES.tobytes())
+    mapped = scratch.mapped(tmp_path / "pictures", PICTURES.shape, np.uint8)
+    column = of_own(mapped)
+    tensor: Any = column.tensor
+    assert np.shares_memory(np.asarray(memoryview(tensor)), mapped)
+    assert np.array_equal(next(batches(column, shuffle=False).as_numpy_iterator()), PICTURES[:8])
+
+
+def test_an_array_that_the_code_changes_while_it_trains_stays_as_it_was_given() -> None:
+    given = NUMBERS.copy()
+    data = batches(of_own(given), shuffle=False)
+    given[:] = 0
+    assert np.array_equal(next(data.as_numpy_iterator()), NUMBERS[:8])
+
+
+def test_an_array_that_begins_anywhere_and_one_that_is_no_array_of_numbers_are_batched_too() -> None:
+    oblique = np.frombuffer(bytes(3) + PICTURES.tobytes(), np.uint8, offset=3).reshape(PICTURES.shape)
+    for array in (oblique, PICTURES[:, ::2], NUMBERS > 0, NUMBERS.astype(np.float64), WORDS.astype(str)):
+        (batch,) = batches(of_own(array), COUNT, shuffle=False).as_numpy_iterator()
+        assert np.array_equal(
+            batch.astype(str) if batch.dtype == object else batch,
+            array.astype(np.float32) if array.dtype == np.float64 else array,
+        )
