@@ -1,6 +1,7 @@
 """The same on SQLite and on PostgreSQL."""
 
 import asyncio
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -162,3 +163,17 @@ async def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(BadDatabaseUrl):
         Database(SqlSettings(url=SecretStr(url)))
+
+
+async def test_a_new_file_that_another_process_writes_into_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "new.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE animals (id INTEGER)")
+    database = Database(SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/new.sqlite")))
+    opening = asyncio.create_task(asyncio.to_thread(database.engine.connect))
+    done, _ = await asyncio.wait({opening}, timeout=0.2)
+    assert not done
+    other.execute("COMMIT")
+    (await opening).close()
+    other.close()
+    database.close()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -43,7 +44,7 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def catalog(short_folder: Path, seaweedfs: RunningStore) -> AsyncIterator[RunningCatalog]:
-    s3 = seaweedfs.store.settings.model_copy(update={"bucket": f"modelhost-{short_folder.name.lower()[3:]}x"})
+    s3 = seaweedfs.store.settings.model_copy(update={"bucket": f"modelhost-{uuid4().hex}"})
     async with running_catalog(short_folder, s3) as running_:
         yield running_
 
