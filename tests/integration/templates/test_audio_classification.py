@@ -1,8 +1,6 @@
 """The template on sweeps that rise or fall, what it serves, and its evaluation."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import running
 from modelyard.job.trial import prepare_dataset
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
@@ -20,13 +17,6 @@ from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 0.5
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def files(count: int = 48) -> dict[str, bytes]:

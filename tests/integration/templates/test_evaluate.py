@@ -1,8 +1,7 @@
 """Evaluations on real SavedModels: one as a job's process, the rest within this one."""
 
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import running
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.messages import Evaluated, Exported, Metric, Progress
 from modelyard.templates.fitting import DatasetNotForModel
@@ -30,13 +28,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dataset") / "dataset"
     prepare_idx(folder, strokes(40), strokes(EXAMPLES, seed=1), 4)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def bands(image: Any) -> Any:

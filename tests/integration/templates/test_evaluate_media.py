@@ -3,8 +3,7 @@
 import base64
 import io
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
-from modelyard.job import running
 from modelyard.job.errors import ExamplesUnreadable
 from modelyard.job.trial import prepare_dataset
 from tests.integration.templates.evaluations import run, save
@@ -22,13 +20,6 @@ from tests.integration.templates.evaluations import run, save
 pytestmark = pytest.mark.timeout(300)
 
 RATE, SAMPLES = 2000, 400
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def picture(shade: int, top: bool) -> bytes:

@@ -2,8 +2,7 @@
 
 import csv
 import io
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import running
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
@@ -21,13 +19,6 @@ pytestmark = pytest.mark.timeout(300)
 
 TEXT = tf.TensorSpec((None,), tf.string, "text")
 ROWS = 300
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def as_csv(*columns: str, rows: Any) -> bytes:

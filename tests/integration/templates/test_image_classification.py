@@ -5,7 +5,7 @@ import json
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,13 +29,6 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:.shuf
 
 FOLDER = SHIPPED / "image-classification"
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40)}
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield
-    running._current.clear()
 
 
 def picture(colour: tuple[int, int, int], side: int, mode: str, seed: int) -> bytes:

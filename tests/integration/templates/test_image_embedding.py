@@ -1,8 +1,6 @@
 """The template on shapes in colours, what it serves, and its evaluation; one training for all."""
 
 import io
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
@@ -21,7 +18,6 @@ from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 
-MODULES = ("image_embedding", "embedder", "embedding_judging", "embedding_serving", "identity_pictures")
 SIDE = 32
 SHORT: dict[str, Any] = {"epochs": 12, "batch_size": 16, "image_size": SIDE, "width": 8, "units": 32, "augment": "none"}
 
@@ -47,16 +43,6 @@ def pictures(splits: dict[str, range], each: int = 4) -> dict[str, bytes]:
         for identity in identities
         for seed in range(each)
     }
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    for name in MODULES:
-        # They have the job that they were imported in.
-        sys.modules.pop(name, None)
-    running._current.clear()
 
 
 @pytest.fixture(scope="module")

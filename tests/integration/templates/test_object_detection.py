@@ -2,8 +2,6 @@
 
 import io
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.picture_changes import Changes
@@ -23,7 +20,6 @@ from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 
-MODULES = ("object_detection", "detector", "detection_judging", "detection_serving", "heatmaps", "box_changes")
 SIDE = 32
 SHORT: dict[str, Any] = {"epochs": 16, "batch_size": 8, "learning_rate": 0.01, "width": 8}
 COLOURS = {"red": (230, 40, 40), "green": (40, 210, 60)}
@@ -64,16 +60,6 @@ def scenes(counts: dict[str, int], *, empty: bool = False) -> dict[str, bytes]:
         listed = {"images": images, "annotations": annotations, "categories": categories}
         files[f"{split}.json"] = json.dumps(listed).encode()
     return files
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    for name in MODULES:
-        # They have the job that they were imported in.
-        sys.modules.pop(name, None)
-    running._current.clear()
 
 
 @pytest.fixture(scope="module")

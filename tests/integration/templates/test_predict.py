@@ -2,8 +2,7 @@
 
 import io
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,6 @@ from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.specs import SHIPPED, get_template
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 class Worker(SilentChannel):

@@ -1,8 +1,6 @@
 """The template on users of three tastes, what it serves, and its evaluation."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job import running
 from modelyard.job.messages import Checkpoint, Metric, Prepared
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
@@ -26,7 +23,6 @@ pytestmark = pytest.mark.timeout(300)
 
 USERS, ITEMS, TASTES, CHOSEN = 90, 60, 3, 10
 SHORT: dict[str, Any] = {"epochs": 40, "learning_rate": 0.02, "penalty": 0.1}
-MODULES = ("recommendation", "interactions", "item_table", "towers", "serving")
 HEAD = "user,item,rating,time\n"
 
 
@@ -58,16 +54,6 @@ def files(*, ratings: bool = True, table: bool = True) -> dict[str, bytes]:
 def prepared(folder: Path, given: dict[str, bytes], options: Options | None = None) -> Path:
     prepare_dataset(folder, given, options=options)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    for name in MODULES:
-        # They have the job that they were imported in.
-        sys.modules.pop(name, None)
-    running._current.clear()
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,12 @@
 """Text and speech recognition on plates and telephone keys, what they serve, and their evaluation."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
@@ -21,13 +18,6 @@ from tests.support.warm import try_package
 pytestmark = pytest.mark.timeout(300)
 TEXT = Options(features={"transcript": {"kind": "text", "role": "target"}})
 COUNTS = (240, 48)
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def table(kind: str, suffix: str, examples: dict[str, list[tuple[str, bytes]]]) -> dict[str, bytes]:

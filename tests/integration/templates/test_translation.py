@@ -2,8 +2,6 @@
 installed here say of themselves."""
 
 import json
-import sys
-from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import running
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.sequences import tokens
@@ -69,13 +66,6 @@ def trial(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     done = try_package(SHIPPED / "translation", tmp_path_factory.mktemp("trial"), dataset=dataset, **FEW)
     assert done.status == 0, done.printed
     return done
-
-
-@pytest.fixture(autouse=True)
-def no_job_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    running._current.clear()
 
 
 def test_it_learns_where_words_go_and_copies_names_that_it_has_never_seen(trial: Trial) -> None:

