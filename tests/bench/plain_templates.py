@@ -63,7 +63,7 @@ def pictures(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, A
     (train, classes), held_out = (idx(folder, prefix) for prefix in ("train", "t10k"))
     shape = train.shape[1:]
     make = networks.founding if network == "cnn" else networks.residual
-    model = networks.augmented(make(shape, classes.max() + 1), shape, "none" if network == "cnn" else "shift", 0)
+    model = networks.augmented(make(shape, int(classes.max()) + 1), shape, "none" if network == "cnn" else "shift", 0)
     model.compile(
         keras.optimizers.Adam(values["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )

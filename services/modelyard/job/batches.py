@@ -75,10 +75,8 @@ def ordered(
     def numbered(_: Any) -> Any:
         # One call into Python for an epoch; a generator would make several.
         found = tf.numpy_function(lambda: blocks(order(), batch_size, run), [], [tf.int64] * 3)
-        return tuple(tf.ensure_shape(rows, (None, None, None)) for rows in found)
-
-    def cut(*found: Any) -> Any:
-        even, rest, last = map(tf.data.Dataset.from_tensor_slices, found)
+        shaped = [tf.ensure_shape(rows, (None, None, None)) for rows in found]
+        even, rest, last = map(tf.data.Dataset.from_tensor_slices, shaped)
         return even.concatenate(rest).concatenate(last)
 
     def complete(rows: Any, *given: Any) -> Any:
@@ -101,7 +99,7 @@ def ordered(
         numbers = tf.TensorSpec((None, None), tf.int64)
         dataset = tf.data.Dataset.from_generator(gathered, output_signature=(numbers, *specs))
     else:
-        dataset = tf.data.Dataset.from_tensors(0).map(numbered).flat_map(cut)
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
     if run == 1:
         dataset = dataset.map(by_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     else:
