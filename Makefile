@@ -27,7 +27,7 @@ test: check ## all checks, then all tests, two at a time (PYTEST="-n 0 -k name" 
 soak: setup ## what is too long for each change: many kills, many examples of each property (PYTEST=…)
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m 'soak or hypothesis' --timeout 900 -p tests.support.left_out $(PYTEST)
 
-gallery: setup ## the published figures again, row by row, and what has drifted (ROWS="adult spam", PUBLISH=1)
+gallery: setup ## the published figures again, row by row, and what has drifted (ROWS="adult spam", SEEDS=3, PUBLISH=1)
 	@$(BIN)/python -m modelyard.local.gallery
 
 check: lint types protos-check ## everything but the tests

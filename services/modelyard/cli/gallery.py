@@ -29,13 +29,14 @@ def gallery(
         print_json({"rows": [_facts(row) for row in chosen]})
         return
     show_table(
-        ("ROW", "TEMPLATE", "METRIC", "PUBLISHED", "DATE", "MINUTES", "AIM", "FLOOR", "REFERENCE"),
+        ("ROW", "TEMPLATE", "METRIC", "PUBLISHED", "SEEDS", "DATE", "MINUTES", "AIM", "FLOOR", "REFERENCE"),
         [
             (
                 row.name,
                 " ".join([row.template, *(f"{name}={value}" for name, value in row.parameters.items())]),
                 row.metric,
                 f"{number(row.published.figure)} ± {number(row.tolerance)}" if row.published else "–",
+                _seeds(row),
                 f"{row.published.date:%Y-%m-%d}" if row.published else "–",
                 f"{row.published.minutes:.1f} on {row.published.cores} cores" if row.published else "–",
                 "–" if row.aim is None else f"{'≥' if row.maximize else '≤'} {number(row.aim)}",
@@ -52,6 +53,14 @@ def gallery(
 def number(value: float) -> str:
     """As many digits as tell: 0.9871, 45.8, 1146."""
     return f"{value:,.{0 if abs(value) >= 200 else 1 if abs(value) >= 2 else 4}f}"
+
+
+def _seeds(row: "Row") -> str:
+    """From the lowest to the highest."""
+    if row.published is None or not row.published.other_seeds:
+        return "–"
+    figures = (row.published.figure, *row.published.other_seeds)
+    return f"{number(min(figures))} to {number(max(figures))} ({len(figures)})"
 
 
 def _yardstick(found: "Yardstick | None") -> str:

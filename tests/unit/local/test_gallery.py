@@ -32,6 +32,7 @@ class Installation:
     lost: bool = False
     metrics: Mapping[str, float] = field(default_factory=lambda: {"accuracy": 0.99})
     ends: State.ValueType = State.STATE_SUCCEEDED
+    attempt_seconds: int = 30
 
     @property
     def jobs(self) -> "Installation":
@@ -48,7 +49,7 @@ class Installation:
         job = job_pb2.Job(name=f"projects/p/jobs/{len(self.kept)}", labels=other["labels"], state=State.STATE_QUEUED)
         job.spec.template, job.spec.dataset_version, job.spec.dataset_digest = template, dataset, "sha256:d"
         job.spec.model_version = other["model_version"]
-        job.spec.parameters.update({**other["parameters"], "seed": 0})
+        job.spec.parameters.update(other["parameters"])
         self.kept.append(job)
         return job
 
@@ -60,7 +61,8 @@ class Installation:
             if job.spec.model_version:
                 job.evaluation = f"{MODEL}/evaluations/{name.rpartition('/')[2]}"
             else:
-                job.model_version = MODEL
+                made = sum(1 for each in self.kept if each.model_version)
+                job.model_version = MODEL.replace("versions/1", f"versions/{made + 1}")
         yield job
 
     def get(self, name: str) -> job_pb2.Job:
@@ -68,7 +70,7 @@ class Installation:
 
     def attempts(self, name: str) -> Iterator[job_pb2.Attempt]:
         attempt = job_pb2.Attempt()
-        attempt.end_time.FromDatetime(attempt.create_time.ToDatetime() + timedelta(seconds=30))
+        attempt.end_time.FromDatetime(attempt.create_time.ToDatetime() + timedelta(seconds=self.attempt_seconds))
         yield from [attempt, attempt]
 
     def version(self, name: str) -> model_pb2.ModelVersion:
@@ -88,8 +90,8 @@ def a_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelyard.sdk.gallery.find", lambda name: brought)
 
 
-def reach(there: Installation, row: Row = ROW) -> Reached:
-    return Runner(there, lambda line: None).reach(row)  # type: ignore[arg-type]
+def reach(there: Installation, row: Row = ROW, seeds: int = 1) -> Reached:
+    return Runner(there, lambda line: None).reach(row, seeds)  # type: ignore[arg-type]
 
 
 def test_a_row_is_trained_and_judged_on_the_test_split() -> None:
@@ -112,6 +114,21 @@ def test_a_row_that_was_done_today_is_not_done_again() -> None:
     there = Installation()
     first = reach(there)
     assert reach(there) == first
+    assert len(there.kept) == 2
+
+
+def test_a_short_row_is_run_with_as_many_seeds_as_are_wanted() -> None:
+    there = Installation()
+    assert reach(there, seeds=3).other_seeds == (0.99, 0.99)
+    trained = [job.spec.parameters["seed"] for job in there.kept if job.spec.template != "evaluate"]
+    assert trained == [0, 1, 2]
+    assert reach(there, seeds=3).other_seeds == (0.99, 0.99)
+    assert len(there.kept) == 6
+
+
+def test_a_row_of_five_minutes_is_run_with_one_seed() -> None:
+    there = Installation(attempt_seconds=150)
+    assert reach(there, seeds=3).other_seeds == ()
     assert len(there.kept) == 2
 
 
@@ -201,6 +218,9 @@ def test_what_is_published_ships_with_the_rest_as_it_was(tmp_path: Path) -> None
     assert list(found) == ["mnist", "adult"]
     assert (found["adult"].figure, found["adult"].date, found["adult"].minutes) == (0.9912, date(2026, 11, 25), 2.3)
     assert found["mnist"].figure == 0.6
+    assert not found["mnist"].other_seeds
+    publish("mnist", replace(reached, other_seeds=(0.98765, 0.99)), file)
+    assert read_published(file)["mnist"].other_seeds == [0.9877, 0.99]
     assert [path.name for path in tmp_path.iterdir()] == ["published.toml"]
 
 

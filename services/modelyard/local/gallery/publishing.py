@@ -16,7 +16,13 @@ def publish(name: str, reached: Reached, path: Path = PUBLISHED) -> None:
     """Make it the row's figure; other rows stay as they are. The file is replaced whole."""
     cores = len(os.sched_getaffinity(0))
     published = Published(
-        round(reached.figure, 4), reached.date, round(reached.minutes, 1), cores, reached.dataset, reached.code
+        figure=round(reached.figure, 4),
+        date=reached.date,
+        minutes=round(reached.minutes, 1),
+        cores=cores,
+        dataset=reached.dataset,
+        code=reached.code,
+        other_seeds=[round(figure, 4) for figure in reached.other_seeds],
     )
     every = {**read_published(path), name: published}
     ordered = {each: asdict(every[each]) for each in read_rows() if each in every}

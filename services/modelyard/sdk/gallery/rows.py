@@ -1,7 +1,7 @@
 """The gallery's rows: a set, a template, and the figure that a model of both is published with."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -37,6 +37,8 @@ class Published:
     """Its version's digest."""
     code: str
     """The template's digest."""
+    other_seeds: Sequence[float] = ()
+    """What the seeds 1, 2, … reached; the figure is that of seed 0."""
 
 
 class Verdict(StrEnum):
