@@ -59,6 +59,7 @@ def test_a_category_that_was_not_seen_in_training_is_answered_and_marked(run: Ru
         ("age=3,job=cook", "native_country", "adult@1 also takes native_country (category)"),
         ("age=old,job=cook,native_country=", "age", "age takes a number (float32), not 'old'"),
         ("age=1e99,job=cook,native_country=", "age", "age takes float32, and 1e+99 does not fit"),
+        ("age=1e400,job=cook,native_country=", "age", "age takes float32, and '1e400' does not fit"),
         ("age=3,age=4", "age", "age is given twice"),
         ("cook", "--row", "'cook' is not name=value"),
     ],

@@ -170,7 +170,12 @@ def _parsed(wanted: Input, text: str) -> Any:
     try:
         if "_" in text:
             raise ValueError
-        return float(text) if wanted.dtype.startswith("float") else int(text)
+        if not wanted.dtype.startswith("float"):
+            return int(text)
+        number = float(text)
+        if math.isinf(number) and "inf" not in text.lower():
+            raise refused(wanted, f"takes {wanted.dtype}, and {_shown(text)} does not fit")
+        return number
     except ValueError:
         pass
     try:
