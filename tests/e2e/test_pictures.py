@@ -122,11 +122,11 @@ def test_boxes_are_the_same_by_json_rest_and_sdk(stack: Stack, found: str) -> No
     [
         ({"instances": [{"image_bytes": "seven"}], "signature_name": "encoded"}, "image_bytes"),
         ({"instances": [{"image_bytes": {"b64": "!"}}], "signature_name": "encoded"}, "base64"),
-        ({"instances": [{"image_bytes": b64(b"GIF89a")}], "signature_name": "encoded"}, "is no whole PNG"),
+        ({"instances": [{"image_bytes": b64(b"GIF89a")}], "signature_name": "encoded"}, "ends after 6 bytes"),
         ({"instances": [{"picture": b64(b"")}], "signature_name": "encoded"}, "image_bytes"),
         ({"instances": [[[[0, 0, 0]]]]}, f"{SIDE}"),
-        ({"instances": [[[[0, 0, 0.5]] * SIDE] * SIDE]}, "0.5"),
-        ({"instances": [[[[0, 0, 256]] * SIDE] * SIDE]}, "256"),
+        ({"instances": [[[[0, 0, 0.5]] * SIDE] * SIDE]}, "must be DT_UINT8; found a fraction"),
+        ({"instances": [[[[0, 0, 256]] * SIDE] * SIDE]}, "does not fit DT_UINT8"),
         ({"instances": [{"image_bytes": b64(b"")}], "signature_name": "embed"}, "embed"),
     ],
 )
@@ -170,21 +170,33 @@ def test_a_picture_becomes_a_vector_of_length_one(stack: Stack, known: str) -> N
         assert np.allclose(outputs["embedding"], by_rest[0], atol=1e-5)
 
 
-def test_two_pictures_are_compared(stack: Stack, known: str) -> None:
-    said = {}
-    for other in ("ann2.png", "bob.png"):
-        row = f"first=ann.png,second={other}"
-        said[other] = stack.json("predict", "persons", "--signature", "verify", "--row", row)["outputs"]
-        assert stack.json("predict", "persons", "--row", row)["outputs"] == said[other]
-    assert said["ann2.png"]["same"] is True
-    assert said["bob.png"]["same"] is False
-    assert said["ann2.png"]["similarity"] > said["bob.png"]["similarity"]
-    files = [(stack.home / name).read_bytes() for name in ("ann.png", "ann2.png")]
+def test_pairs_of_pictures_are_compared(stack: Stack, known: str) -> None:
+    folder = stack.home / "pairs"
+    folder.mkdir()
+    numbers = range(64, 80)
+    for number in numbers:
+        (folder / f"{number}.png").write_bytes(identities.picture(number, 50))
+        (folder / f"{number}b.png").write_bytes(identities.picture(number, 51))
+    same = {}
+    for what, step in (("same", 0), ("other", 1)):
+        rows = [f"first=pairs/{at}.png,second=pairs/{64 + (at - 64 + step) % 16}b.png" for at in numbers]
+        words = [word for row in rows for word in ("--row", row)]
+        done = stack.run("predict", "persons", *words, "-o", "json")
+        same[what] = [json.loads(line)["outputs"] for line in done.stdout.splitlines()]
+    assert (
+        np.mean([each["same"] for each in same["same"]]) > 0.6 > 0.4 > np.mean([each["same"] for each in same["other"]])
+    )
+
+    files = [(folder / name).read_bytes() for name in ("64.png", "64b.png")]
+    row = "first=pairs/64.png,second=pairs/64b.png"
+    told = json.loads(stack.run("predict", "persons", "--signature", "verify", "--row", row).stdout)
     body = {"signature_name": "verify", "instances": [dict(zip(("first", "second"), map(b64, files), strict=True))]}
-    assert asked(stack, "persons", body)[1]["predictions"][0]["same"] is True
+    sent = asked(stack, "persons", body)[1]["predictions"][0]
     with Client(stack.address, token=stack.token) as client:
-        answer = client.deployments.ask("persons", {"first": files[0], "second": stack.home / "bob.png"})
-    assert answer.outputs["same"] is False
+        by_sdk = client.deployments.ask("persons", {"first": files[0], "second": folder / "64b.png"}).outputs
+    for each in (told, sent, by_sdk):
+        assert each["same"] == same["same"][0]["same"]
+        assert each["similarity"] == pytest.approx(same["same"][0]["similarity"], abs=1e-5)
 
 
 def test_the_most_similar_pictures_of_the_dataset_version_are_found(stack: Stack, known: str) -> None:
@@ -210,8 +222,8 @@ def test_the_most_similar_pictures_of_the_dataset_version_are_found(stack: Stack
         (("--row", "first=ann.png"), "also takes second (image)"),
         (("--row", "first=ann.png,second=nobody.png"), "nobody.png is no file"),
         (("--row", "first=ann.png,second=broken.png"), "second"),
-        (("--image", "ann.png", "--signature", "verify"), "image"),
-        (("--text", "ann"), "takes no text"),
+        (("--image", "ann.png", "--signature", "verify"), "signature verify takes first (image), second (image)"),
+        (("--text", "ann"), "has no input 'text'; its inputs are image (image)"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_which_input_is_wrong(

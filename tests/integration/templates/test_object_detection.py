@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,12 +145,12 @@ def decoded_targets(shape: tuple[int, int], classes: int, truth: list[Boxes]) ->
 
 def test_what_is_to_be_learnt_is_the_true_boxes_to_the_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SHIPPED / "object-detection"))
-    truth = [boxes_in([(box, kind) for box, kind in scene(number)[1]]) for number in range(40)]
+    truth = [boxes_in(scene(number)[1]) for number in range(40)]
     found = decoded_targets((SIDE, SIDE), 2, truth)
     assert judged(2, zip(truth, found, strict=True)).metrics() == {"map50": 1.0, "map75": 1.0, "map": 1.0}
 
 
-def boxes_in(listed: list[tuple[list[float], int]]) -> Boxes:
+def boxes_in(listed: Sequence[tuple[Sequence[float], int]]) -> Boxes:
     """COCO's [x, y, width, height], with their classes."""
     edges = np.array([[x, y, x + wide, y + high] for (x, y, wide, high), _ in listed], np.float32).reshape(-1, 4)
     return true_boxes(edges, np.array([kind for _, kind in listed], np.int64))
