@@ -60,7 +60,7 @@ class Said:
         if any((*self.media.values(), self.texts, self.rows, self.users, self.items)):
             raise InvalidArgument("--file has whole rows; give nothing beside it", reason="INPUT_TWICE", field="--file")
         if self.streams:
-            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin, model, left_out)
+            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin.buffer, model, left_out)
         else:
             found = rows_of(Path(self.file), model, signature, left_out)
         for row in found:
@@ -97,7 +97,7 @@ def parse_row(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         try:
             value: dict[str, Any] = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"--row is not JSON: {error}", reason="INPUT_INVALID", field="--row") from error
         return value
     found: dict[str, Any] = {}
@@ -127,7 +127,17 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def _text(said: str) -> str:
-    return sys.stdin.read().removesuffix("\n") if said == STDIN else said
+    if said != STDIN:
+        return said
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(
+            f"stdin is no UTF-8: byte 0x{data[error.start]:02x} at {error.start:,}",
+            reason="INPUT_INVALID",
+            field="--text",
+        ) from None
 
 
 def _shortened(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2, statistics_pb2
 from modelyard.cli.output import console, plain, show_table
+from modelyard.cli.places import save
 from modelyard.cli.watch import watch_job
 from modelyard.sdk import Client
 from modelyard.sdk.errors import NotFound
@@ -51,11 +52,11 @@ def _wait(client: Client, job: str, *, quiet: bool) -> None:
 
 
 def save_page(client: Client, profile: Profile, path: Path) -> None:
-    """Raises NotFound where there is none (yet)."""
+    """Raises NotFound where there is none (yet), InvalidArgument where the file can't be written."""
     if profile.statistics is None:
         assert profile.missing is not None
         raise profile.missing
-    path.write_bytes(client.datasets.profile_page(profile.statistics))
+    save(path, client.datasets.profile_page(profile.statistics))
 
 
 def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str) -> None:

@@ -110,6 +110,15 @@ def test_stdin_is_answered_line_by_line(run: Run) -> None:
     assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 2: negative (0.750)"]
 
 
+def test_bytes_on_stdin_that_are_no_text_are_named_and_the_rest_goes_on(run: Run) -> None:
+    done = run("predict", "reviews", "--file", "-", stdin="fine!!\ngrößer\n".encode("latin-1") + "größer!\n".encode())
+    assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 3: negative (0.500)"]
+    assert "line 2 is no UTF-8: byte 0xf6 at 2" in done.stderr
+    done = run("predict", "reviews", "--text", "-", stdin="größer".encode("latin-1"))
+    assert isinstance(done.exception, ModelyardError)
+    assert done.exception.message == "stdin is no UTF-8: byte 0xf6 at 2"
+
+
 def test_a_folder_of_images_is_asked_file_by_file(run: Run) -> None:
     Path("images/deep").mkdir(parents=True)
     for name in ("b.png", "deep/c.png", "a.png"):
@@ -119,6 +128,19 @@ def test_a_folder_of_images_is_asked_file_by_file(run: Run) -> None:
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["a.png", "b.png", "deep/c.png"]
     assert done.exit_code == 1
     assert "notes.txt begins with 'not an i'; it is no PNG, JPEG, WebP, GIF or BMP image" in done.stderr
+
+
+def test_a_folder_of_texts_is_asked_file_by_file_and_each_is_one_text(run: Run) -> None:
+    Path("letters/spam").mkdir(parents=True)
+    Path("letters/a.txt").write_text("two\nlines!!!\n")
+    Path("letters/spam/b.txt").write_text("größer!")
+    Path("letters/c.txt").write_bytes("größer".encode("latin-1"))
+    done = run("predict", "reviews", "--file", "letters")
+    assert done.stdout.splitlines() == ["a.txt: positive (1.000)", "spam/b.txt: negative (0.500)"]
+    assert "c.txt is no UTF-8: byte 0xf6 at 2" in done.stderr
+    done = run("predict", "adult", "--file", "letters")
+    assert isinstance(done.exception, ModelyardError)
+    assert "adult@1 takes neither files of images, sounds or videos nor one text" in done.exception.message
 
 
 def test_a_table_names_files_that_lie_beside_it(run: Run) -> None:
