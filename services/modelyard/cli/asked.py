@@ -71,7 +71,7 @@ class Said:
         columns: list[list[tuple[str, dict[str, Any]]]] = []
         for kind, paths in self.media.items():
             if paths:
-                columns.append([(name, {kind: value}) for name, value in _files(paths)])
+                columns.append([(name, {kind: value}) for name, value in _files(kind, paths)])
         if self.texts:
             columns.append([(_shortened(text), {"text": text}) for text in map(_text, self.texts)])
         if self.rows:
@@ -113,14 +113,14 @@ def parse_row(text: str) -> dict[str, Any]:
     return found
 
 
-def _files(paths: Sequence[str]) -> Iterator[tuple[str, Path | bytes]]:
+def _files(kind: str, paths: Sequence[str]) -> Iterator[tuple[str, Path | bytes]]:
     for path in paths:
         if path == STDIN:
             yield "stdin", sys.stdin.buffer.read()
         elif _MAGIC.search(path) and not Path(path).exists():
             found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
             if not found:
-                raise InvalidArgument(f"no file is called {path}", reason="FILE_UNREADABLE", field="--file")
+                raise InvalidArgument(f"no file is called {path}", reason="FILE_UNREADABLE", field=f"--{kind}")
             yield from ((each, Path(each)) for each in found)
         else:
             yield path, Path(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.cli.answers import boxes_of
+from modelyard.cli.places import check_place
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Answer, Row
 
@@ -25,6 +26,21 @@ def name_of(origin: str, number: int) -> str:
     return (re.sub(r"[^\w.-]+", "_", stem)[:80].strip("_.") or f"answer-{number}") + ".png"
 
 
+def check_picture(target: Path) -> None:
+    """Raises InvalidArgument where no picture of this name can be; without an ending it is a folder, which is made."""
+    from PIL import Image
+
+    if target.suffix == "" or target.is_dir():
+        return
+    check_place(target, "--picture")
+    if target.suffix.lower() not in Image.registered_extensions():
+        raise InvalidArgument(
+            f"{target}: {target.suffix} is no kind of picture; give one such as {target.stem}.png",
+            reason="FILE_UNWRITABLE",
+            field="--picture",
+        )
+
+
 def draw(row: Row, answer: Answer, target: Path) -> None:
     """Write the picture; raises InvalidArgument where it can't be written."""
     image = _image(row)
@@ -35,7 +51,8 @@ def draw(row: Row, answer: Answer, target: Path) -> None:
     try:
         picture.save(target)
     except (OSError, ValueError) as error:
-        raise InvalidArgument(f"{target} can't be written: {error}", reason="FILE_UNWRITABLE") from error
+        why = getattr(error, "strerror", None) or error
+        raise InvalidArgument(f"{target} can't be written: {why}", reason="FILE_UNWRITABLE") from error
 
 
 def _image(row: Row) -> Any:
@@ -45,7 +62,7 @@ def _image(row: Row) -> Any:
     for value in row.values.values():
         path = row.base / value if row.base is not None and isinstance(value, str | Path) else value
         source = io.BytesIO(path) if isinstance(path, bytes) else path
-        if isinstance(source, str):
+        if not isinstance(source, io.BytesIO | Path):
             continue
         try:
             with Image.open(source) as image:

@@ -94,6 +94,10 @@ def predict(
             param_hint="--image",
         )
     said.check()
+    if picture is not None:
+        from modelyard.cli.pictures import check_picture
+
+        check_picture(picture)
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
         if input_:
             _ask_tensors(client, name, input_, signature or "serving_default", as_json=settings(context).json)

@@ -1,5 +1,7 @@
 """Answers as people read them."""
 
+from rich.cells import cell_len
+
 from modelyard.cli.answers import text_of
 from modelyard.sdk.predicting import Answer
 
@@ -10,6 +12,12 @@ def test_a_written_text_is_what_is_printed_and_the_others_where_several_are_aske
     assert text_of(answer) == "caja roja"
     assert answer.label == ""
     assert text_of(answer, top=5) == "-0.100  caja roja\n-1.250  caja rojo"
+
+
+def test_bars_begin_below_each_other_also_beside_names_of_wide_characters() -> None:
+    answer = Answer("", {"probabilities": [0.5, 0.25]}, classes=("旅行", "Tiere"))
+    first, second = text_of(answer, top=2).splitlines()
+    assert cell_len(first.partition("0.")[0]) == cell_len(second.partition("0.")[0]) == 7
 
 
 def test_a_transcript_is_a_line_with_how_sure_the_model_is() -> None:

@@ -102,6 +102,14 @@ def test_a_column_that_stops_being_a_number_says_where() -> None:
     ]
 
 
+def test_a_table_without_a_target_says_how_one_is_named() -> None:
+    rows = "".join(f"{at},{('clerk', 'boss')[at % 2]}\n" for at in range(60))
+    _, findings = detected({"a.csv": f"age,job\n{rows}"})
+    assert findings.notes == ["no column is the one to learn; --target COLUMN says which"]
+    _, findings = detected({"a.csv": f"age,job\n{rows}"}, target="job")
+    assert findings.notes == []
+
+
 def test_missing_values_are_nan_and_empty() -> None:
     text = "x,job,label\n" + "1,clerk,a\nNA,,b\nNaN,null,a\n,boss,b\n" * 20
     description, rows, _ = whole({"a.csv": text})
