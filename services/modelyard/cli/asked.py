@@ -12,6 +12,7 @@ from typing import Any
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Model, Row, RowProblem
 from modelyard.sdk.predicting.sources import rows_of, rows_of_stream
+from modelyard.sdk.predicting.writing import completed
 
 STDIN = "-"
 _NEXT_NAME = re.compile(r",(?=\s*[\w .-]+=)")
@@ -55,7 +56,7 @@ class Said:
         """Row by row. Raises InvalidArgument for what can't be read at all."""
         single = {"k": k} if k is not None and model.takes("k") else {}
         if not self.file:
-            yield from self._rows(single)
+            yield from (row if signature else completed(model, row) for row in self._rows(single))
             return
         if any((*self.media.values(), self.texts, self.rows, self.users, self.items)):
             raise InvalidArgument("--file has whole rows; give nothing beside it", reason="INPUT_TWICE", field="--file")
