@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ IMAGE_SIZE = 320
 MAX_SIZE = 1600
 _MARGIN, _LINE, _BAR = 16, 34, 220
 _INK, _FAINT, _PAPER, _ACCENT = "#1d1d1f", "#6e6e73", "#ffffff", "#2f6fde"
+_FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 _COLOURS = ("#2f6fde", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0b7285", "#e67700", "#5f3dc4")
 
 
@@ -90,7 +91,7 @@ def _with_boxes(image: Any, answer: Answer) -> Any:
     pen = ImageDraw.Draw(picture)
     found = boxes_of(answer.outputs)
     classes = sorted({label for label, _, _ in found})
-    font, width = _font(max(13, min(picture.size) // 28)), max(2, max(picture.size) // 300)
+    font, width = _font(max(13, min(picture.size) // 28), classes), max(2, max(picture.size) // 300)
     for label, score, box in found:
         colour = _COLOURS[classes.index(label) % len(_COLOURS)]
         left, top, right, bottom = (value * scale for value in box)
@@ -116,11 +117,11 @@ def _with_bars(image: Any, answer: Answer) -> Any:
 
     shown = None if image is None else _scaled(image)[0]
     rows = _rows(answer)
-    font, small = _font(16), _font(13)
-    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    named = max((round(ruler.textlength(name, font=font)) for name, _, _ in rows), default=0)
     title = answer.origin.rpartition("/")[2]
     notes = [title, *answer.notes] if title else list(answer.notes)
+    font, small = _font(16, [name for name, _, _ in rows]), _font(13, notes)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    named = max((round(ruler.textlength(name, font=font)) for name, _, _ in rows), default=0)
     text_width = max([named + _BAR + 90, *(round(ruler.textlength(note, font=small)) for note in notes)])
     height = max(shown.height if shown else 0, _LINE * len(rows) + 24 * len(notes)) + 2 * _MARGIN
     left = _MARGIN + (shown.width + _MARGIN if shown else 0)
@@ -159,7 +160,13 @@ def _rows(answer: Answer) -> list[tuple[str, float | None, str]]:
     return [(line[:80], None, "") for line in text_of(answer).splitlines()[:20]]
 
 
-def _font(size: int) -> Any:
+def _font(size: int, texts: Iterable[str]) -> Any:
+    """Pillow's own, which knows ASCII only; for more than that the first of this machine's fonts that is there."""
     from PIL import ImageFont
 
+    for name in _FONTS if not all(map(str.isascii, texts)) else ():
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue  # this machine has another
     return ImageFont.load_default(size)
