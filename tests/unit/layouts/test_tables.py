@@ -52,6 +52,7 @@ def test_another_encoding_is_refused_with_the_byte_and_the_line() -> None:
     with pytest.raises(DataUnreadable) as refused:
         detected({"a.csv": b"x,y\n" + b"1,tea\n" * 40_000 + b"1,caf\xe9\n" + b"1,tea\n" * 9})
     assert refused.value.message.startswith("a.csv is no UTF-8: byte 0xe9 at 240,009, in line 40,002; convert it")
+    assert refused.value.message.endswith("a.csv > utf8.csv")
     assert refused.value.reason == "NOT_UTF8"
 
 
