@@ -21,10 +21,17 @@ _FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "LiberationSans-Regular.t
 _COLOURS = ("#2f6fde", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0b7285", "#e67700", "#5f3dc4")
 
 
-def name_of(origin: str, number: int) -> str:
-    """`images/cat.jpg` -> `cat.png`."""
-    stem = Path(origin.partition(", ")[0]).stem if origin else ""
-    return (re.sub(r"[^\w.-]+", "_", stem)[:80].strip("_.") or f"answer-{number}") + ".png"
+def name_of(origin: str, number: int, taken: set[str]) -> str:
+    """`images/cat.jpg` -> `cat.png`, `rows.csv:12` -> `rows-12.png`; of a name that is taken the answer's number tells
+    them apart. The name is taken then."""
+    path, colon, row = origin.partition(", ")[0].rpartition(":")
+    stem = f"{Path(path).stem}-{row}" if colon and row.isdecimal() else Path(origin.partition(", ")[0]).stem
+    plain = re.sub(r"[^\w.-]+", "_", stem)[:80].strip("_.") or f"answer-{number}"
+    name = plain if plain not in taken else f"{plain}-{number}"
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return f"{name}.png"
 
 
 def check_picture(target: Path) -> None:

@@ -167,6 +167,7 @@ class _Shown:
         self._picture = picture
         self._flush = streams
         self._versions: set[int] = set()
+        self._drawn: set[str] = set()
         self.count = self.failed = 0
 
     def __call__(self, row: Row | RowProblem, answer: Answer) -> None:
@@ -196,7 +197,7 @@ class _Shown:
         target = picture
         if picture.is_dir() or picture.suffix == "":
             picture.mkdir(parents=True, exist_ok=True)
-            target = picture / name_of(answer.origin, self.count)
+            target = picture / name_of(answer.origin, self.count, self._drawn)
         elif self._several and self.count > 1:
             raise InvalidArgument(
                 f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"

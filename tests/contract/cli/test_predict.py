@@ -144,6 +144,13 @@ def test_one_answer_is_one_picture_and_several_are_a_folder(run: Run) -> None:
         assert drawn.getpixel((150, 120)) == (200, 200, 200)
     assert run("predict", "digits", "--image", "a.png", "b.png", "--picture", "drawn").exit_code == 0
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["a.png", "b.png"]
+    Path("c").mkdir()
+    Path("c/a.png").write_bytes(png((60, 40)))
+    assert run("predict", "digits", "--image", "a.png", "c/a.png", "b.png", "--picture", "all").exit_code == 0
+    assert sorted(path.name for path in Path("all").iterdir()) == ["a-2.png", "a.png", "b.png"]
+    Path("rows.jsonl").write_text('{"image": "a.png"}\n{"image": "b.png"}\n')
+    assert run("predict", "digits", "--file", "rows.jsonl", "--picture", "rows").exit_code == 0
+    assert sorted(path.name for path in Path("rows").iterdir()) == ["rows-1.png", "rows-2.png"]
     refused = failure(run("predict", "digits", "--image", "a.png", "b.png", "--picture", "o.png"))
     assert "give a folder" in refused.message
 
