@@ -213,7 +213,7 @@ class _Shown:
         version = "" if not versions or model.endswith(f"@{versions}") else f", version {versions}"
         rate = f", {self.count / seconds:,.0f} a second" if self._several else f", {seconds * 1000:.0f} ms"
         lost = f", {self.failed:,} without an answer" if self.failed else ""
-        rows_said = f"{self.count:,} rows{rate}{lost}; " if self._several else ""
+        rows_said = f"{self.count:,} row{'s' if self.count != 1 else ''}{rate}{lost}; " if self._several else ""
         tail = "" if self._several else rate
         print(f"{rows_said}{model}{version}{tail}", file=sys.stderr)
 

@@ -49,6 +49,14 @@ def test_rows_of_json_may_hold_the_true_answer_and_what_is_misspelt_is_refused(r
     assert "rows.jsonl:2: adult@1 has no input 'jop'; did you mean job?" in done.stderr
 
 
+def test_a_table_of_ratings_is_asked_by_the_names_that_it_was_learnt_from(run: Run) -> None:
+    Path("ratings.csv").write_text("userId,movieId,rating\n4,7,3.5\n99,7,2\n")
+    done = run("predict", "movies", "--file", "ratings.csv")
+    assert done.stdout.splitlines()[0] == "ratings.csv:2: 3.5"
+    assert "note: the user or the item is not known" in done.stdout
+    assert "left out: rating" in done.stderr
+
+
 def test_a_user_that_json_made_a_fraction_of_is_the_same_user(run: Run, models: dict[str, Asked]) -> None:
     Path("users.jsonl").write_text('{"user": 4}\n{"user": 4.0}\n{"user": "4"}\n')
     assert run("predict", "movies", "--file", "users.jsonl", "--k", "2").exit_code == 0
