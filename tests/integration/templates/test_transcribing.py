@@ -174,8 +174,8 @@ def test_a_label_that_is_longer_than_the_time_steps_allow_is_named_and_the_rest_
 def test_a_transcript_without_its_sound_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
     folder = calls_trial.model.parent.parent / "dataset"
     (problem,) = [json.loads(line) for line in (folder / "problems.jsonl").read_text().splitlines()]
-    assert "train/003.wav" in json.dumps(problem)
-    print(problem)
+    assert problem == {"path": "train.csv", "row": 5, "reason": "column 'audio': there is no file train/003.wav"}
+    assert json.loads((folder / "index.json").read_text())["splits"] == {"train": COUNTS[0] - 1, "test": COUNTS[1]}
 
 
 def test_a_sound_that_is_longer_than_what_is_heard_of_it_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
