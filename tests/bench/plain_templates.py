@@ -76,7 +76,7 @@ def summaries(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, 
 
     def split(name: str) -> list[Any]:
         columns, synopses = read(folder, name, "synopsis")
-        return [columns["description"], np.array([text.encode() for text in synopses], object)]
+        return [columns["description"], synopses]
 
     return pairs(network, split("train"), split("validation"), (64, 40), values)
 

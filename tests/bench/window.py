@@ -2,8 +2,8 @@
 
 from typing import Any
 
-WARM_S, SECONDS = 1.0, 5.0
-"""What a window that is found comes behind, and takes at least."""
+WARM_S, SECONDS, STEPS = 1.0, 5.0, 8
+"""What a window that is found comes behind, and takes and has at least."""
 
 
 class Window:
@@ -23,7 +23,7 @@ class Window:
         if self._finds:
             if done == self._epoch + 1 or (not self.first and now - self._ends[0] >= WARM_S):
                 self.first = done
-            elif self.first and now - self._ends[self.first - 1] >= SECONDS:
+            elif self.first and done - self.first >= STEPS and now - self._ends[self.first - 1] >= SECONDS:
                 self.last = done
         if done != self.last:
             return None

@@ -15,6 +15,10 @@ def test_the_first_second_is_not_counted_and_five_are() -> None:
     assert found(Window(0, 0, 1000), slow_beginning) == ([3, 23], pytest.approx(4.0))
 
 
+def test_of_slow_steps_a_window_has_eight() -> None:
+    assert found(Window(0, 0, 1000), [3.0 * step for step in range(20)]) == ([2, 10], pytest.approx(1 / 3))
+
+
 def test_the_end_of_the_first_epoch_is_in_no_window() -> None:
     judged_after_twelve = [*(0.25 * step for step in range(12)), *(10.0 + 0.25 * step for step in range(40))]
     steps, rate = found(Window(0, 0, 12), judged_after_twelve)
