@@ -102,13 +102,21 @@ def _wrong_label(folder: Path) -> Row:
     return Row("wrong label shape, until it is said", reported, "s", imported, "bare TensorFlow import", target)
 
 
-def interleaved(pairs: int, ours: Callable[[], float], floor: Callable[[], float]) -> tuple[list[float], list[float]]:
-    """Whoever is second finds the machine warmer, so they take turns."""
+def interleaved(
+    pairs: int,
+    ours: Callable[[], float],
+    floor: Callable[[], float],
+    decided: Callable[[list[float], list[float]], bool] = lambda ours, floor: False,
+) -> tuple[list[float], list[float]]:
+    """Whoever is second finds the machine warmer, so they take turns. `decided` says of what was measured so far that
+    more pairs would change nothing."""
     measured: dict[Callable[[], float], list[float]] = {ours: [], floor: []}
     for pair in range(pairs):
         for one in (floor, ours) if pair % 2 == 0 else (ours, floor):
             measured[one].append(one())
         print(f"  {measured[ours][-1]:.2f} against {measured[floor][-1]:.2f}", flush=True)
+        if decided(measured[ours], measured[floor]):
+            break
     return measured[ours], measured[floor]
 
 

@@ -1,6 +1,9 @@
-"""The networks of the templates on a dataset's own files, in a plain Keras script; prints {"steps_per_s": …}.
+"""The networks of the templates on a dataset's own files, in a plain Keras script; prints {"steps_per_s": …, "window":
+[FIRST, LAST]}.
 
 python -m tests.bench.plain_templates TEMPLATE NETWORK FOLDER TARGET FIRST LAST
+
+FIRST and LAST are the steps between which the time is taken; 0 and 0: it finds some.
 """
 
 import csv
@@ -11,16 +14,18 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 
+from modelyard.job import running
 from modelyard.templates.specs import SHIPPED, get_template
-from tests.bench import plain_recordings, plain_sequences
+from tests.bench import plain_pictures, plain_recordings, plain_sequences
+from tests.bench.window import Window
 
 Columns = dict[str, Any]
-READERS = {**plain_sequences.READERS, **plain_recordings.READERS}
+READERS = {**plain_sequences.READERS, **plain_recordings.READERS, **plain_pictures.READERS}
 
 
 def read(folder: Path, split: str, target: str) -> tuple[Columns, Any]:
@@ -57,46 +62,43 @@ def texts(network: str, folder: Path, target: str, values: dict[str, Any]) -> tu
     return model, *((words.numbers(cut, of), np.searchsorted(names, labels)) for of, labels in pairs)
 
 
-def pictures(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """The same of pictures in IDX files."""
-    networks = importlib.import_module("picture_networks")
-    (train, classes), held_out = (idx(folder, prefix) for prefix in ("train", "t10k"))
-    shape = train.shape[1:]
-    make = networks.founding if network == "cnn" else networks.residual
-    model = networks.augmented(make(shape, int(classes.max()) + 1), shape, "none" if network == "cnn" else "shift", 0)
-    model.compile(
-        keras.optimizers.Adam(values["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    return model, (train, classes), held_out
-
-
-def idx(folder: Path, prefix: str) -> tuple[Any, Any]:
-    """Images uint8 [n, 28, 28, 1] and labels int64 [n]."""
-    images = np.fromfile(folder / f"{prefix}-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 28, 28, 1)
-    return images, np.fromfile(folder / f"{prefix}-labels-idx1-ubyte", np.uint8, offset=8).astype(np.int64)
-
-
-def pairs(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+def translations(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
     """The same of pairs of texts, in two files a split."""
+
+    def split(name: str) -> list[Any]:
+        return [np.array((folder / f"{name}.{of}").read_bytes().splitlines(), object) for of in ("en", "it")]
+
+    return pairs(network, split("train"), split("validation"), (100, 100), values)
+
+
+def summaries(network: str, folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The same of pairs of texts, in a table."""
+
+    def split(name: str) -> list[Any]:
+        columns, synopses = read(folder, name, "synopsis")
+        return [columns["description"], synopses]
+
+    return pairs(network, split("train"), split("validation"), (64, 40), values)
+
+
+def pairs(
+    network: str, learnt: list[Any], judged: list[Any], longest: tuple[int, int], values: dict[str, Any]
+) -> tuple[Any, Any, Any]:
+    """Of sources and targets."""
     from modelyard.templates.sequences import vocabulary as vocabularies
     from modelyard.templates.sequences.network import Network
     from modelyard.templates.sequences.pairs import Pairs, numbered
     from modelyard.templates.sequences.tokens import cut_all
 
-    def split(name: str) -> Pairs:
-        texts = [
-            np.array((folder / f"{name}.{language}").read_bytes().splitlines(), object) for language in ("en", "it")
-        ]
-        return Pairs(texts[0], texts[1], cut_all(texts[0]), cut_all(texts[1]))
-
-    train, held_out = split("train"), split("validation").some(np.arange(values["judged"]))
-    most = [vocabularies.typical_length(of, 100) for of in (train.source_tokens, train.target_tokens)]
-    known = [vocabularies.learn(of, values["vocabulary"]) for of in (train.source_tokens, train.target_tokens)]
+    train, held_out = (Pairs(*texts, *map(cut_all, texts)) for texts in (learnt, judged))
+    held_out = held_out.some(np.arange(values["judged"]))
+    sides = train.source_tokens, train.target_tokens
+    most = [vocabularies.typical_length(of, limit) for of, limit in zip(sides, longest, strict=True)]
+    known = [vocabularies.learn(of, values["vocabulary"]) for of in sides]
     params = SimpleNamespace(**{**values, "network": network})
     model = Network(params, len(known[0]), len(known[1]), most[0], most[1])
     model.compile(keras.optimizers.Adam(values["learning_rate"], global_clipnorm=1.0), jit_compile=False)
-    learnt, judged = (numbered(of, known[0], known[1], most[0], most[1]) for of in (train, held_out))
-    return model, learnt, judged
+    return model, *(numbered(of, *known, *most) for of in (train, held_out))
 
 
 def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -141,42 +143,60 @@ def choices(folder: Path, values: dict[str, Any]) -> tuple[Any, Any, Any]:
     )
 
 
-def steps(model: Any, train: Any, held_out: Any, batch_size: int, first: int, last: int) -> None:
+class Nobody:
+    """Stands in for a job's context, which modules of templates import."""
+
+    def report_image(self, name: str, image: Any) -> None:
+        """Nobody looks at it."""
+
+
+def steps(model: Any, train: Any, held_out: Any, *callbacks: Any, batch_size: int, first: int, last: int) -> None:
     """The train function is wrapped, as a callback with a hook for batches would make Keras fetch their metrics."""
     model.make_train_function()
     plain = model.train_function
-    ends: list[float] = []
+    window = Window(first, last, -(-len(keras.tree.flatten(train)[0]) // batch_size))
 
     def timed(batches: Any) -> Any:
         logs = plain(batches)
-        ends.append(time.perf_counter())
-        if len(ends) == last:
-            print(json.dumps({"steps_per_s": (last - first) / (ends[last - 1] - ends[first - 1])}), flush=True)
+        if found := window.step(time.perf_counter()):
+            print(json.dumps(found), flush=True)
             os._exit(0)
         return logs
 
     model.train_function = timed
-    model.fit(*train, validation_data=held_out, batch_size=batch_size, epochs=1000, verbose=0)
+    model.fit(
+        *train,
+        validation_data=held_out,
+        callbacks=[*callbacks],
+        batch_size=batch_size,
+        epochs=1000,
+        verbose=0,
+    )
+
+
+def examples_of(template: str, network: str, folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    """A model, examples to train on and to judge by, and what else is called at an epoch's end."""
+    match template:
+        case "text-classification":
+            return texts(network, folder, target, values)
+        case "translation":
+            return translations(network, folder, values)
+        case "summarisation":
+            return summaries(network, folder, values)
+        case "recommendation":
+            return choices(folder, values)
+        case "tabular":
+            return table(folder, target, values)
+    return READERS[template](network, folder, values)
 
 
 def main() -> None:
     template, network, folder, target, first, last = sys.argv[1:]
     sys.path.insert(0, str(SHIPPED / template))
     values = get_template(template).complete({})
-    examples = (
-        READERS[template](network, Path(folder), values)
-        if template in READERS
-        else texts(network, Path(folder), target, values)
-        if template == "text-classification"
-        else pictures(network, Path(folder), values)
-        if template == "image-classification"
-        else pairs(network, Path(folder), values)
-        if template == "translation"
-        else choices(Path(folder), values)
-        if template == "recommendation"
-        else table(Path(folder), target, values)
-    )
-    steps(*examples, int(values["batch_size"]), int(first), int(last))
+    running.begin(cast(Any, Nobody()))
+    examples = examples_of(template, network, Path(folder), target, values)
+    steps(*examples, batch_size=int(values["batch_size"]), first=int(first), last=int(last))
 
 
 if __name__ == "__main__":

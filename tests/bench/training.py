@@ -77,8 +77,8 @@ def steps_per_s(client: Client, version: str) -> float:
     return watched(client, job.name, FIRST, LAST)
 
 
-def watched(client: Client, name: str, first: int, last: int) -> float:
-    """Steps a second of a job between these steps; then it is called off."""
+def watched(client: Client, name: str, first: int, last: int, *, fewest: int = FEWEST_REPORTS) -> float:
+    """Steps a second of a job between these steps, by at least so many reports; then it is called off."""
     seen: list[tuple[float, int]] = []
     try:
         for job in client.jobs.watch(name):
@@ -91,7 +91,7 @@ def watched(client: Client, name: str, first: int, last: int) -> float:
                 raise RuntimeError(f"{name} has ended at step {step}: {job.error.message}")
     finally:
         _call_off(client, name)
-    if len(seen) < FEWEST_REPORTS:
+    if len(seen) < fewest:
         raise RuntimeError(f"{name} said only {len(seen)} times where it is")
     times, steps = np.array(seen).T
     return float(np.polyfit(times - times[0], steps, 1)[0])

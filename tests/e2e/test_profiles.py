@@ -26,7 +26,7 @@ def pets(stack: Stack) -> str:
 def test_show_waits_for_what_was_found_and_saves_its_page(stack: Stack, pets: str) -> None:
     said = stack.run("datasets", "show", pets, "--wait", "--html", "pets.html").stdout
     assert "1 example of test (20.0 %) is in train too" in said
-    assert "train/dog/cut.png: is a PNG that does not decode" in said
+    assert "1 example cannot be read: train/dog/cut.png is a PNG that does not decode" in said
     page = (stack.home / "pets.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "<h1>pets@1</h1>" in page

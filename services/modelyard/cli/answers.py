@@ -1,8 +1,10 @@
 """Answers of a deployment as people read them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from rich.cells import cell_len, set_cell_size
 
 from modelyard.sdk.names import short
 from modelyard.sdk.predicting import Answer
@@ -62,8 +64,13 @@ def boxes_of(outputs: Mapping[str, Any]) -> list[tuple[str, float | None, Sequen
 
 
 def _bars(probable: Sequence[tuple[str, float]]) -> str:
-    width = max(len(name) for name, _ in probable)
-    return "\n".join(f"{name:<{width}}  {share:.3f}  {bar(share)}".rstrip() for name, share in probable)
+    width = _width(name for name, _ in probable)
+    return "\n".join(f"{set_cell_size(name, width)}  {share:.3f}  {bar(share)}".rstrip() for name, share in probable)
+
+
+def _width(names: Iterable[str]) -> int:
+    """Of the widest, in a terminal's cells: 旅 takes two."""
+    return max(map(cell_len, names))
 
 
 def _items(outputs: Mapping[str, Any]) -> str:
@@ -72,11 +79,13 @@ def _items(outputs: Mapping[str, Any]) -> str:
     shown = scores if isinstance(scores, list) and len(scores) == len(items) else [None] * len(items)
     if not items:
         return "nothing"
-    width, places = max(map(len, items)), len(str(len(items)))
+    width, places = _width(items), len(str(len(items)))
     paths = outputs.get("paths")
     files = paths if isinstance(paths, list) and len(paths) == len(items) else [""] * len(items)
     lines = [
-        f"{at:>{places}}  {item:<{width}}" + (f"  {score:<6.4g}" if isinstance(score, float) else "") + f"  {file}"
+        f"{at:>{places}}  {set_cell_size(item, width)}"
+        + (f"  {score:<6.4g}" if isinstance(score, float) else "")
+        + f"  {file}"
         for at, (item, score, file) in enumerate(zip(items, shown, files, strict=True), 1)
     ]
     if isinstance(gallery := outputs.get("gallery"), str):
@@ -96,9 +105,9 @@ def _boxes(outputs: Mapping[str, Any]) -> str:
     found = boxes_of(outputs)
     if not found:
         return "nothing found"
-    width = max(len(label) for label, _, _ in found)
+    width = _width(label for label, _, _ in found)
     return "\n".join(
-        f"{label:<{width}}  {'' if score is None else f'{score:.3f}'}  "
+        f"{set_cell_size(label, width)}  {'' if score is None else f'{score:.3f}'}  "
         + " ".join(f"{value:,.0f}" for value in box).strip()
         for label, score, box in found
     )

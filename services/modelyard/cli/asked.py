@@ -12,6 +12,7 @@ from typing import Any
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Model, Row, RowProblem
 from modelyard.sdk.predicting.sources import rows_of, rows_of_stream
+from modelyard.sdk.predicting.writing import completed
 
 STDIN = "-"
 _NEXT_NAME = re.compile(r",(?=\s*[\w .-]+=)")
@@ -55,12 +56,12 @@ class Said:
         """Row by row. Raises InvalidArgument for what can't be read at all."""
         single = {"k": k} if k is not None and model.takes("k") else {}
         if not self.file:
-            yield from self._rows(single)
+            yield from (row if signature else completed(model, row) for row in self._rows(single))
             return
         if any((*self.media.values(), self.texts, self.rows, self.users, self.items)):
             raise InvalidArgument("--file has whole rows; give nothing beside it", reason="INPUT_TWICE", field="--file")
         if self.streams:
-            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin, model, left_out)
+            found: Iterator[Row | RowProblem] = rows_of_stream(sys.stdin.buffer, model, left_out)
         else:
             found = rows_of(Path(self.file), model, signature, left_out)
         for row in found:
@@ -71,7 +72,7 @@ class Said:
         columns: list[list[tuple[str, dict[str, Any]]]] = []
         for kind, paths in self.media.items():
             if paths:
-                columns.append([(name, {kind: value}) for name, value in _files(paths)])
+                columns.append([(name, {kind: value}) for name, value in _files(kind, paths)])
         if self.texts:
             columns.append([(_shortened(text), {"text": text}) for text in map(_text, self.texts)])
         if self.rows:
@@ -97,7 +98,7 @@ def parse_row(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         try:
             value: dict[str, Any] = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"--row is not JSON: {error}", reason="INPUT_INVALID", field="--row") from error
         return value
     found: dict[str, Any] = {}
@@ -113,21 +114,31 @@ def parse_row(text: str) -> dict[str, Any]:
     return found
 
 
-def _files(paths: Sequence[str]) -> Iterator[tuple[str, Path | bytes]]:
+def _files(kind: str, paths: Sequence[str]) -> Iterator[tuple[str, Path | bytes]]:
     for path in paths:
         if path == STDIN:
             yield "stdin", sys.stdin.buffer.read()
         elif _MAGIC.search(path) and not Path(path).exists():
             found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
             if not found:
-                raise InvalidArgument(f"no file is called {path}", reason="FILE_UNREADABLE", field="--file")
+                raise InvalidArgument(f"no file is called {path}", reason="FILE_UNREADABLE", field=f"--{kind}")
             yield from ((each, Path(each)) for each in found)
         else:
             yield path, Path(path)
 
 
 def _text(said: str) -> str:
-    return sys.stdin.read().removesuffix("\n") if said == STDIN else said
+    if said != STDIN:
+        return said
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(
+            f"stdin is no UTF-8: byte 0x{data[error.start]:02x} at {error.start:,}",
+            reason="INPUT_INVALID",
+            field="--text",
+        ) from None
 
 
 def _shortened(text: str) -> str:

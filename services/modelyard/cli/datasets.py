@@ -10,6 +10,7 @@ from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.globals import settings
 from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, to_json
+from modelyard.cli.places import check_place, save
 from modelyard.cli.profiles import find_profile, save_page, show_profile
 from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
@@ -114,6 +115,8 @@ def show(
 ) -> None:
     """A version: what an example looks like, splits, classes, size, and what was found in it."""
     as_json = settings(context).json
+    if html is not None:
+        check_place(html, "--html")
     with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
         version = client.datasets.version(name)
         spec = client.datasets.input_spec(version.name)
@@ -138,9 +141,10 @@ def export(
     licence: Annotated[str, typer.Option(help="The data's licence, as an SPDX name or an address.")] = "",
 ) -> None:
     """Describe a version for other tools."""
+    check_place(croissant, "--croissant")
     with settings(context).client() as client, suggesting("dataset", name, lambda: names(client)):
         described = client.datasets.croissant(name, licence=licence)
-    croissant.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save(croissant, f"{json.dumps(described, indent=2, ensure_ascii=False)}\n".encode())
     if settings(context).json:
         print_json(described)
     else:

@@ -13,10 +13,10 @@ from modelyard.cli.models import names as model_names
 from modelyard.cli.outcome import finish
 from modelyard.cli.output import console
 from modelyard.cli.parameters import parameter
+from modelyard.cli.places import check_place
 from modelyard.cli.reports import save_page
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.watch import watch_job
-from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.jobs import State
 
 
@@ -38,8 +38,8 @@ def evaluate(
     """Judge a model version on a dataset version: metrics, classes, confusion, mistakes."""
     as_json = settings(context).json
     parameters = dict(parameter(each) for each in set_ or ()) | ({"split": split} if split else {})
-    if report is not None and not report.absolute().parent.is_dir():
-        raise InvalidArgument(f"{report.parent} is not a folder; --report names a new file", reason="NOT_A_FOLDER")
+    if report is not None:
+        check_place(report, "--report")
     with settings(context).client() as client:
         with (
             suggesting("dataset", dataset, lambda: dataset_names(client)),

@@ -51,8 +51,9 @@ def gallery(
 
 
 def number(value: float) -> str:
-    """As many digits as tell: 0.9871, 45.8, 1146."""
-    return f"{value:,.{0 if abs(value) >= 200 else 1 if abs(value) >= 2 else 4}f}"
+    """As many digits as tell: 0.9871, 2.33, 45.8, 1146."""
+    digits = next((digits for least, digits in ((200, 0), (10, 1), (2, 2)) if abs(value) >= least), 4)
+    return f"{value:,.{digits}f}"
 
 
 def _seeds(row: "Row") -> str:

@@ -2,11 +2,12 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from modelyard.cli.answers import boxes_of
+from modelyard.cli.places import check_place
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Answer, Row
 
@@ -16,13 +17,36 @@ IMAGE_SIZE = 320
 MAX_SIZE = 1600
 _MARGIN, _LINE, _BAR = 16, 34, 220
 _INK, _FAINT, _PAPER, _ACCENT = "#1d1d1f", "#6e6e73", "#ffffff", "#2f6fde"
+_FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 _COLOURS = ("#2f6fde", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0b7285", "#e67700", "#5f3dc4")
 
 
-def name_of(origin: str, number: int) -> str:
-    """`images/cat.jpg` -> `cat.png`."""
-    stem = Path(origin.partition(", ")[0]).stem if origin else ""
-    return (re.sub(r"[^\w.-]+", "_", stem)[:80].strip("_.") or f"answer-{number}") + ".png"
+def name_of(origin: str, number: int, taken: set[str]) -> str:
+    """`images/cat.jpg` -> `cat.png`, `rows.csv:12` -> `rows-12.png`; of a name that is taken the answer's number tells
+    them apart. The name is taken then."""
+    path, colon, row = origin.partition(", ")[0].rpartition(":")
+    stem = f"{Path(path).stem}-{row}" if colon and row.isdecimal() else Path(origin.partition(", ")[0]).stem
+    plain = re.sub(r"[^\w.-]+", "_", stem)[:80].strip("_.") or f"answer-{number}"
+    name = plain if plain not in taken else f"{plain}-{number}"
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return f"{name}.png"
+
+
+def check_picture(target: Path) -> None:
+    """Raises InvalidArgument where no picture of this name can be; without an ending it is a folder, which is made."""
+    from PIL import Image
+
+    if target.suffix == "" or target.is_dir():
+        return
+    check_place(target, "--picture")
+    if target.suffix.lower() not in Image.registered_extensions():
+        raise InvalidArgument(
+            f"{target}: {target.suffix} is no kind of picture; give one such as {target.stem}.png",
+            reason="FILE_UNWRITABLE",
+            field="--picture",
+        )
 
 
 def draw(row: Row, answer: Answer, target: Path) -> None:
@@ -35,7 +59,8 @@ def draw(row: Row, answer: Answer, target: Path) -> None:
     try:
         picture.save(target)
     except (OSError, ValueError) as error:
-        raise InvalidArgument(f"{target} can't be written: {error}", reason="FILE_UNWRITABLE") from error
+        why = getattr(error, "strerror", None) or error
+        raise InvalidArgument(f"{target} can't be written: {why}", reason="FILE_UNWRITABLE") from error
 
 
 def _image(row: Row) -> Any:
@@ -45,7 +70,7 @@ def _image(row: Row) -> Any:
     for value in row.values.values():
         path = row.base / value if row.base is not None and isinstance(value, str | Path) else value
         source = io.BytesIO(path) if isinstance(path, bytes) else path
-        if isinstance(source, str):
+        if not isinstance(source, io.BytesIO | Path):
             continue
         try:
             with Image.open(source) as image:
@@ -73,7 +98,7 @@ def _with_boxes(image: Any, answer: Answer) -> Any:
     pen = ImageDraw.Draw(picture)
     found = boxes_of(answer.outputs)
     classes = sorted({label for label, _, _ in found})
-    font, width = _font(max(13, min(picture.size) // 28)), max(2, max(picture.size) // 300)
+    font, width = _font(max(13, min(picture.size) // 28), classes), max(2, max(picture.size) // 300)
     for label, score, box in found:
         colour = _COLOURS[classes.index(label) % len(_COLOURS)]
         left, top, right, bottom = (value * scale for value in box)
@@ -99,11 +124,11 @@ def _with_bars(image: Any, answer: Answer) -> Any:
 
     shown = None if image is None else _scaled(image)[0]
     rows = _rows(answer)
-    font, small = _font(16), _font(13)
-    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    named = max((round(ruler.textlength(name, font=font)) for name, _, _ in rows), default=0)
     title = answer.origin.rpartition("/")[2]
     notes = [title, *answer.notes] if title else list(answer.notes)
+    font, small = _font(16, [name for name, _, _ in rows]), _font(13, notes)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    named = max((round(ruler.textlength(name, font=font)) for name, _, _ in rows), default=0)
     text_width = max([named + _BAR + 90, *(round(ruler.textlength(note, font=small)) for note in notes)])
     height = max(shown.height if shown else 0, _LINE * len(rows) + 24 * len(notes)) + 2 * _MARGIN
     left = _MARGIN + (shown.width + _MARGIN if shown else 0)
@@ -142,7 +167,13 @@ def _rows(answer: Answer) -> list[tuple[str, float | None, str]]:
     return [(line[:80], None, "") for line in text_of(answer).splitlines()[:20]]
 
 
-def _font(size: int) -> Any:
+def _font(size: int, texts: Iterable[str]) -> Any:
+    """Pillow's own, which knows ASCII only; for more than that the first of this machine's fonts that is there."""
     from PIL import ImageFont
 
+    for name in _FONTS if not all(map(str.isascii, texts)) else ():
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue  # this machine has another
     return ImageFont.load_default(size)

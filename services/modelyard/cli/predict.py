@@ -94,6 +94,10 @@ def predict(
             param_hint="--image",
         )
     said.check()
+    if picture is not None:
+        from modelyard.cli.pictures import check_picture
+
+        check_picture(picture)
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
         if input_:
             _ask_tensors(client, name, input_, signature or "serving_default", as_json=settings(context).json)
@@ -163,6 +167,7 @@ class _Shown:
         self._picture = picture
         self._flush = streams
         self._versions: set[int] = set()
+        self._drawn: set[str] = set()
         self.count = self.failed = 0
 
     def __call__(self, row: Row | RowProblem, answer: Answer) -> None:
@@ -192,7 +197,7 @@ class _Shown:
         target = picture
         if picture.is_dir() or picture.suffix == "":
             picture.mkdir(parents=True, exist_ok=True)
-            target = picture / name_of(answer.origin, self.count)
+            target = picture / name_of(answer.origin, self.count, self._drawn)
         elif self._several and self.count > 1:
             raise InvalidArgument(
                 f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"
@@ -208,7 +213,7 @@ class _Shown:
         version = "" if not versions or model.endswith(f"@{versions}") else f", version {versions}"
         rate = f", {self.count / seconds:,.0f} a second" if self._several else f", {seconds * 1000:.0f} ms"
         lost = f", {self.failed:,} without an answer" if self.failed else ""
-        rows_said = f"{self.count:,} rows{rate}{lost}; " if self._several else ""
+        rows_said = f"{self.count:,} row{'s' if self.count != 1 else ''}{rate}{lost}; " if self._several else ""
         tail = "" if self._several else rate
         print(f"{rows_said}{model}{version}{tail}", file=sys.stderr)
 

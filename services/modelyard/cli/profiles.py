@@ -10,6 +10,7 @@ from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2, statistics_pb2
 from modelyard.cli.output import console, plain, show_table
+from modelyard.cli.places import save
 from modelyard.cli.watch import watch_job
 from modelyard.sdk import Client
 from modelyard.sdk.errors import NotFound
@@ -19,6 +20,7 @@ PENDING, NOT_AVAILABLE = "STATISTICS_PENDING", "STATISTICS_NOT_AVAILABLE"
 ASK_EVERY_S = 0.5
 _TOP = 4
 _LISTED = 10
+_ONE = {"characters": "character", "words": "word", "seconds": "second", "frames": "frame", "boxes": "box"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ def _wait(client: Client, job: str, *, quiet: bool) -> None:
 
 
 def save_page(client: Client, profile: Profile, path: Path) -> None:
-    """Raises NotFound where there is none (yet)."""
+    """Raises NotFound where there is none (yet), InvalidArgument where the file can't be written."""
     if profile.statistics is None:
         assert profile.missing is not None
         raise profile.missing
-    path.write_bytes(client.datasets.profile_page(profile.statistics))
+    save(path, client.datasets.profile_page(profile.statistics))
 
 
 def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str) -> None:
@@ -79,8 +81,12 @@ def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str) -> No
     out.print()
     for sentence in found.findings or ("nothing stands out",):
         out.print(f"· {plain(sentence)}")
-    for example in list(found.undecodable.examples)[:_LISTED]:
-        out.print(f"  {plain(example.origin)}: {plain(example.reason)}")
+    listed = list(found.undecodable.examples)[:_LISTED]
+    if len(listed) > 1:
+        more = "" if found.undecodable.example_count == len(listed) else f", the first {len(listed)}"
+        out.print(f"what cannot be read{more}:")
+        for example in listed:
+            out.print(f"  {plain(example.origin)}: {plain(example.reason)}")
     out.print(f"profiled by {short(found.job)}; a page to look at: modelyard datasets show {name} --html FILE")
 
 
@@ -104,7 +110,8 @@ def _what(feature: statistics_pb2.FeatureStatistics) -> Iterable[str]:
             yield f"{_number(number.minimum)} to {_number(number.maximum)}, {spread}"
     for length in feature.lengths:
         low, high = _number(length.minimum), _number(length.maximum)
-        yield f"{low} {length.unit}" if low == high else f"{low} to {high} {length.unit}"
+        one = _ONE.get(length.unit, length.unit) if low == "1" else length.unit
+        yield f"{low} {one}" if low == high else f"{low} to {high} {length.unit}"
     if feature.encodings:
         yield ", ".join(f"{each.count:,} {each.value}" for each in feature.encodings)
     if feature.top_values:

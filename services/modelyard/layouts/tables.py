@@ -47,6 +47,8 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
     items = None
     if "item" in plan.roles:
         items = _items(files, others, plan.header[plan.roles.index("item")], findings)
+    if _modality(features, options) == "table" and not any(each.role == "target" for each in features):
+        findings.notes.append("no column is the one to learn; --target COLUMN says which")
     unused = [path for path in others if items is None or path != items.file]
     if unused:
         findings.notes.append(f"not used: {', '.join(unused[:10])}")

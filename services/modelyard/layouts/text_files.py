@@ -12,6 +12,7 @@ from typing import IO, TextIO
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.errors import DataUnreadable
 from modelyard.layouts.files import File, Range, is_gzip
+from modelyard.layouts.names import suffix
 
 MAX_LINE_BYTES = 16 << 20
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -76,7 +77,8 @@ def wrong_encoding(path: str, file: File, encoding: str) -> DataUnreadable:
                 byte = f"byte 0x{error.object[error.start]:02x} at {at - pending + error.start:,}, in line {line:,}"
                 return DataUnreadable(
                     path,
-                    f"is no {name}: {byte}; convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} > utf8.txt",
+                    f"is no {name}: {byte}; convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} "
+                    f"> utf8{suffix(path)}",
                     reason="NOT_UTF8",
                 )
             if not data:

@@ -119,6 +119,22 @@ def test_pixels_are_decoded_where_the_signature_takes_them(run: Run) -> None:
     assert "wide.png is 9 × 8 pixels; the model takes 6 × 8" in error.message
 
 
+def test_what_is_recommended_can_be_a_picture_too(run: Run) -> None:
+    assert run("predict", "movies", "--user", "4", "--k", "3", "--picture", "films.png").exit_code == 0
+    with Image.open("films.png") as picture:
+        assert picture.height > 100
+
+
+@pytest.mark.parametrize("place", ["nowhere/out.png", "out.xyz"])
+def test_a_picture_that_can_not_be_written_is_said_before_anything_is_asked(
+    run: Run, models: dict[str, Asked], place: str
+) -> None:
+    Image.new("L", (6, 8)).save("a.png")
+    refused = failure(run("predict", "digits", "--image", "a.png", "--picture", place))
+    assert place in refused.message or "nowhere is not a folder" in refused.message
+    assert not models["digits"].requests
+
+
 def test_one_answer_is_one_picture_and_several_are_a_folder(run: Run) -> None:
     Path("a.png").write_bytes(png((60, 40)))
     Path("b.png").write_bytes(png((60, 40)))
@@ -129,6 +145,13 @@ def test_one_answer_is_one_picture_and_several_are_a_folder(run: Run) -> None:
         assert drawn.getpixel((150, 120)) == (200, 200, 200)
     assert run("predict", "digits", "--image", "a.png", "b.png", "--picture", "drawn").exit_code == 0
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["a.png", "b.png"]
+    Path("c").mkdir()
+    Path("c/a.png").write_bytes(png((60, 40)))
+    assert run("predict", "digits", "--image", "a.png", "c/a.png", "b.png", "--picture", "all").exit_code == 0
+    assert sorted(path.name for path in Path("all").iterdir()) == ["a-2.png", "a.png", "b.png"]
+    Path("rows.jsonl").write_text('{"image": "a.png"}\n{"image": "b.png"}\n')
+    assert run("predict", "digits", "--file", "rows.jsonl", "--picture", "rows").exit_code == 0
+    assert sorted(path.name for path in Path("rows").iterdir()) == ["rows-1.png", "rows-2.png"]
     refused = failure(run("predict", "digits", "--image", "a.png", "b.png", "--picture", "o.png"))
     assert "give a folder" in refused.message
 

@@ -49,6 +49,14 @@ def test_rows_of_json_may_hold_the_true_answer_and_what_is_misspelt_is_refused(r
     assert "rows.jsonl:2: adult@1 has no input 'jop'; did you mean job?" in done.stderr
 
 
+def test_a_table_of_ratings_is_asked_by_the_names_that_it_was_learnt_from(run: Run) -> None:
+    Path("ratings.csv").write_text("userId,movieId,rating\n4,7,3.5\n99,7,2\n")
+    done = run("predict", "movies", "--file", "ratings.csv")
+    assert done.stdout.splitlines()[0] == "ratings.csv:2: 3.5"
+    assert "note: the user or the item is not known" in done.stdout
+    assert "left out: rating" in done.stderr
+
+
 def test_a_user_that_json_made_a_fraction_of_is_the_same_user(run: Run, models: dict[str, Asked]) -> None:
     Path("users.jsonl").write_text('{"user": 4}\n{"user": 4.0}\n{"user": "4"}\n')
     assert run("predict", "movies", "--file", "users.jsonl", "--k", "2").exit_code == 0
@@ -110,6 +118,15 @@ def test_stdin_is_answered_line_by_line(run: Run) -> None:
     assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 2: negative (0.750)"]
 
 
+def test_bytes_on_stdin_that_are_no_text_are_named_and_the_rest_goes_on(run: Run) -> None:
+    done = run("predict", "reviews", "--file", "-", stdin="fine!!\ngrößer\n".encode("latin-1") + "größer!\n".encode())
+    assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 3: negative (0.500)"]
+    assert "line 2 is no UTF-8: byte 0xf6 at 2" in done.stderr
+    done = run("predict", "reviews", "--text", "-", stdin="größer".encode("latin-1"))
+    assert isinstance(done.exception, ModelyardError)
+    assert done.exception.message == "stdin is no UTF-8: byte 0xf6 at 2"
+
+
 def test_a_folder_of_images_is_asked_file_by_file(run: Run) -> None:
     Path("images/deep").mkdir(parents=True)
     for name in ("b.png", "deep/c.png", "a.png"):
@@ -119,6 +136,19 @@ def test_a_folder_of_images_is_asked_file_by_file(run: Run) -> None:
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["a.png", "b.png", "deep/c.png"]
     assert done.exit_code == 1
     assert "notes.txt begins with 'not an i'; it is no PNG, JPEG, WebP, GIF or BMP image" in done.stderr
+
+
+def test_a_folder_of_texts_is_asked_file_by_file_and_each_is_one_text(run: Run) -> None:
+    Path("letters/spam").mkdir(parents=True)
+    Path("letters/a.txt").write_text("two\nlines!!!\n")
+    Path("letters/spam/b.txt").write_text("größer!")
+    Path("letters/c.txt").write_bytes("größer".encode("latin-1"))
+    done = run("predict", "reviews", "--file", "letters")
+    assert done.stdout.splitlines() == ["a.txt: positive (1.000)", "spam/b.txt: negative (0.500)"]
+    assert "c.txt is no UTF-8: byte 0xf6 at 2" in done.stderr
+    done = run("predict", "adult", "--file", "letters")
+    assert isinstance(done.exception, ModelyardError)
+    assert "adult@1 takes neither files of images, sounds or videos nor one text" in done.exception.message
 
 
 def test_a_table_names_files_that_lie_beside_it(run: Run) -> None:

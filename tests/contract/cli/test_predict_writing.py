@@ -33,7 +33,10 @@ def test_text_is_shown_piece_by_piece_and_is_what_one_call_writes(run: Run, mode
 def test_what_is_not_said_is_as_usual_and_as_the_model_has_it(run: Run) -> None:
     said = run("predict", "bard", "--text", "ROMEO:").stdout
     assert said == json.loads(run("predict", "bard", "--text", "ROMEO:", "-o", "json").stdout)["outputs"]["text"] + "\n"
-    assert run("predict", "bard", "--text", "ROMEO:", "--row", "length=5").stdout == text(5) + "\n"
+    some = ("predict", "bard", "--text", "ROMEO:", "--row", "length=5")
+    assert run(*some).stdout == text(5) + "\n"
+    assert json.loads(run(*some, "-o", "json").stdout)["outputs"]["text"] == text(5)
+    assert run(*some, "--text", "JULIET:").stdout.splitlines() == [f"ROMEO:: {text(5)}", f"JULIET:: {text(5)}"]
 
 
 def test_several_prompts_get_their_texts_as_wholes(run: Run, models: dict[str, Asked]) -> None:
@@ -47,6 +50,7 @@ def test_several_prompts_get_their_texts_as_wholes(run: Run, models: dict[str, A
     [
         (("--text", "why?"), "the prompt has symbols that are nowhere in the training text: ?"),
         (("--text", "A", "--row", "length=long"), "length takes a whole number, not 'long'"),
+        (("--text", "A", "--row", "temperatur=1"), "bard@1 has no input 'temperatur'; did you mean temperature?"),
         (("--text", "A", "--row", "length=9,temperature=hot"), "temperature takes a number (float32), not 'hot'"),
     ],
 )

@@ -86,6 +86,19 @@ def test_sounds_of_every_file_and_rate_become_one_form(tmp_path: Path) -> None:
     assert all(np.abs(row - ideal)[200:2800].max() < 1e-3 for row in audio)
 
 
+def test_stereo_becomes_the_mean_of_its_channels_at_the_rate_that_is_asked_for(tmp_path: Path) -> None:
+    tone = np.sin(2 * np.pi * 440 * np.arange(22_050) / 44_100)
+    files = {f"train/{label}/{n}.wav": sound(16000, 8000) for label in "xy" for n in range(4)}
+    out = io.BytesIO()
+    soundfile.write(out, np.stack([0.9 * tone, 0.1 * tone], 1), 44_100, format="WAV")
+    files["train/x/stereo.wav"] = out.getvalue()
+    context = job(tmp_path, files)
+    audio, _ = context.arrays("train", sample_rate=16000, seconds=0.25)
+    row = next(row for row in range(len(audio)) if context.example_path("train", row) == "train/x/stereo.wav")
+    ideal = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 16000)
+    assert np.abs(audio[row] - ideal)[200:].max() < 1e-3
+
+
 def test_videos_are_frames_evenly_spaced(tmp_path: Path) -> None:
     files = {f"{label}/{n}.gif": clip(n) for label in "uv" for n in range(8)}
     context = job(tmp_path, files, Options(modality="video"))

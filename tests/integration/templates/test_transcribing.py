@@ -1,6 +1,7 @@
 """Text and speech recognition on plates and telephone keys, what they serve, and their evaluation."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.warm import try_package
 pytestmark = pytest.mark.timeout(300)
 TEXT = Options(features={"transcript": {"kind": "text", "role": "target"}})
 COUNTS = (240, 48)
+EPOCHS = 12
 
 
 def table(kind: str, suffix: str, examples: dict[str, list[tuple[str, bytes]]]) -> dict[str, bytes]:
@@ -49,7 +51,7 @@ def prepared(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def train(template: str, dataset: Path) -> Trial:
-    few: dict[str, Any] = {"epochs": 12, "batch_size": 16, "learning_rate": 0.006, "units": 24, "augment": "none"}
+    few: dict[str, Any] = {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.006, "units": 24, "augment": "none"}
     done = try_package(SHIPPED / template, dataset.parent, dataset=dataset, **few)
     assert done.status == 0, done.printed
     return done
@@ -66,8 +68,9 @@ def plates_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
 
 @pytest.fixture(scope="module")
 def calls_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """One of the sounds is not there, and another one is in stereo at 44,100 samples a second."""
+    """One of the sounds is not there, one is in stereo at 44,100 samples a second, and one is longer than the rest."""
     examples = calls()
+    examples["train"][9] = ("0" * 40, wav(dialled("0" * 40, np.random.default_rng(2))))
     mono = dialled("0852", np.random.default_rng(1), rate=44_100)
     examples["train"][7] = ("0852", wav(mono, rate=44_100, channels=2))
     files = table("audio", "wav", examples)
@@ -171,4 +174,22 @@ def test_a_label_that_is_longer_than_the_time_steps_allow_is_named_and_the_rest_
 def test_a_transcript_without_its_sound_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
     folder = calls_trial.model.parent.parent / "dataset"
     (problem,) = [json.loads(line) for line in (folder / "problems.jsonl").read_text().splitlines()]
-    assert "train/003.wav" in json.dumps(problem)
+    assert problem == {"path": "train.csv", "row": 5, "reason": "column 'audio': there is no file train/003.wav"}
+    assert json.loads((folder / "index.json").read_text())["splits"] == {"train": COUNTS[0] - 1, "test": COUNTS[1]}
+
+
+def test_a_sound_that_is_longer_than_what_is_heard_of_it_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
+    assert "train.csv:11 is longer than what is heard of it, so its transcript says more" in calls_trial.printed
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_while_it_learns_it_is_shown_what_is_read_and_what_it_should_be(
+    kind: str, plates_trial: Trial, calls_trial: Trial
+) -> None:
+    trial, examples = (plates_trial, plates()) if kind == "image" else (calls_trial, calls())
+    shown = re.findall(r"samples: after epoch (\d+), in brackets what it should be((?:\n- .*)+)", trial.printed)
+    assert [int(epoch) for epoch, _ in shown] == list(range(1, EPOCHS + 1))
+    first, last = (re.findall(r"- \*\*(.*)\*\* \((.*)\)", shown[at][1]) for at in (0, -1))
+    wanted = [examples["test"][row][0] for row in (0, 23, 47)]
+    assert [true for _, true in first] == [true for _, true in last] == wanted
+    assert sum(read == true for read, true in last) >= 2 > sum(read == true for read, true in first)

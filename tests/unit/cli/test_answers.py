@@ -1,6 +1,11 @@
 """Answers as people read them."""
 
+import pytest
+from rich.cells import cell_len
+
+from modelyard.cli import pictures
 from modelyard.cli.answers import text_of
+from modelyard.cli.gallery import number
 from modelyard.sdk.predicting import Answer
 
 
@@ -10,6 +15,26 @@ def test_a_written_text_is_what_is_printed_and_the_others_where_several_are_aske
     assert text_of(answer) == "caja roja"
     assert answer.label == ""
     assert text_of(answer, top=5) == "-0.100  caja roja\n-1.250  caja rojo"
+
+
+def test_bars_begin_below_each_other_also_beside_names_of_wide_characters() -> None:
+    answer = Answer("", {"probabilities": [0.5, 0.25]}, classes=("旅行", "Tiere"))
+    first, second = text_of(answer, top=2).splitlines()
+    assert cell_len(first.partition("0.")[0]) == cell_len(second.partition("0.")[0]) == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.98712, "0.9871"), (2.334, "2.33"), (38.04, "38.0"), (562.6, "563"), (3977.0, "3,977")]
+)
+def test_a_figure_has_as_many_digits_as_tell(value: float, said: str) -> None:
+    assert number(value) == said
+
+
+def test_names_beyond_ascii_are_drawn_by_a_font_that_has_them() -> None:
+    font = pictures._font(16, ["schön"])
+    if font.getname() == pictures._font(16, ["plain"]).getname():
+        pytest.skip("none of the known fonts is on this machine")
+    assert bytes(font.getmask("ö")) != bytes(font.getmask("\uffff")), "it is drawn as an empty box"
 
 
 def test_a_transcript_is_a_line_with_how_sure_the_model_is() -> None:

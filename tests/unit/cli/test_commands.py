@@ -130,3 +130,18 @@ def test_every_command_has_help_with_a_sentence_for_each_verb(command: list[str]
     assert verbs
     for verb in verbs:
         assert len(verb) > 2, verb
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("datasets", "show", "adult", "--wait", "--html"),
+        ("datasets", "export", "adult", "--croissant"),
+        ("evaluate", "adult", "--dataset", "adult", "--report"),
+    ],
+)
+def test_a_file_that_can_not_be_written_is_said_before_anything_is_waited_for(arguments: tuple[str, ...]) -> None:
+    for place in ("nowhere/page", "."):
+        done = runner.invoke(app, [*arguments, place])
+        assert isinstance(done.exception, InvalidArgument), done.exception
+        assert "is not a folder" in done.exception.message or "is a folder" in done.exception.message

@@ -52,6 +52,7 @@ def test_another_encoding_is_refused_with_the_byte_and_the_line() -> None:
     with pytest.raises(DataUnreadable) as refused:
         detected({"a.csv": b"x,y\n" + b"1,tea\n" * 40_000 + b"1,caf\xe9\n" + b"1,tea\n" * 9})
     assert refused.value.message.startswith("a.csv is no UTF-8: byte 0xe9 at 240,009, in line 40,002; convert it")
+    assert refused.value.message.endswith("a.csv > utf8.csv")
     assert refused.value.reason == "NOT_UTF8"
 
 
@@ -100,6 +101,14 @@ def test_a_column_that_stops_being_a_number_says_where() -> None:
         "column 'x' is a text: it was a number for 3,000 rows, but a.csv:3002 has 'n/a?'; "
         "write NA where there is no value"
     ]
+
+
+def test_a_table_without_a_target_says_how_one_is_named() -> None:
+    rows = "".join(f"{at},{('clerk', 'boss')[at % 2]}\n" for at in range(60))
+    _, findings = detected({"a.csv": f"age,job\n{rows}"})
+    assert findings.notes == ["no column is the one to learn; --target COLUMN says which"]
+    _, findings = detected({"a.csv": f"age,job\n{rows}"}, target="job")
+    assert findings.notes == []
 
 
 def test_missing_values_are_nan_and_empty() -> None:

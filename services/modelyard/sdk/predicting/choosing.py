@@ -39,12 +39,12 @@ def encoded_names(values: Mapping[str, Any]) -> list[str]:
     return [name for name, value in values.items() if isinstance(value, Path | bytes | str | dict)]
 
 
-def _distance(way: Way, given: list[str], encoded: set[str]) -> tuple[int, int, bool, str]:
+def _distance(way: Way, given: list[str], encoded: set[str]) -> tuple[int, int, int, bool, str]:
     matched = {name: find_input(way, name) for name in given}
     unknown = sum(each is None for each in matched.values())
     missing = len(way.inputs) - len({each.name for each in matched.values() if each})
     decoding = sum(_must_be_decoded(each) for name, each in matched.items() if each and name in encoded)
-    return unknown * 2 + missing, decoding, way.name != DEFAULT, way.name
+    return unknown * 2 + missing, decoding, unknown, way.name != DEFAULT, way.name
 
 
 def _must_be_decoded(each: Input) -> bool:
@@ -89,7 +89,10 @@ def _unknown(model: Model, way: Way, name: str) -> InvalidArgument:
     if name in MEDIA:
         takes = "; or ".join(f"{each.wanted} (signature {each.name})" for each in model.ways.values())
         return InvalidArgument(f"{model.name} takes no {name}; it takes {takes}", reason="INPUT_UNKNOWN", field=name)
-    near = get_close_matches(name, way.inputs, 1)
+    # What is misspelt may be an input of a signature that takes more.
+    near = get_close_matches(name, way.inputs, 1) or get_close_matches(
+        name, [each for other in model.ways.values() for each in other.inputs], 1
+    )
     hint = f"did you mean {near[0]}? " if near else ""
     takes = listed((each.wanted for each in way.inputs.values()), 40)
     return InvalidArgument(

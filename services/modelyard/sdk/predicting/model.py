@@ -116,15 +116,21 @@ class Model:
 
 
 def find_input(way: Way, name: str) -> Input | None:
-    """The input that a value of this name is for: by its name, however it is written, or by what it stands for."""
+    """The input that a value of this name is for: by its name, however it is written, or by what it stands for.
+
+    Users and items go by the names that they may have in the data: `userId`, `movie_id`.
+    """
     from modelyard.layouts.names import identifier
+    from modelyard.layouts.table_plan import ITEMS, USERS
 
     if name in way.inputs:
         return way.inputs[name]
     if not name:
         return way.only
     written = [each for each in way.inputs.values() if identifier(each.name) == identifier(name)]
-    meant = written or [each for each in way.inputs.values() if each.kind == name]
+    plain = identifier(name)
+    kind = "user" if plain in USERS else "item" if plain in ITEMS else name
+    meant = written or [each for each in way.inputs.values() if each.kind == kind]
     return meant[0] if len(meant) == 1 else None
 
 

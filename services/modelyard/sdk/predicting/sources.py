@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.errors import LayoutError
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.media import read_text
 from modelyard.layouts.names import TABLES, suffix
 from modelyard.layouts.rows import read_rows, read_shape
 from modelyard.layouts.text_files import lines as read_lines
@@ -44,11 +46,16 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
     return _checked(path, _plain_lines(path, source, model))
 
 
-def rows_of_stream(stream: TextIO, model: Model, left_out: list[str]) -> Rows:
+def rows_of_stream(stream: BinaryIO, model: Model, left_out: list[str]) -> Rows:
     """JSON objects or plain lines as they come, one a line; what the model does not take is put into `left_out`."""
     taken = _Taker(model, left_out)
-    for number, text in enumerate(stream, 1):
-        text, origin = text.rstrip("\r\n"), f"line {number}"
+    for number, line in enumerate(stream, 1):
+        origin = f"line {number}"
+        try:
+            text = line.decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            yield RowProblem(origin, f"is no UTF-8: byte 0x{line[error.start]:02x} at {error.start:,}")
+            continue
         if text.startswith("{"):
             yield _object(text, origin, None, taken)
         elif text:
@@ -68,14 +75,21 @@ def _checked(path: Path, rows: Rows) -> Rows:
 def _folder(folder: Path, model: Model) -> Rows:
     kinds = {each.kind for way in model.ways.values() for each in way.inputs.values()}
     media = [kind for kind in MEDIA if kind in kinds]
-    if not media:
+    if not media and not any(way.only and way.only.kind == "text" for way in model.ways.values()):
         raise InvalidArgument(
-            f"{folder} is a folder, and {model.name} takes no files of images, sounds or videos",
+            f"{folder} is a folder, and {model.name} takes neither files of images, sounds or videos nor one text",
             reason="INPUT_UNKNOWN",
             field="--file",
         )
     for path, source in sorted(scan(folder).items()):
-        yield Row({media[0]: source.location}, path)
+        yield Row({media[0]: source.location}, path) if media else _text_file(path, source)
+
+
+def _text_file(path: str, source: Source) -> Row | RowProblem:
+    try:
+        return Row({"": read_text(source).decode()}, path)
+    except UnusableError as error:
+        return RowProblem(path, str(error))
 
 
 def _json_lines(path: Path, source: Source, model: Model, left_out: list[str]) -> Rows:

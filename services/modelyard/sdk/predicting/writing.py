@@ -31,6 +31,13 @@ def is_prompt(model: Model, row: Row) -> bool:
     return writes(model) and len(names) == 1 and names <= set(_PROMPTS)
 
 
+def completed(model: Model, row: Row) -> Row:
+    """A prompt that says some of how it is gone on from, with the rest as usual; any other row as it is."""
+    if not is_prompt(model, row) or set(row.values).isdisjoint(USUAL):
+        return row
+    return Row({**USUAL, **row.values}, row.origin, row.base)
+
+
 def pieces(asker: Asker, row: Row) -> Iterator[str]:
     """The text behind the row's prompt. `asker` asks the signature `continue`. Raises what is wrong with the row."""
     (prompt,) = (value for name, value in row.values.items() if name in _PROMPTS)

@@ -63,7 +63,7 @@ def unreadable(found: Found) -> str:
         for each in about["examples"]
     )
     count = about["exampleCount"]
-    caption = f"{count:,} examples" + (f", the first {LISTED}" if count > LISTED else "")
+    caption = f"{count:,} example{'s' if count != 1 else ''}" + (f", the first {LISTED}" if count > LISTED else "")
     return f"<section><h2>Cannot be read</h2>{table(caption, ('Example', 'why'), rows, 'wide')}</section>"
 
 

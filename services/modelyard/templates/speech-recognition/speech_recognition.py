@@ -16,6 +16,7 @@ from modelyard.templates.hearing.log_mel import HOP_S, window_of
 from modelyard.templates.transcripts import ctc
 from modelyard.templates.transcripts.alphabet import Alphabet, learn, plain
 from modelyard.templates.transcripts.examples import features, learnable, texts_of
+from modelyard.templates.transcripts.samples import Samples
 
 COVERED, LONGEST_S = 99, 20.0
 WIDER = "a step is 40 ms"
@@ -59,13 +60,14 @@ def main() -> None:
     heard, labels = learnable(context, "train", sounds, texts, alphabet, steps, wider=WIDER, cut=cut)
     if params.shuffle_labels:
         labels = np.random.default_rng(context.seed).permutation(labels)
+    judged = held_out(form, sound, alphabet, steps, seconds)
     model.fit(
         heard,
         labels,
         batch_size=params.batch_size,
-        validation_data=held_out(form, sound, alphabet, steps, seconds),
+        validation_data=judged,
         epochs=params.epochs,
-        callbacks=context.callbacks(),
+        callbacks=[*([Samples(context, judged, alphabet)] if judged else []), *context.callbacks()],
         verbose=2,
     )
     export(model, sound, rate, seconds, alphabet.symbols)

@@ -28,6 +28,10 @@ class Alphabet:
             found[row, : len(text)] = [number[symbol] for symbol in text]
         return found
 
+    def text(self, numbers: Sequence[int]) -> str:
+        """What these numbers stand for."""
+        return "".join(self.symbols[number - 1] for number in numbers if number)
+
     def lacks(self, text: str) -> str:
         """The first symbol of the text that is not in it; "" where all are."""
         return next((symbol for symbol in text if symbol not in self.symbols), "")
