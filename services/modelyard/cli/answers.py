@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from modelyard.sdk.names import short
 from modelyard.sdk.predicting import Answer
 from modelyard.sdk.predicting.answers import plain
 
@@ -79,10 +80,16 @@ def _items(outputs: Mapping[str, Any]) -> str:
     if not items:
         return "nothing"
     width, places = _width(items), len(str(len(items)))
+    paths = outputs.get("paths")
+    files = paths if isinstance(paths, list) and len(paths) == len(items) else [""] * len(items)
     lines = [
-        f"{at:>{places}}  {set_cell_size(item, width)}" + (f"  {score:.4g}" if isinstance(score, float) else "")
-        for at, (item, score) in enumerate(zip(items, shown, strict=True), 1)
+        f"{at:>{places}}  {set_cell_size(item, width)}"
+        + (f"  {score:<6.4g}" if isinstance(score, float) else "")
+        + f"  {file}"
+        for at, (item, score, file) in enumerate(zip(items, shown, files, strict=True), 1)
     ]
+    if isinstance(gallery := outputs.get("gallery"), str):
+        lines.append(f"found among {short(gallery)}")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -13,6 +13,8 @@ from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, only, variables
+from tests.support import identities
+from tests.support.scenes import scenes
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.soak]
 
@@ -58,11 +60,15 @@ FILES = {
         for number in range(count)
         for name in ("left", "right")
     },
+    "object-detection": scenes({"train": 24, "test": 8}),
+    "image-embedding": identities.pictures({"train": range(16), "test": range(16, 22)}),
 }
 SMALL: dict[str, dict[str, Any]] = {
     "forecasting": {"window": 24, "horizon": 4, "units": 8},
     "text-generation": {"window": 16, "units": 16, "epochs": 2, "batch_size": 8},
     "video-classification": {"frames": 4, "units": 8},
+    "object-detection": {"width": 8},
+    "image-embedding": {"loss": "arcface", "image_size": identities.SIDE, "width": 4, "units": 8},
 }
 
 
@@ -75,6 +81,8 @@ SMALL: dict[str, dict[str, Any]] = {
         ("forecasting", "load"),
         ("text-generation", ""),
         ("video-classification", ""),
+        ("object-detection", ""),
+        ("image-embedding", ""),
     ],
 )
 def test_a_stopped_job_of_a_template_ends_like_one_that_was_not_stopped(

@@ -1,48 +1,26 @@
 """The template on shapes in colours, what it serves, and its evaluation; one training for all."""
 
-import io
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageDraw
 
+from modelyard.job.index import Index
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
+from tests.support.identities import SIDE, picture, pictures
 from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 
-SIDE = 32
 SHORT: dict[str, Any] = {"epochs": 12, "batch_size": 16, "image_size": SIDE, "width": 8, "units": 32, "augment": "none"}
-
-
-def picture(identity: int, seed: int) -> bytes:
-    """An identity is where a few bright discs lie; colours and noise are its pictures' own."""
-    places = np.random.default_rng(identity).integers(4, SIDE - 4, (4, 2)).tolist()
-    random = np.random.default_rng(1000 * identity + seed + 1)
-    image = Image.fromarray(random.integers(0, 90, (SIDE, SIDE, 3)).astype(np.uint8))
-    pen = ImageDraw.Draw(image)
-    colour = tuple(random.integers(130, 255, 3).tolist())
-    for x, y in places:
-        pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
-def pictures(splits: dict[str, range], each: int = 4) -> dict[str, bytes]:
-    return {
-        f"{split}/who{identity:03}/{seed}.png": picture(identity, seed)
-        for split, identities in splits.items()
-        for identity in identities
-        for seed in range(each)
-    }
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +45,12 @@ def served(trained: Trial) -> Any:
 def test_identities_that_training_has_not_seen_are_told_apart_and_known_ones_are_not_judged(trained: Trial) -> None:
     assert trained.metrics["val_auc"] > 0.8
     assert "256 pictures of 64 identities" in trained.printed
+    bare = re.search(
+        r"before it learns reaches val_auc (\S+), .* cosine of the pixels reaches val_auc (\S+),", trained.printed
+    )
+    assert bare is not None, trained.printed
+    assert float(bare[1]) < trained.metrics["val_auc"]
+    assert float(bare[2]) > 0.9
     assert "2 identities of split 'test' are in 'train' too; they are not judged" in trained.printed
 
 
@@ -121,13 +105,42 @@ def test_identities_that_are_all_known_are_refused_as_judges(tmp_path: Path) -> 
     assert str(error).startswith("each of the 4 identities of split 'test' is in 'train' too")
 
 
+@pytest.fixture(scope="module")
+def emoji(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The gallery's identities, prepared."""
+    source, folder = gallery.find("emoji-identities").fetch(), tmp_path_factory.mktemp("emoji") / "dataset"
+    prepare_dataset(folder, {each.relative_to(source).as_posix(): each.read_bytes() for each in source.rglob("*.*")})
+    return folder
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1500)
-def test_emoji_are_told_apart_that_it_has_not_seen(tmp_path: Path) -> None:
-    folder = gallery.find("emoji-identities").fetch()
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
-    prepare_dataset(tmp_path / "dataset", files)
-    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=tmp_path / "dataset", epochs=4)
+@pytest.mark.parametrize("loss", ["supcon", "arcface"])
+def test_emoji_are_told_apart_that_it_has_not_seen(emoji: Path, tmp_path: Path, loss: str) -> None:
+    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=emoji, epochs=4, loss=loss)
     assert done.status == 0, done.printed
-    found = run(tmp_path, tmp_path / "dataset", done.model, split="test")
-    assert found["metrics"]["auc"] > max(0.8, found["references"]["auc"]["value"] - 0.03)
+    found = run(tmp_path, emoji, done.model, split="test")
+    untrained = re.search(r"this network before it learns reaches val_auc (\S+),", done.printed)
+    assert untrained is not None, done.printed
+    print(loss, found["metrics"], found["references"], untrained[0])
+    assert found["metrics"]["auc"] > max(float(untrained[1]), 0.8, found["references"]["auc"]["value"] - 0.03)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+def test_emoji_learnt_among_the_wrong_identities_are_told_apart_no_better_than_before(
+    emoji: Path, tmp_path: Path
+) -> None:
+    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=emoji, epochs=4, shuffle_identities=True)
+    assert done.status == 0, done.printed
+    found = run(tmp_path, emoji, done.model, split="test")
+    print(found["metrics"], found["references"])
+    assert found["metrics"]["auc"] < found["references"]["auc"]["value"]
+
+
+@pytest.mark.soak
+def test_no_emoji_is_in_two_splits(emoji: Path) -> None:
+    splits = {name: Index(emoji).split(name).column("label").values for name in Index(emoji).splits}
+    assert len(splits) >= 2
+    for one, other in itertools.combinations(splits, 2):
+        assert not np.isin(splits[one], splits[other]).any(), (one, other)

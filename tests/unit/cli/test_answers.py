@@ -47,3 +47,18 @@ def test_several_transcripts_are_a_line_each_the_likeliest_first() -> None:
     beams = Answer("a.wav", {"transcripts": ["123", "23", "12"], "scores": [-0.1, -2.0, -3.0]})
     assert text_of(beams) == "123\n23\n12"
     assert text_of(beams, top=2) == "123\n23"
+
+
+def test_pictures_that_are_found_have_their_paths_and_the_version_that_they_are_of() -> None:
+    outputs = {
+        "items": ["ann", "bobby"],
+        "scores": [0.98765, 0.5],
+        "paths": ["test/ann/1.png", "train/bobby/2.png"],
+        "gallery": "projects/default/datasets/faces/versions/3",
+    }
+    assert text_of(Answer("a.png", outputs)).splitlines() == [
+        "1  ann    0.9877  test/ann/1.png",
+        "2  bobby  0.5     train/bobby/2.png",
+        "found among faces@3",
+    ]
+    assert text_of(Answer("", {"items": ["m1"], "scores": [0.5]})) == "1  m1  0.5"

@@ -78,6 +78,14 @@ def _unknown(model: Model, way: Way, name: str) -> InvalidArgument:
         return InvalidArgument(
             f"{model.name} has several inputs, so each value needs its name: {way.wanted}", reason="INPUT_UNKNOWN"
         )
+    several = [each for each in way.inputs.values() if each.kind == name]
+    if several:
+        return InvalidArgument(
+            f"signature {way.name} takes {listed(each.wanted for each in several)}, so each needs its name: --row "
+            + ",".join(f"{each.name}=…" for each in several),
+            reason="INPUT_UNKNOWN",
+            field=name,
+        )
     if name in MEDIA:
         takes = "; or ".join(f"{each.wanted} (signature {each.name})" for each in model.ways.values())
         return InvalidArgument(f"{model.name} takes no {name}; it takes {takes}", reason="INPUT_UNKNOWN", field=name)

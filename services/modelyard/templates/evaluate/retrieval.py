@@ -104,6 +104,14 @@ def compare(vectors: NDArray[np.float32], identities: NDArray[np.int64]) -> Vect
     return Vectors(similarity, identities)
 
 
+def on_white(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[n, h, w, c]: what is transparent, in the fourth of four channels, shows white."""
+    if images.shape[-1] != 4:
+        return images
+    opaque = images[..., 3:].astype(np.float32) / 255
+    return (images[..., :3] * opaque + 255 * (1 - opaque)).round().astype(np.uint8)
+
+
 def pixels(pictures: NDArray[np.uint8], side: int = 32) -> NDArray[np.float32]:
     """[n, h, w, c] as vectors of pixels without what all of them have in common: what needs no learning."""
     height, width = pictures.shape[1:3]

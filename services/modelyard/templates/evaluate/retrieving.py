@@ -14,7 +14,7 @@ from modelyard.layouts import Feature
 from modelyard.templates.evaluate.detecting import left_out
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.exhibits import exhibit
-from modelyard.templates.evaluate.retrieval import Vectors, compare, pixels
+from modelyard.templates.evaluate.retrieval import Vectors, compare, on_white, pixels
 from modelyard.templates.evaluate.shuffling import GRID, patches
 from modelyard.templates.fitting import DEFAULT, fit
 from modelyard.templates.needs import DataSeen
@@ -153,16 +153,9 @@ class _Asking:
 
 def _references(images: NDArray[Any], identities: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
     """What needs no learning, on the same pictures."""
-    flat = _on_white(images)
+    flat = on_white(images)
     reached = compare(pixels(flat), identities).metrics()
     return {name: {"value": value, "by": "cosine of the pixels without their mean"} for name, value in reached.items()}
-
-
-def _on_white(images: NDArray[Any]) -> NDArray[np.uint8]:
-    if images.shape[-1] != 4:
-        return images
-    opaque = images[..., 3:].astype(np.float32) / 255
-    return (images[..., :3] * opaque + 255 * (1 - opaque)).round().astype(np.uint8)
 
 
 def _controls(

@@ -87,7 +87,8 @@ def unseen(names: tuple[str, str], size: int, train: Pictures) -> Pictures | Non
         )
     if known.any():
         crossing = len(np.unique(found.identities[known]))
-        print(f"{crossing:,} identities of split {context.held_out!r} are in 'train' too; they are not judged")
+        said = f"{crossing:,} identities of split {context.held_out!r} are in 'train' too; they are not judged"
+        context.report_text("identities", said)
     return found.where(~known)
 
 

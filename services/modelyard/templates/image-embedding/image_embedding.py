@@ -47,6 +47,8 @@ def main() -> None:
         # A job that goes on restores the optimizer before the first step, which would else make its variables.
         embedder.optimizer.build(embedder.trainable_variables)
     judging = [Judging(net, held_out)] if held_out is not None and comparable(held_out) else []
+    if judging:
+        context.report_text("without learning", judging[0].without_learning())
     embedder.fit(
         numbers,
         numbers,
