@@ -98,7 +98,8 @@ def pairs(
     params = SimpleNamespace(**{**values, "network": network})
     model = Network(params, len(known[0]), len(known[1]), most[0], most[1])
     model.compile(keras.optimizers.Adam(values["learning_rate"], global_clipnorm=1.0), jit_compile=False)
-    return model, *(numbered(of, *known, *most) for of in (train, held_out))
+    examples, judging = (numbered(of, known[0], known[1], most[0], most[1]) for of in (train, held_out))
+    return model, examples, judging
 
 
 def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -63,12 +63,12 @@ def _main(network: str, pairs: int) -> None:
         module.speaker = speaker
         tf.saved_model.save(module, folder, signatures={"greedy": speaker.signatures("source", "greedy")["greedy"]})
         greedy = tf.saved_model.load(folder).signatures["greedy"]
-    begin = tf.function(speaker._begun)
 
-    @tf.function
-    def step(place: Any, last: Any, fixed: Any, state: Any) -> Any:
+    def next_token(place: Any, last: Any, fixed: Any, state: Any) -> Any:
         likely, state = speaker._next(place, last, fixed, state)
         return tf.argmax(likely, axis=-1, output_type=tf.int32), state
+
+    begin, step = tf.function(speaker._begun), tf.function(next_token)
 
     def ours(texts: Any) -> Any:
         return greedy(source=texts)["text"].numpy()

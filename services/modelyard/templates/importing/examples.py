@@ -18,7 +18,7 @@ from modelyard.templates.importing.inputs import Arrays, Spec
 Signatures = Mapping[str, tuple[dict[str, Spec], dict[str, Spec]]]
 MADE_UP = "made up from the types and shapes of the signatures"
 BROUGHT = "those that the model came with"
-_ABOUT = ("image_shape",)
+_ABOUT = ("image_shape", "inputs", "categories", "audio")
 
 
 @dataclass(frozen=True, slots=True)
