@@ -72,7 +72,6 @@ def found(stack: Stack) -> str:
 
 
 def test_boxes_that_are_none_are_named_and_the_rest_is_learnt_from(found: str) -> None:
-    print(found)
     assert "annotation 289 lies outside of train/9.png (32 × 32 pixels): [40, 40, 5, 5]" in found
     assert "annotation 290 has no box but [3, 3, 0, 4]" in found
     assert "288 boxes on 160 images; on 16 of them there is nothing" in found
@@ -134,7 +133,6 @@ def test_what_is_no_picture_of_its_shape_is_refused_by_rest_with_what_is_wrong(
     stack: Stack, found: str, body: dict[str, Any], words: str
 ) -> None:
     status, answer = asked(stack, "things", body)
-    print(status, answer)
     assert 400 <= status < 500
     assert words in answer["error"]
 
@@ -152,7 +150,6 @@ def known(stack: Stack) -> str:
 
 
 def test_what_is_no_picture_is_named_and_identities_that_cross_the_split_are_not_judged(known: str) -> None:
-    print(known)
     assert "train/who000/damaged.png" in known
     assert "256 pictures of 64 identities" in known
     assert "2 identities of split 'test' are in 'train' too; they are not judged" in known
@@ -201,7 +198,6 @@ def test_pairs_of_pictures_are_compared(stack: Stack, known: str) -> None:
 
 def test_the_most_similar_pictures_of_the_dataset_version_are_found(stack: Stack, known: str) -> None:
     done = stack.run("predict", "persons", "--image", "ann.png", "--k", "3")
-    print(done.stdout, done.stderr)
     first = done.stdout.splitlines()[0].split()
     assert first[:2] == ["1", "who070"]
     assert first[3].startswith("test/who070/")
@@ -230,7 +226,6 @@ def test_a_question_that_cannot_be_answered_says_which_input_is_wrong(
     stack: Stack, known: str, found: str, words: tuple[str, ...], sentence: str
 ) -> None:
     done = stack.run("predict", "persons", *words, status=2)
-    print(done.stderr)
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -238,7 +233,6 @@ def test_a_question_that_cannot_be_answered_says_which_input_is_wrong(
 def test_rest_names_the_input_that_is_no_picture(stack: Stack, known: str) -> None:
     pair = {"first": b64((stack.home / "ann.png").read_bytes()), "second": b64(b"\x89PNG")}
     status, answer = asked(stack, "persons", {"signature_name": "verify", "instances": [pair]})
-    print(status, answer)
     assert status == 400
     assert "second" in answer["error"]
     with Client(stack.address, token=stack.token) as client, pytest.raises(InvalidArgument, match="second"):

@@ -192,28 +192,3 @@ def test_digits_on_video_frames_are_found_after_a_few_epochs(digit_scenes: Path,
     found = run(tmp_path, digit_scenes, done.model, split="test")
     print(found["metrics"], found["controls"], found["floors"])
     assert found["metrics"]["map50"] > 0.3 > 0.1 > found["controls"][0]["value"]
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1500)
-def test_where_classes_were_out_of_order_boxes_are_right_and_their_names_are_not(
-    digit_scenes: Path, tmp_path: Path
-) -> None:
-    done = try_package(SHIPPED / "object-detection", tmp_path, dataset=digit_scenes, epochs=3, shuffle_classes=True)
-    assert done.status == 0, done.printed
-    find = tf.saved_model.load(str(done.model)).signatures["candidates"]
-    folder, pairs = gallery.find("digit-scenes").fetch(), []
-    for name, truth in digits_in_test().items():
-        answer = find(image=tf.io.decode_png((folder / name).read_bytes(), 3)[tf.newaxis])
-        labels = [int(label or -1) for label in answer["labels"][0].numpy().tolist()]
-        there = np.flatnonzero(np.array(labels) >= 0)
-        edges, scores = answer["boxes"][0].numpy()[there], answer["scores"][0].numpy()[there]
-        pairs.append((truth, Boxes(edges, np.array(labels)[there], scores)))
-    named = judged(10, pairs).metrics()["map50"]
-    nameless = [
-        (Boxes(true.edges, 0 * true.labels, true.scores), Boxes(made.edges, 0 * made.labels, made.scores))
-        for true, made in pairs
-    ]
-    placed = judged(1, nameless).metrics()["map50"]
-    print(f"with names {named:.3f}, without {placed:.3f}")
-    assert placed > 0.4 > 0.12 > named
