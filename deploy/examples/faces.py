@@ -214,5 +214,7 @@ def make(package: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("name the folder to write: python deploy/examples/faces.py ./faces-model")
     with tempfile.TemporaryDirectory() as folder:
         make(PACKAGE.download(Path(folder), silent), Path(sys.argv[1]))
