@@ -88,13 +88,15 @@ def test_how_far_a_client_is_shows_in_the_file_that_grows(tmp_path: Path) -> Non
 
 
 def test_a_client_ends_with_what_asked_for_it(tmp_path: Path) -> None:
-    def interrupted(stage: str, done: int, total: int) -> None:
-        raise KeyboardInterrupt
+    started = tmp_path / "pid"
+
+    def interrupted_once_it_runs(stage: str, done: int, total: int) -> None:
+        if started.exists():
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(["sh", "-c", "echo $$ > pid; exec sleep 60"], tmp_path, 1, interrupted)
-    started = tmp_path / "pid"
-    assert not started.exists() or not Path(f"/proc/{started.read_text().strip()}").exists()
+        run(["sh", "-c", "echo $$ > new; mv new pid; exec sleep 60"], tmp_path, 1, interrupted_once_it_runs)
+    assert not Path("/proc", started.read_text().strip()).exists()
 
 
 def test_a_client_that_fails_is_told_by_its_output(tmp_path: Path) -> None:
