@@ -115,7 +115,8 @@ def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, 
         state = keras.layers.Dropout(values["dropout"])(keras.layers.Dense(width, activation="relu")(state))
     answer = keras.layers.Dense(1 if scale else 2, activation=None if scale else "softmax")(state)
     model = keras.Model(given, answer)
-    optimizer = keras.optimizers.AdamW(values["learning_rate"], weight_decay=values["weight_decay"])
+    rate = keras.optimizers.schedules.CosineDecay(values["learning_rate"], 100_000, alpha=0.01)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=values["weight_decay"])
     if scale:
         model.compile(optimizer, "mean_squared_error", metrics=[figures.RootMeanSquaredError(scale)])
     else:

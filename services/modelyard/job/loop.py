@@ -113,7 +113,7 @@ class Loop:
             self._prepared()
         self._watch.say(self._total, self._epoch, self._epochs, training.metrics)
         stopping = training.channel.stop.is_set() and self._epoch + 1 < self._epochs
-        if self._items is not None and (stopping or training.may_save() or self._epoch + 1 == self._epochs):
+        if self._items is not None and (stopping or training.is_worth_saving() or self._epoch + 1 == self._epochs):
             training.save(checkpoints.of_loop(self._items), training.fits, self._epoch + 1, 0, loop=True)
         if stopping:
             raise Stopped

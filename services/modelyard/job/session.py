@@ -195,7 +195,8 @@ class Context:
 
     def epochs(self, count: int) -> Iterator[int]:
         """For loops of your own: the epochs that are still to do, with the data's order following them. The first one
-        begins behind the batches that an earlier attempt did. Each epoch's end is a checkpoint."""
+        begins behind the batches that an earlier attempt did. An epoch's end is a checkpoint, unless there was one
+        shortly before."""
         return self._loop.epochs(count)
 
     def checkpoint(self, **values: Any) -> None:

@@ -21,6 +21,8 @@ from modelyard.job.messages import Checkpoint, Metric, Prepared, Progress
 
 PROGRESS_EVERY_S = 0.5
 """Each time costs a wait for the device here, and a few milliseconds of the worker's and the scheduler's time."""
+EPOCH_S = 10.0
+"""An epoch's end is a checkpoint unless there was one so shortly before: its way to the store takes time from steps."""
 DRY_STEPS = 2
 MAX_UNPUBLISHED = 2
 """Checkpoints that may wait for the worker; while it is that far behind, no more are made."""
@@ -117,6 +119,10 @@ class Training:
     def may_save(self) -> bool:
         """Whether the worker keeps up with publishing."""
         return sum(step > self.channel.published for step in self._saved) < MAX_UNPUBLISHED
+
+    def is_worth_saving(self) -> bool:
+        """Whether the end of an epoch that is not the last is a checkpoint."""
+        return self.since_saved >= min(EPOCH_S, self.checkpoint_every_s) and self.may_save()
 
     def is_due(self) -> bool:
         """Whether enough time has passed for a checkpoint in the middle of an epoch."""
@@ -217,7 +223,7 @@ class FitCallback(keras.callbacks.Callback):
         check_finite(metrics, epoch, self.training.step)
         self._watch.say(self._total_steps, epoch, int(self.params["epochs"]), metrics)
         self.training.report(metrics)
-        if self.training.may_save() or epoch + 1 == self.params["epochs"]:
+        if self.training.is_worth_saving() or epoch + 1 == self.params["epochs"]:
             self._save(epoch + 1, 0)
         if self.training.channel.stop.is_set() and epoch + 1 < self.params["epochs"]:
             self._save(epoch + 1, 0)

@@ -47,7 +47,7 @@ class TrainerSettings(ProcessSettings):
     cpu_threads: int = Field(default=0, ge=0)
     """Threads of a job on the CPU; 0 means as many as TensorFlow likes."""
     checkpoint_every_s: float = Field(default=30.0, gt=0)
-    """Time between checkpoints within an epoch; each epoch's end is one as well."""
+    """Time between checkpoints within an epoch; an epoch's end is one as well, unless there was one shortly before."""
     stop_grace_s: float = Field(default=60.0, gt=0)
     """How long a job may take to checkpoint when the worker is told to stop."""
 
