@@ -1,7 +1,6 @@
 """Follows a job: a bar on a terminal, a line for each change elsewhere; what its code reports is printed at once."""
 
 import sys
-from collections.abc import Callable
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -14,7 +13,7 @@ from modelyard.sdk.names import short
 _SHOWN_FIRST = ("loss", "accuracy", "val_loss", "val_accuracy")
 _MOST_METRICS = 6
 _LINES = 10
-"""Of progress, elsewhere than on a terminal, where the code has no epochs."""
+"""Of progress, elsewhere than on a terminal, where epochs do not make as many."""
 
 
 def watch_job(client: Client, name: str, *, quiet: bool = False) -> job_pb2.Job:
@@ -94,31 +93,59 @@ def _update(bars: Progress, task: TaskID, job: job_pb2.Job) -> None:
 
 
 def _follow_in_lines(client: Client, job: job_pb2.Job) -> job_pb2.Job:
-    say, name, reports = _once(print), job.name, Reports(job)
+    name, reports, lines = job.name, Reports(job), Lines()
     for job in client.jobs.watch(name):
-        progress = job.progress
-        for line in reports.new(job):
+        for line in [*reports.new(job), *lines.new(job)]:
             print(f"{short(job.name)} {line}", flush=True)
-        if _works(job) and progress.step:
-            key, where = _asked(job) if _asks(job) else _milestone(progress)
-            say(key, f"{short(job.name)} {where}  {metrics(job)}".rstrip())
-        else:
-            line = f"{short(job.name)} {_stage(job)}"
-            say(line, f"{line}: {job.pending_message}" if job.pending_message else line)
     return job
 
 
-def _once(show: Callable[[str], None]) -> Callable[[str, str], None]:
-    last = ""
+class Lines:
+    """Where a job is, as lines: each stage, each epoch as it has ended, and some steps between where epochs are few."""
 
-    def say(key: str, line: str) -> None:
-        nonlocal last
-        if key != last:
-            show(line)
-            sys.stdout.flush()
-        last = key
+    def __init__(self) -> None:
+        self._before = job_pb2.Job()
+        self._said = ""
 
-    return say
+    def new(self, job: job_pb2.Job) -> list[str]:
+        """What is worth a line since the last time."""
+        before, self._before = self._before, job
+        found = []
+        if _in_epochs(before) and not (_works(job) and job.progress.epoch == before.progress.epoch):
+            found.append(_epoch(before))
+        if _in_epochs(job):
+            found += _within_epochs(job)
+        elif _works(job) and job.progress.step:
+            key, where = _asked(job) if _asks(job) else _milestone(job.progress)
+            found.append((key, f"{where}  {metrics(job)}".rstrip()))
+        else:
+            stage = _stage(job)
+            found.append((stage, f"{stage}: {job.pending_message}" if job.pending_message else stage))
+        return [line for key, line in found if self._is_new(key)]
+
+    def _is_new(self, key: str) -> bool:
+        last, self._said = self._said, key
+        return key != last
+
+
+def _in_epochs(job: job_pb2.Job) -> bool:
+    return bool(_works(job) and job.progress.step and job.progress.epochs and not _asks(job))
+
+
+def _epoch(job: job_pb2.Job) -> tuple[str, str]:
+    where = f"epoch {job.progress.epoch}/{job.progress.epochs}"
+    return where, f"{where}  {metrics(job)}".rstrip()
+
+
+def _within_epochs(job: job_pb2.Job) -> list[tuple[str, str]]:
+    """The epoch where it has just ended, else its step where that is worth a line."""
+    progress = job.progress
+    if progress.total_steps and progress.step * progress.epochs == progress.epoch * progress.total_steps:
+        return [_epoch(job)]
+    if not progress.total_steps or progress.epochs >= _LINES:
+        return []
+    key, step = _milestone(progress)
+    return [(key, f"epoch {progress.epoch}/{progress.epochs}  {step}  {metrics(job)}".rstrip())]
 
 
 def _stage(job: job_pb2.Job) -> str:
@@ -152,9 +179,6 @@ def _asked(job: job_pb2.Job) -> tuple[str, str]:
 
 def _milestone(progress: job_pb2.Progress) -> tuple[str, str]:
     """Where it is, with a key that changes when that is worth a line."""
-    if progress.epochs:
-        where = f"epoch {progress.epoch}/{progress.epochs}"
-        return where, where
     if progress.total_steps:
         where = f"step {progress.step:,} of {progress.total_steps:,}"
         return f"{_LINES * progress.step // progress.total_steps}", where

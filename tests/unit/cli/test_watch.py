@@ -4,7 +4,8 @@ import pytest
 
 from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.cli.output import plain
-from modelyard.cli.watch import Reports, _milestone, metrics
+from modelyard.cli.watch import Lines, Reports, _milestone, metrics
+from modelyard.sdk.jobs import State
 
 NAME = "projects/p/jobs/first"
 
@@ -33,8 +34,39 @@ def test_what_a_job_says_does_nothing_to_the_terminal() -> None:
     assert plain("tab\tand\nline") == "tab\tand\nline"
 
 
-def test_with_epochs_each_epoch_is_a_line() -> None:
-    assert _milestone(job(step=10, total_steps=100, epoch=2, epochs=3).progress) == ("epoch 2/3", "epoch 2/3")
+def training(step: int, epoch: int, epochs: int, **metrics: float) -> job_pb2.Job:
+    told = job(stage="training", step=step, total_steps=10 * epochs, epoch=epoch, epochs=epochs, metrics=metrics)
+    told.state = State.STATE_RUNNING
+    return told
+
+
+def test_an_epoch_is_a_line_once_it_has_ended_with_what_it_came_to() -> None:
+    lines = Lines()
+    assert lines.new(training(3, 1, 20, loss=0.9)) == []
+    assert lines.new(training(10, 1, 20, loss=0.5, val_loss=0.6)) == ["epoch 1/20  loss 0.5000  val_loss 0.6000"]
+    assert lines.new(training(14, 2, 20, loss=0.4, val_loss=0.6)) == []
+
+
+def test_an_epoch_whose_end_was_not_seen_is_a_line_when_the_next_one_or_the_end_is_seen() -> None:
+    lines = Lines()
+    lines.new(training(8, 1, 20, loss=0.9))
+    assert lines.new(training(12, 2, 20, loss=0.4)) == ["epoch 1/20  loss 0.9000"]
+    done = training(200, 20, 20)
+    done.state = State.STATE_SUCCEEDED
+    assert lines.new(done) == ["epoch 2/20  loss 0.4000", "succeeded"]
+
+
+def test_few_epochs_have_lines_between() -> None:
+    lines = Lines()
+    said = [line for step in range(1, 31) for line in lines.new(training(step, -(-step // 10), 3))]
+    assert said[:4] == [
+        "epoch 1/3  step 1 of 30",
+        "epoch 1/3  step 3 of 30",
+        "epoch 1/3  step 6 of 30",
+        "epoch 1/3  step 9 of 30",
+    ]
+    assert said[4:6] == ["epoch 1/3", "epoch 2/3  step 11 of 30"]
+    assert said[-1] == "epoch 3/3"
 
 
 @pytest.mark.parametrize(("total", "most"), [(0, 12), (1000, 11), (7, 8)])
