@@ -84,9 +84,9 @@ class Training:
             self.channel.send(Prepared(self.position.steps, 0, self.position.batch_size))
 
     def count(self, done: int, total: int, watch: "Watch") -> None:
-        """Progress of work that has no steps of training."""
-        watch.begin()
+        """Progress of work that has no steps of training. How long the first took is not known: it has no speed."""
         self.step = done
+        watch.begin()
         self.say_prepared(total, total)
         if watch.elapsed >= PROGRESS_EVERY_S or done >= total:
             watch.say(total, 0, 1, self.metrics, examples=True)
