@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,20 @@ def test_a_row_that_judges_anothers_model_learns_what_that_one_learns() -> None:
         made = rows[row.model]
         assert (row.template, row.parameters, row.learnt_from) == (made.template, made.parameters, made.dataset)
         assert row.dataset != made.dataset
+
+
+def test_the_readme_has_every_published_figure_and_its_minutes() -> None:
+    lines = (Path(__file__).parents[4] / "README.md").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("| set | template | figure"))
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start + 2 : lines.index("", start)]]
+    shown = {name: (figure, minutes) for name, _, _, figure, minutes, *_ in table}
+    published = {name: row.published for name, row in read_rows().items() if row.published is not None}
+    assert shown.keys() == published.keys()
+    for name, (figure, minutes) in shown.items():
+        assert _is_rounded(figure, published[name].figure), name
+        assert _is_rounded(minutes, published[name].minutes), name
+
+
+def _is_rounded(text: str, value: float) -> bool:
+    digits = len(text.partition(".")[2])
+    return abs(float(text.replace(",", "")) - value) <= 0.5 * 10.0**-digits + 1e-9
