@@ -45,7 +45,7 @@ protos: setup ## generate services/modelyard/api from protos/
 protos-check: setup ## fail when services/modelyard/api is not what protos/ generates
 	deploy/protos.sh --check
 
-bench: setup ## measure what is promised, each figure beside its floor (30 minutes)
+bench: setup ## measure what is promised, each figure beside its floor (long)
 	$(BIN)/python -m tests.bench
 
 lock: setup ## renew the hash locks from pyproject.toml (UV=/path/to/uv, UPGRADE=--upgrade)

@@ -49,7 +49,7 @@ def show_pushed(pushed: "Pushed", *, as_json: bool) -> None:
         for problem in pushed.problems[:_SHOWN]:
             console().print(f"  {problem}")
         if pushed.problem_count > _SHOWN:
-            console().print(f"  and {pushed.problem_count - _SHOWN:,} more; --json lists {len(pushed.problems):,}")
+            console().print(f"  and {pushed.problem_count - _SHOWN:,} more; -o json lists {len(pushed.problems):,}")
     if pushed.unchanged:
         console().print(f"{short(pushed.version)} has this content already; nothing was sent")
     else:

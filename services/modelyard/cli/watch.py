@@ -111,7 +111,7 @@ class Lines:
         """What is worth a line since the last time."""
         before, self._before = self._before, job
         found = []
-        if _in_epochs(before) and not (_works(job) and job.progress.epoch == before.progress.epoch):
+        if _in_epochs(before) and _is_beyond(job, before.progress.epoch):
             found.append(_epoch(before))
         if _in_epochs(job):
             found += _within_epochs(job)
@@ -130,6 +130,13 @@ class Lines:
 
 def _in_epochs(job: job_pb2.Job) -> bool:
     return bool(_works(job) and job.progress.step and job.progress.epochs and not _asks(job))
+
+
+def _is_beyond(job: job_pb2.Job, epoch: int) -> bool:
+    """Whether that epoch has ended, and not the attempt within it."""
+    if _works(job):
+        return job.progress.epoch > epoch
+    return job.state in (State.STATE_RUNNING, State.STATE_SUCCEEDED)
 
 
 def _epoch(job: job_pb2.Job) -> tuple[str, str]:

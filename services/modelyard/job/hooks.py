@@ -51,9 +51,9 @@ def _arrange(arguments: dict[str, Any], context: Context, *, quiet: bool) -> Non
         # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
         batch_size = arguments["batch_size"] or 32
         arguments["x"] = context.data.ordered_arrays((arguments["x"], arguments["y"]), batch_size)
+        # What judges comes in batches of the same size, unless it has its own.
+        arguments["validation_batch_size"] = arguments["validation_batch_size"] or arguments["batch_size"]
         arguments["y"] = arguments["batch_size"] = None
-        # It would be that of the training batches, which Keras is told of no longer.
-        arguments["validation_batch_size"] = arguments["validation_batch_size"] or batch_size
     if isinstance(arguments["x"], tf.data.Dataset):
         # It says by itself in which order its batches come; Keras would warn that it cannot shuffle it.
         arguments["shuffle"] = False

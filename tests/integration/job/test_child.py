@@ -90,11 +90,16 @@ context.export(model)
 """
 
 
-def test_a_plain_script_with_arrays_runs_and_its_fit_is_a_jobs(tmp_path: Path) -> None:
-    prepare_idx(tmp_path / "inputs/dataset", strokes(300), strokes(50, seed=1), 4)
-    with Child(tmp_path, code=code(tmp_path, FOUNDING), entry="train") as child:
+def done(tmp_path: Path, script: str) -> list[ChildMessage]:
+    with Child(tmp_path, code=code(tmp_path, script), entry="train") as child:
         status, heard = child.finish()
     assert status == 0, (tmp_path / "log").read_text()
+    return heard
+
+
+def test_a_plain_script_with_arrays_runs_and_its_fit_is_a_jobs(tmp_path: Path) -> None:
+    prepare_idx(tmp_path / "inputs/dataset", strokes(300), strokes(50, seed=1), 4)
+    heard = done(tmp_path, FOUNDING)
     assert [checkpoint.step for checkpoint in only(heard, Checkpoint)] == [20]
     assert Metric(20, "done", 1.0) in heard
     check_model(tmp_path / "model")
@@ -123,9 +128,7 @@ context.export(model)
 
 def test_what_judges_comes_in_batches_as_large_as_those_of_the_training(tmp_path: Path) -> None:
     prepare_idx(tmp_path / "inputs/dataset", strokes(100), strokes(60, seed=1), 4)
-    with Child(tmp_path, code=code(tmp_path, JUDGED), entry="train") as child:
-        status, heard = child.finish()
-    assert status == 0, (tmp_path / "log").read_text()
+    heard = done(tmp_path, JUDGED)
     assert Metric(5, "judged", 3.0) in heard
 
 

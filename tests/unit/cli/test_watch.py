@@ -56,6 +56,23 @@ def test_an_epoch_whose_end_was_not_seen_is_a_line_when_the_next_one_or_the_end_
     assert lines.new(done) == ["epoch 2/20  loss 0.4000", "succeeded"]
 
 
+@pytest.mark.parametrize("state", [State.STATE_FAILED, State.STATE_CANCELLED, State.STATE_QUEUED])
+def test_an_epoch_within_which_an_attempt_ends_is_no_line(state: State.ValueType) -> None:
+    lines = Lines()
+    lines.new(training(8, 1, 20, loss=0.9))
+    ended = training(8, 1, 20, loss=0.9)
+    ended.state = state
+    assert [line for line in lines.new(ended) if "epoch" in line] == []
+
+
+def test_the_last_epoch_is_a_line_when_what_comes_behind_training_is_seen() -> None:
+    lines = Lines()
+    lines.new(training(58, 6, 20, loss=0.9))
+    exporting = training(60, 6, 20)
+    exporting.progress.stage = "exporting"
+    assert lines.new(exporting)[0] == "epoch 6/20  loss 0.9000"
+
+
 def test_few_epochs_have_lines_between() -> None:
     lines = Lines()
     said = [line for step in range(1, 31) for line in lines.new(training(step, -(-step // 10), 3))]
