@@ -12,8 +12,9 @@ import pytest
 from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.local.gallery.__main__ import show_outcomes
+from modelyard.local.gallery.code import code_digest
 from modelyard.local.gallery.publishing import publish
-from modelyard.local.gallery.running import Reached, Runner, code_digest
+from modelyard.local.gallery.running import Reached, Runner
 from modelyard.sdk.errors import FailedPrecondition, NotFound
 from modelyard.sdk.gallery.rows import Row, read_published, read_rows
 from modelyard.sdk.jobs import ENDED, State
@@ -106,7 +107,7 @@ def test_a_row_is_trained_and_judged_on_the_test_split() -> None:
         datetime.now(UTC).date(),
         2.0,
         "sha256:d",
-        code_digest(get_template("image-classification").folder),
+        code_digest(get_template("image-classification")),
     )
 
 
@@ -195,16 +196,6 @@ def test_a_metric_that_was_not_measured_is_named_beside_those_that_were() -> Non
     with pytest.raises(FailedPrecondition, match="has no metric `accuracy`; it has mae, rmse") as missing:
         reach(Installation(metrics={"rmse": 1.0, "mae": 1.0}))
     assert missing.value.reason == "METRIC_MISSING"
-
-
-def test_a_templates_digest_is_of_its_files_and_not_of_what_python_makes_of_them(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("1")
-    first = code_digest(tmp_path)
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
-    assert code_digest(tmp_path) == first
-    (tmp_path / "a.py").write_text("2")
-    assert code_digest(tmp_path) != first
 
 
 def test_what_is_published_ships_with_the_rest_as_it_was(tmp_path: Path) -> None:

@@ -1,19 +1,17 @@
 """Reaches a row's figure: the set, a training job, an evaluation job; those that are there already are taken up."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from modelyard.api.scheduler.v1 import job_pb2
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.watch import watch_job
+from modelyard.local.gallery.code import code_digest
 from modelyard.local.jobs import failure, found
 from modelyard.sdk import Client, gallery
 from modelyard.sdk.errors import FailedPrecondition, NotFound
-from modelyard.sdk.gallery.digests import sha256
 from modelyard.sdk.gallery.rows import SPLIT, Row
 from modelyard.sdk.jobs import State
 from modelyard.sdk.names import short
@@ -22,7 +20,6 @@ from modelyard.templates.specs import get_template
 SHORT_MINUTES = 5
 """A row that takes less is worth other seeds."""
 _EVALUATE = "evaluate"
-_COMPILED = "__pycache__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Reached:
     dataset: str
     """The digest of its version."""
     code: str
-    """The digest of the template."""
+    """The digest of the template and of what it shares with others."""
     other_seeds: tuple[float, ...] = ()
     """The figures of the seeds 1, 2, … where the row is short."""
 
@@ -89,7 +86,7 @@ class Runner:
         model_version: str = "",
     ) -> job_pb2.Job:
         """A job of a row that has succeeded: today's of the same code where there is one, at work or done."""
-        labels = {"gallery": row, "code": code_digest(get_template(template).folder)}
+        labels = {"gallery": row, "code": code_digest(get_template(template))}
 
         def fits(job: job_pb2.Job) -> bool:
             spec = job.spec
@@ -134,15 +131,6 @@ class Runner:
         attempts = self._client.jobs.attempts(job.name)
         lasted = (each.end_time.ToDatetime() - each.create_time.ToDatetime() for each in attempts)
         return sum(each.total_seconds() for each in lasted) / 60
-
-
-def code_digest(folder: Path) -> str:
-    """One SHA-256 for a template's files, without what Python has compiled of them."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and _COMPILED not in path.parts:
-            whole.update(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
-    return whole.hexdigest()
 
 
 def _has(spec: job_pb2.JobSpec, parameters: Mapping[str, Any]) -> bool:
