@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.left_out import as_list
 from modelyard.job.session import Context
 from modelyard.templates.sequences.tokens import cut_all
 from modelyard.templates.sequences.vocabulary import Keys, Vocabulary
@@ -75,7 +76,7 @@ def names(context: Context, template: str, asked: str) -> Names:
 
 
 def load(context: Context, split: str, names: Names) -> Pairs:
-    """Pairs with an empty side are left out, and it is said where the first one is. Raises DatasetUnsuitable."""
+    """Pairs with an empty side are left out and named. Raises DatasetUnsuitable."""
     given, wanted = context.arrays(split, columns=[names.source, names.target])
     source, target = cut_all(given), cut_all(wanted)
     whole = np.array([bool(one and other) for one, other in zip(source, target, strict=True)], bool)
@@ -83,14 +84,10 @@ def load(context: Context, split: str, names: Names) -> Pairs:
         if of and not any(of):
             raise DatasetUnsuitable(f"the text {name!r} is empty in all {len(of):,} rows of split {split!r}")
     if not whole.all():
-        left_out = np.flatnonzero(~whole)
-        first = int(left_out[0])
-        side = names.target if source[first] else names.source
-        context.report_text(
-            "left_out",
-            f"{len(left_out):,} of the {len(whole):,} pairs in split {split!r}, for one side is empty; the first is "
-            f"{context.example_path(split, first)}, whose {side!r} has no token",
-        )
+        sides = {int(row): names.target if source[row] else names.source for row in np.flatnonzero(~whole)}
+        lines = [f"{context.example_path(split, row)} has no token in {side!r}" for row, side in sides.items()]
+        head = f"{len(lines):,} of the {len(whole):,} pairs of split {split} are left out:"
+        context.report_text(f"not learnt of {split}", as_list(head, lines, len(lines)))
     if not whole.any():
         raise DatasetUnsuitable(f"no pair of split {split!r} has both a {names.source!r} and a {names.target!r}")
     return Pairs(np.asarray(given), np.asarray(wanted), source, target).some(np.flatnonzero(whole))

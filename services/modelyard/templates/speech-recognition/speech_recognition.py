@@ -40,7 +40,7 @@ def main() -> None:
     texts = written(values)
     alphabet = learn(texts, params.alphabet, "train")
     context.report_text("sounds", f"{rate:,} samples a second, the first {seconds:g} s of each")
-    context.report_text("alphabet", f"{len(alphabet.symbols)} symbols: {' '.join(map(repr, alphabet.symbols))}")
+    context.report_text("alphabet", alphabet.summary("train"))
     with context.strategy.scope():
         model = build(
             params.network,

@@ -26,7 +26,7 @@ def main() -> None:
     pictures, values = load("train", picture, transcript)
     texts = texts_of(values)
     alphabet = learn(texts, params.alphabet, "train")
-    context.report_text("alphabet", f"{len(alphabet.symbols)} symbols: {' '.join(alphabet.symbols)}")
+    context.report_text("alphabet", alphabet.summary("train"))
     with context.strategy.scope():
         model = build(
             params.network,

@@ -19,6 +19,8 @@ class Alphabet:
     """Symbol n has the number n + 1."""
 
     symbols: tuple[str, ...]
+    never_shown: tuple[str, ...] = ()
+    """Symbols that were asked for and no transcript has: a network can't learn what it is never shown."""
 
     def numbers(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """[n, longest], filled up with 0; all symbols must be known."""
@@ -32,14 +34,23 @@ class Alphabet:
         """What these numbers stand for."""
         return "".join(self.symbols[number - 1] for number in numbers if number)
 
+    def summary(self, split: str) -> str:
+        """What it has, and what was left out of it, in a sentence."""
+        said = f"{len(self.symbols)} symbols: {' '.join(map(repr, self.symbols))}"
+        if self.never_shown:
+            said += (
+                f"; {' '.join(map(repr, self.never_shown))} left out: asked for in parameters.alphabet, and in no "
+                f"transcript of split {split!r}"
+            )
+        return said
+
     def lacks(self, text: str) -> str:
         """The first symbol of the text that is not in it; "" where all are."""
         return next((symbol for symbol in text if symbol not in self.symbols), "")
 
 
 def learn(texts: Iterable[str], given: str, split: str) -> Alphabet:
-    """The symbols of these texts, or those `given`. Raises DatasetUnsuitable for one that no text has: a network can't
-    learn what it is never shown."""
+    """The symbols of these texts, or those `given` that they have. Raises DatasetUnsuitable where they have none."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
@@ -49,15 +60,8 @@ def learn(texts: Iterable[str], given: str, split: str) -> Alphabet:
         raise DatasetUnsuitable(
             f"the transcripts of split {split!r} have {len(counts):,} different symbols; {MOST_SYMBOLS:,} are the most"
         )
-    for symbol in given:
-        if not counts[symbol]:
-            raise DatasetUnsuitable(
-                f"the alphabet has {symbol!r}, and no transcript of split {split!r} does; leave it out, or add "
-                "examples with it",
-                field="parameters.alphabet",
-                symbol=symbol,
-            )
-    return Alphabet(tuple(sorted(set(given) or counts)))
+    wanted = set(given) or set(counts)
+    return Alphabet(tuple(sorted(wanted & set(counts))), tuple(sorted(wanted - set(counts))))
 
 
 def plain(text: str) -> str:

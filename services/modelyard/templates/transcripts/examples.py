@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.left_out import as_list
 from modelyard.job.session import Context
 from modelyard.templates.transcripts.alphabet import Alphabet
 from modelyard.templates.transcripts.ctc import steps_needed
-
-NAMED = 5
 
 
 def texts_of(values: NDArray[np.object_]) -> list[str]:
@@ -67,14 +66,12 @@ def _problem(text: str, alphabet: Alphabet, steps: int, wider: str, cut: bool) -
 
 
 def _tell(context: Context, split: str, problems: dict[int, str], count: int) -> None:
-    named = [f"{context.example_path(split, row)} {problem}" for row, problem in list(problems.items())[:NAMED]]
+    named = [f"{context.example_path(split, row)} {problem}" for row, problem in problems.items()]
     if 2 * len(problems) >= count:
         raise DatasetUnsuitable(
             f"{len(problems):,} of {count:,} examples of split {split!r} can't be learnt; {named[0]}",
             split=split,
             example=context.example_path(split, next(iter(problems))),
         )
-    more = f"\n… and {len(problems) - NAMED:,} more" if len(problems) > NAMED else ""
-    said = f"{len(problems):,} of {count:,} examples of split {split} are left out:\n" + "\n".join(named) + more
-    print(said, flush=True)
-    context.report_text(f"left out of {split}", said)
+    head = f"{len(problems):,} of {count:,} examples of split {split} are left out:"
+    context.report_text(f"not learnt of {split}", as_list(head, named, len(named)))
