@@ -76,7 +76,7 @@ class Row:
     reference: Yardstick | None
     published: Published | None
     model: str = ""
-    """The row whose model is judged here, on a set that it has not learnt from; empty: its own."""
+    """The row whose model is judged here, on another set or by another metric; empty: its own."""
     learnt_from: str = ""
     """That row's set."""
 
