@@ -85,6 +85,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     )
     for split, _, _ in _examples(files, by_file, rule, features, findings.problems):
         counts[split] += 1
+    _check_usable(counts.total(), findings.problems)
     if not counts["train"]:
         raise LayoutUnknown("no pair of lines belongs to the split 'train'", reason="NO_TRAINING_EXAMPLES")
     findings.notes.append(f"{source} is the source and {target} the target; --target {source} turns them round")
@@ -95,6 +96,18 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
         splits=tuple(Split(name, counts[name]) for name in SPLITS if counts[name]),
         split_rule=rule,
         files=by_file,
+    )
+
+
+def _check_usable(usable: int, problems: Problems) -> None:
+    """Some pairs that can't be used are left out; where it is half of them, the files don't belong together."""
+    if not problems.count or problems.count < usable:
+        return
+    first = problems.kept[0]
+    raise DataUnreadable(
+        f"{first.path}:{first.row}",
+        f"{first.reason} ({problems.count:,} of {problems.count + usable:,} pairs can't be used)",
+        reason="ROWS_UNUSABLE",
     )
 
 

@@ -104,6 +104,13 @@ def test_parallel_files_of_different_lengths_are_refused() -> None:
     assert refused.value.reason == "COUNTS_DIFFER"
 
 
+def test_parallel_files_of_which_half_the_lines_have_no_partner_are_refused() -> None:
+    said = r"^a\.it:3 is empty, and its partner is not \(2 of 4 pairs can't be used\)"
+    with pytest.raises(DataUnreadable, match=said) as refused:
+        detected({"a.en": "one\ntwo\nthree\nfour\n", "a.it": "uno\ndue\n\n\n"})
+    assert refused.value.reason == "ROWS_UNUSABLE"
+
+
 def test_pairs_in_a_table_without_a_header_are_source_and_target() -> None:
     text = "".join(f'He said number {at}, "yes".\tDisse numero {at}, "sì".\n' for at in range(50))
     description, rows, _ = whole({"pairs.tsv": text})
