@@ -226,8 +226,8 @@ class JobSpec:
     """Resource name of what `input_model` is a copy of."""
     dataset_version: str = ""
     """Resource name of what `dataset` is a copy of."""
-    earlier_version: str = ""
-    """Resource name of an earlier version of the dataset, or ""; its profile lies in `inputs/earlier`."""
+    earlier_versions: tuple[str, ...] = ()
+    """Resource names of earlier versions of the dataset; the profile of number 3 lies in `inputs/earlier/3`."""
     resume: str = ""
     """The folder of a checkpoint to go on from; "" = from the beginning."""
     resume_step: int = 0

@@ -197,7 +197,7 @@ class AttemptRun:
             dataset="inputs/dataset" if self.work.dataset_version else "",
             model_version=self.work.model_version,
             dataset_version=self.work.dataset_version,
-            earlier_version=ready.earlier_version,
+            earlier_versions=ready.earlier_versions,
             resume="resume" if resume else "",
             resume_step=resume.step if resume else 0,
             site_packages=tuple(str(folder) for folder in ready.site_packages),

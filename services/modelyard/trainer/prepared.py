@@ -26,8 +26,8 @@ class Ready:
     distributions: tuple[Distribution, ...] = ()
     trees: tuple[Path, ...] = field(default_factory=tuple)
     """Folders outside of the attempt's own that the process reads."""
-    earlier_version: str = ""
-    """Of the dataset, whose profile lies among the inputs."""
+    earlier_versions: tuple[str, ...] = ()
+    """Of the dataset, whose profiles lie among the inputs."""
 
 
 @contextlib.asynccontextmanager
@@ -55,13 +55,13 @@ async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: R
             await give(workspace.input_model, inputs.files(work.model_version, work.model_digest, reporter))
         if work.source_version:
             await give(workspace.source, inputs.files(work.source_version, work.source_digest, reporter))
-        earlier = await inputs.earlier_profile(workspace.earlier, reporter) if work.kind is Kind.PROFILE else ""
+        earlier = await inputs.earlier_profiles(workspace.earlier, reporter) if work.kind is Kind.PROFILE else ()
         if resume is not None:
             await inputs.checkpoint(resume, workspace.resume, reporter)
             await inputs.run_so_far(workspace.run_output, reporter)
             reporter.start_step = resume.step
             reporter.progress.step = reporter.progress.checkpoint_step = resume.step
-        yield replace(ready, trees=tuple(trees), earlier_version=earlier)
+        yield replace(ready, trees=tuple(trees), earlier_versions=earlier)
 
 
 async def _with_package(

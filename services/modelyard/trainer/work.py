@@ -135,9 +135,9 @@ class Inputs(Protocol):
     async def run_so_far(self, folder: Path, reporter: Reporter) -> None:
         """Put what earlier attempts have stored as the output `run` into a folder, which is made empty."""
 
-    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
-        """Put the profile of the newest earlier version of the dataset that has one into a new folder; answers that
-        version's name, "" where there is none."""
+    async def earlier_profiles(self, folder: Path, reporter: Reporter) -> tuple[str, ...]:
+        """Put the profiles of the newest earlier versions of the dataset that have one into folders called by the
+        versions' numbers; answers the versions' names, the newest first."""
 
 
 class Outputs(Protocol):

@@ -171,19 +171,27 @@ async def test_an_attempt_that_was_replaced_stores_neither(
             await one.record_statistics(profile(tmp_path, json.dumps(FOUND)), "profile.json", reporter())
 
 
-async def test_a_profile_begins_with_what_was_found_in_the_newest_earlier_version_that_has_a_profile(
+async def test_a_profile_begins_with_what_was_found_in_the_newest_earlier_versions_that_have_a_profile(
     catalog: RunningCatalog, admin: Client, tmp_path: Path
 ) -> None:
     name = f"{PROJECT}/datasets/d"
-    first, _, third = [await admin.pushed(name, {"x": text}) for text in (b"1", b"2", b"3")]
+    versions = [await admin.pushed(name, {"x": f"{number}".encode()}) for number in range(6)]
+    first, _, *others, last = versions
     async with attempt(catalog, first, kind=Kind.PROFILE) as one:
-        assert await one.earlier_profile(tmp_path / "none", reporter()) == ""
-        await one.record_statistics(profile(tmp_path, json.dumps(FOUND)), "profile.json", reporter())
+        assert await one.earlier_profiles(tmp_path / "none", reporter()) == ()
+        made = profile(tmp_path, json.dumps(FOUND))
+        await one.record_statistics(made, "profile.json", reporter())
     other = await admin.pushed(f"{PROJECT}/datasets/other", {"x": b"x"})
 
-    async with attempt(catalog, third, job=f"{PROJECT}/jobs/later", kind=Kind.PROFILE) as later:
-        assert await later.earlier_profile(tmp_path / "earlier", reporter()) == first
-    assert (tmp_path / "earlier" / "profile.json").read_text() == json.dumps(FOUND)
+    async with attempt(catalog, others[0], job=f"{PROJECT}/jobs/third", kind=Kind.PROFILE) as third:
+        assert await third.earlier_profiles(tmp_path / "one", reporter()) == (first,)
+    assert (tmp_path / "one" / "1" / "profile.json").read_text() == json.dumps(FOUND)
+    for number, version in enumerate(others):
+        async with attempt(catalog, version, job=f"{PROJECT}/jobs/job-{number}", kind=Kind.PROFILE) as one:
+            await one.record_statistics(made, "profile.json", reporter())
+    async with attempt(catalog, last, job=f"{PROJECT}/jobs/last", kind=Kind.PROFILE) as sixth:
+        assert await sixth.earlier_profiles(tmp_path / "some", reporter()) == (*reversed(others),)
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["3", "4", "5"]
     assert not (tmp_path / "none").exists()
     stranger = f"{PROJECT}/jobs/stranger"
     async with attempt(catalog, other, job=stranger):

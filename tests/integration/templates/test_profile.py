@@ -6,10 +6,11 @@ All in this process: it is the program's own functions that run, on datasets pre
 import io
 import json
 import math
+import shutil
 import struct
 import wave
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,13 @@ class Profiled:
         return found
 
 
-def profile(folder: Path, files: Mapping[str, bytes], earlier: Path | None = None, **options: Any) -> Profiled:
+def profile(folder: Path, files: Mapping[str, bytes], earlier: Sequence[Path] = (), **options: Any) -> Profiled:
+    """`earlier` are the folders of the versions 1, 2, …"""
     dataset, work = folder / "dataset", folder / "work"
     prepare_dataset(dataset, files, options=Options(**options))
-    work.mkdir()
-    if earlier is not None:
-        (work / "inputs").mkdir()
-        (earlier / "work/outputs/profile").rename(work / "inputs/earlier")
+    (work / "inputs/earlier").mkdir(parents=True)
+    for number, each in enumerate(earlier, 1):
+        shutil.copytree(each / "work/outputs/profile", work / f"inputs/earlier/{number}")
     spec = JobSpec(
         job="projects/default/jobs/p",
         attempt=1,
@@ -62,7 +63,7 @@ def profile(folder: Path, files: Mapping[str, bytes], earlier: Path | None = Non
         kind="profile",
         dataset=str(dataset),
         dataset_version=VERSION,
-        earlier_version="projects/default/datasets/d/versions/1" if earlier is not None else "",
+        earlier_versions=tuple(f"projects/default/datasets/d/versions/{number + 1}" for number in range(len(earlier))),
     )
     (work / "job.json").write_text(spec.to_json())
     assert main(work / "job.json") == 0
@@ -124,17 +125,17 @@ def test_pixels_are_those_of_the_images(tmp_path: Path) -> None:
     assert number["standardDeviation"] == pytest.approx(pixels.std())
 
 
-def test_examples_of_the_earlier_versions_test_split_are_found_in_train(tmp_path: Path) -> None:
+def test_examples_of_earlier_versions_test_splits_are_found_in_train(tmp_path: Path) -> None:
     train = {f"train/{'ab'[at % 2]}/{at}.png": picture(at) for at in range(6)}
-    first, second = tmp_path / "1", tmp_path / "2"
-    first.mkdir()
-    second.mkdir()
-    profile(first, {**train, "test/a/x.png": picture(50), "test/b/y.png": picture(51)})
-    found = profile(second, {**train, "train/a/x.png": picture(50), "test/b/y.png": picture(52)}, earlier=first)
-    (leak,) = found.statistics.leakages
-    assert (leak.split, leak.other_split) == ("train", "test")
-    assert leak.other_version == "projects/default/datasets/d/versions/1"
-    assert [sample.origin for sample in leak.samples] == ["train/a/x.png"]
+    folders = [tmp_path / str(number) for number in (1, 2, 3)]
+    profile(folders[0], {**train, "test/a/x.png": picture(50), "test/b/y.png": picture(51)})
+    profile(folders[1], {**train, "test/a/x.png": picture(52), "test/b/y.png": picture(53)})
+    moved = {"train/a/x.png": picture(50), "train/b/y.png": picture(53), "test/b/y.png": picture(54)}
+    found = profile(folders[2], {**train, **moved}, earlier=folders[:2])
+    leaks = {leak.other_version.rpartition("/")[2]: leak for leak in found.statistics.leakages}
+    assert {(leak.split, leak.other_split) for leak in leaks.values()} == {("train", "test")}
+    origins = {number: [sample.origin for sample in leak.samples] for number, leak in leaks.items()}
+    assert origins == {"1": ["train/a/x.png"], "2": ["train/b/y.png"]}
 
 
 def test_a_table_has_its_missing_values_constants_and_copies_said(tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ class Rig:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
 
-    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+    async def earlier_profiles(self, folder: Path, reporter: Reporter) -> tuple[str, ...]:
         await self._stage("earlier profile")
-        return ""
+        return ()
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         await self._stage("store")

@@ -81,7 +81,7 @@ class Yard:
         if self.stored_run.exists():
             await asyncio.to_thread(shutil.copytree, self.stored_run, folder, dirs_exist_ok=True)
 
-    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+    async def earlier_profiles(self, folder: Path, reporter: Reporter) -> tuple[str, ...]:
         raise AssertionError(folder)
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:

@@ -19,7 +19,7 @@ from modelyard.job.index import Index
 from modelyard.job.messages import Failed, FailureClass, JobSpec, Prepared, Profiled, Progress
 from modelyard.templates.profile import page
 from modelyard.templates.profile.copies import CONTENT
-from modelyard.templates.profile.profiling import Earlier, profile
+from modelyard.templates.profile.profiling import profile
 
 OUTPUT = "profile"
 STATISTICS_FILE = "profile.json"
@@ -49,9 +49,7 @@ def main(path: Path) -> int:
 def _run(spec: JobSpec, channel: Channel) -> str:
     """Answers where the statistics are."""
     index = Index(Path(spec.dataset))
-    earlier = Earlier()
-    if spec.earlier_version:
-        earlier = Earlier(spec.earlier_version, Path(EARLIER) / CONTENT)
+    earlier = {name: Path(EARLIER) / name.rpartition("/")[2] / CONTENT for name in spec.earlier_versions}
     channel.send(Prepared(0, sum(index.splits.values()), 0))
     folder = Path(spec.outputs) / OUTPUT
     found = profile(index, folder / CONTENT, spec.dataset_version, earlier, _reporting(channel))

@@ -58,10 +58,10 @@ class Contents:
             file.close()
 
 
-def sorted_contents(folder: Path | None, scratch: Path) -> dict[str, Sorted]:
+def sorted_contents(folder: Path, scratch: Path) -> dict[str, Sorted]:
     """What an earlier profile has left; nothing where it has left nothing. Raises ValueError for what is no such."""
     found: dict[str, Sorted] = {}
-    for file in sorted(folder.glob("*.npy")) if folder else ():
+    for file in sorted(folder.glob("*.npy")):
         hashes = np.load(file, mmap_mode="r", allow_pickle=False)
         if hashes.dtype != np.uint64 or hashes.ndim != 1:
             raise ValueError(f"{file.name} of the earlier version's profile holds no hashes but {hashes.dtype}")
@@ -170,32 +170,39 @@ class Leakage:
 
 
 def compare(
-    splits: Mapping[str, Sorted], earlier: Mapping[str, Sorted], earlier_version: str
+    splits: Mapping[str, Sorted], earlier: Mapping[str, Mapping[str, Sorted]]
 ) -> tuple[Duplicates, list[Leakage]]:
-    """Copies, and examples that a model is judged by and that it, or one before it, has seen. All are closed then."""
+    """Copies, and examples that a model is judged by and that it, or one before it, has seen; `earlier` has the splits
+    of earlier versions by these. All are closed then."""
     duplicates = Duplicates()
-    leakages = [*_leakages(list(splits), list(earlier), earlier_version)]
-    every = (*splits.values(), *earlier.values())
-    for last in ranges(sum(map(len, every))):
-        mine = {split: Same.of(hashes.upto(last)) for split, hashes in splits.items()}
-        before = {split: Same.of(hashes.upto(last)) for split, hashes in earlier.items()}
-        for split, same in mine.items():
-            duplicates.add(split, same)
+    every = {"": splits, **earlier}
+    leakages = [*_leakages(every)]
+    for last in ranges(sum(len(hashes) for each in every.values() for hashes in each.values())):
+        same = {
+            (version, split): Same.of(hashes.upto(last))
+            for version, each in every.items()
+            for split, hashes in each.items()
+        }
+        for split in splits:
+            duplicates.add(split, same["", split])
         for leak in leakages:
-            leak.add(mine[leak.split], (before if leak.version else mine)[leak.other])
-    for hashes in every:
-        hashes.close()
+            leak.add(same["", leak.split], same[leak.version, leak.other])
+    for each in every.values():
+        for hashes in each.values():
+            hashes.close()
     return duplicates, [leak for leak in leakages if leak.count]
 
 
-def _leakages(splits: list[str], earlier: list[str], version: str) -> Iterator[Leakage]:
+def _leakages(every: Mapping[str, Mapping[str, Sorted]]) -> Iterator[Leakage]:
+    splits = list(every[""])
     for at, split in enumerate(splits):
         for other in splits[:at]:
             yield Leakage(split, other, "")
-    for split in splits:
-        for other in earlier:
-            if (split == "train") != (other == "train"):
-                yield Leakage(split, other, version)
+    for version, others in every.items():
+        for split in splits if version else ():
+            for other in others:
+                if (split == "train") != (other == "train"):
+                    yield Leakage(split, other, version)
 
 
 def _origin(index: Index, split: str, row: int) -> str:

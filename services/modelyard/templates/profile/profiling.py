@@ -27,15 +27,6 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """An earlier version of the dataset that was profiled."""
-
-    version: str = ""
-    contents: Path | None = None
-    """The folder that its profile has left."""
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """What was found."""
 
@@ -48,12 +39,11 @@ def profile(
     index: Index,
     contents: Path,
     dataset_version: str = "",
-    earlier: Earlier | None = None,
+    earlier: Mapping[str, Path] | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Profile:
     """One pass over all splits; what does not decode is listed, the rest goes on. `contents` becomes a folder with what
-    a later version's profile compares with."""
-    earlier = earlier or Earlier()
+    a later version's profile compares with; `earlier` has such folders of earlier versions, by their names."""
     unreadable = Unreadable()
     samples = choose(index)
     each = room_of(len(index.features))
@@ -72,8 +62,8 @@ def profile(
             done += len(portion)
             progress(done, total)
     written.close()
-    before = sorted_contents(earlier.contents, contents)
-    duplicates, leakages = compare(written.sorted, before, earlier.version)
+    before = {version: sorted_contents(folder, contents) for version, folder in (earlier or {}).items()}
+    duplicates, leakages = compare(written.sorted, before)
     items = _items(index.items, samples) if index.items is not None else {}
     _take_problems(index, unreadable)
     statistics: dict[str, Any] = {

@@ -135,9 +135,9 @@ class CatalogAttempt:
         if problem:
             reporter.line(f"the output {RUN} begins here, what earlier attempts have reported is lost: {problem}")
 
-    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
-        """Put the profile of an earlier version of the dataset into a new folder; answers that version's name."""
-        return await self._datasets.earlier_profile(folder, reporter)
+    async def earlier_profiles(self, folder: Path, reporter: Reporter) -> tuple[str, ...]:
+        """Put the profiles of earlier versions of the dataset into new folders; answers the versions' names."""
+        return await self._datasets.earlier_profiles(folder, reporter)
 
     async def store_checkpoint(self, step: int, folder: Path) -> None:
         """Publish a checkpoint; refused once a newer attempt has begun."""

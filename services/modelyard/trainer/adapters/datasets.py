@@ -25,7 +25,9 @@ OUTPUT = "profile"
 MAX_STATISTICS_BYTES = 4 << 20
 """Of the file; the catalog takes less, in another form."""
 MOST_EARLIER = 10
-"""So many earlier versions are looked at for a profile."""
+"""So many earlier versions are looked at for profiles."""
+COMPARED = 3
+"""So many of them are compared with."""
 
 
 class DatasetResults:
@@ -37,28 +39,32 @@ class DatasetResults:
         self._patience_s = patience_s
         self._datasets = dataset_service_pb2_grpc.DatasetServiceStub(connection.channel)
 
-    async def earlier_profile(self, folder: Path, reporter: Reporter) -> str:
+    async def earlier_profiles(self, folder: Path, reporter: Reporter) -> tuple[str, ...]:
         """See Inputs. What can't be had is no reason to profile nothing."""
         parent, _, number = self._work.dataset_version.rpartition("/")
 
-        def fetch(progress: Progress) -> str:
+        def fetch(progress: Progress) -> tuple[str, ...]:
+            found: list[str] = []
             for earlier in range(int(number) - 1, max(0, int(number) - 1 - MOST_EARLIER), -1):
-                request = dataset_service_pb2.GetStatisticsRequest(name=f"{parent}/{earlier}")
-                try:
-                    report = self._connection.call(self._datasets.GetStatistics, request).report
-                    if report:
-                        fetch_files(self._connection, report, emptied(folder), progress=progress)
-                        return request.name
-                except (NotFound, DataLoss):
-                    continue
-            return ""
+                if len(found) < COMPARED and self._fetched(f"{parent}/{earlier}", folder / str(earlier), progress):
+                    found.append(f"{parent}/{earlier}")
+            return tuple(found)
 
-        found = await patiently(
+        return await patiently(
             self._patience_s, reporter, lambda errand: errand.run(fetch, errand.watched(bytes_to(reporter)))
         )
-        if not found:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return found
+
+    def _fetched(self, version: str, folder: Path, progress: Progress) -> bool:
+        """Whether the version's profile is there, in the folder now."""
+        request = dataset_service_pb2.GetStatisticsRequest(name=version)
+        try:
+            report = self._connection.call(self._datasets.GetStatistics, request).report
+            if report:
+                fetch_files(self._connection, report, emptied(folder), progress=progress)
+        except (NotFound, DataLoss):
+            shutil.rmtree(folder, ignore_errors=True)
+            return False
+        return bool(report)
 
     async def record_statistics(
         self, folder: Path, file: str, store: Callable[[str, Path], Awaitable[None]], reporter: Reporter

@@ -59,9 +59,8 @@ def test_copies_and_leaks_are_those_that_one_finds_by_hand(
     folder = tmp_path_factory.getbasetemp()
     numbers = {name: each for name, each in zip(SPLITS, (train, validation, test), strict=True) if each}
     before = {"test": taken(folder, earlier_test)} if earlier_test else {}
-    duplicates, leakages = compare(
-        {name: taken(folder, each) for name, each in numbers.items()}, before, "projects/p/datasets/d/versions/1"
-    )
+    splits = {name: taken(folder, each) for name, each in numbers.items()}
+    duplicates, leakages = compare(splits, {"projects/p/datasets/d/versions/1": before})
     assert duplicates.count == sum(len(each) - len(set(each)) for each in numbers.values())
     for split, each in numbers.items():
         sizes = sorted((count for count in Counter(each).values() if count > 1), reverse=True)[:GROUPS]
