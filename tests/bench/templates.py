@@ -1,6 +1,6 @@
 """What a job of each template's networks costs a training step: `python -m tests.bench templates`.
 
-Against the same network in a plain script (`plain_templates.py`) that reads the files itself, encodes them with
+Against the same network in a plain script (`plain_*.py`) that reads the files itself, encodes them with
 the same layers and calls `fit` on arrays. Both judge the held-out split after each epoch. Steps are counted in a window
 after tracing, as in the row `steps`: the first script finds one of five seconds, and all others count in that one.
 

@@ -17,6 +17,7 @@ from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 0.5
+FEW: dict[str, Any] = {"epochs": 6, "batch_size": 16, "seconds": SECONDS, "learning_rate": 0.004}
 
 
 def files(count: int = 48) -> dict[str, bytes]:
@@ -44,8 +45,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(dataset: Path) -> Path:
-    few: dict[str, Any] = {"epochs": 6, "batch_size": 16, "seconds": SECONDS, "learning_rate": 0.004}
-    done = try_package(SHIPPED / "audio-classification", dataset.parent, dataset=dataset, **few)
+    done = try_package(SHIPPED / "audio-classification", dataset.parent, dataset=dataset, **FEW)
     assert done.status == 0, done.printed
     return done.model
 
@@ -100,3 +100,17 @@ def test_its_evaluation_is_a_classification_whose_mistakes_can_be_heard(tmp_path
 def test_too_little_of_a_sound_to_hear_anything_in_is_refused_in_a_sentence(dataset: Path) -> None:
     says = "0.01 s at 8,000 samples a second are too little to hear anything in"
     assert says in str(refused("audio-classification", dataset, seconds=0.01))
+
+
+@pytest.mark.soak
+def test_a_network_that_reads_in_order_learns_it_too(dataset: Path, tmp_path: Path) -> None:
+    done = try_package(SHIPPED / "audio-classification", tmp_path, dataset=dataset, **FEW, network="gru")
+    assert done.status == 0, done.printed
+    assert done.metrics["val_accuracy"] > 0.9
+
+
+@pytest.mark.soak
+def test_labels_that_are_out_of_order_leave_nothing_to_hear(dataset: Path, tmp_path: Path) -> None:
+    done = try_package(SHIPPED / "audio-classification", tmp_path, dataset=dataset, **FEW, shuffle_labels=True)
+    assert done.status == 0, done.printed
+    assert done.metrics["val_accuracy"] < 0.8

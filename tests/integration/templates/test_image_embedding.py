@@ -105,6 +105,23 @@ def test_identities_that_are_all_known_are_refused_as_judges(tmp_path: Path) -> 
     assert str(error).startswith("each of the 4 identities of split 'test' is in 'train' too")
 
 
+@pytest.mark.soak
+def test_pictures_among_the_wrong_identities_teach_less_than_the_right_ones(
+    dataset: Path, trained: Trial, tmp_path: Path
+) -> None:
+    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=dataset, **SHORT, shuffle_identities=True)
+    assert done.status == 0, done.printed
+    assert done.metrics["val_auc"] < trained.metrics["val_auc"]
+
+
+@pytest.mark.soak
+def test_without_a_gallery_there_is_nothing_to_search(dataset: Path, tmp_path: Path) -> None:
+    few = {**SHORT, "epochs": 1, "gallery": "none"}
+    done = try_package(SHIPPED / "image-embedding", tmp_path, dataset=dataset, **few)
+    assert done.status == 0, done.printed
+    assert set(tf.saved_model.load(str(done.model)).signatures) == {"serving_default", "embed", "verify"}
+
+
 @pytest.fixture(scope="module")
 def emoji(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The gallery's identities, prepared."""

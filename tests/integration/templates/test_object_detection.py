@@ -192,3 +192,12 @@ def test_digits_on_video_frames_are_found_after_a_few_epochs(digit_scenes: Path,
     found = run(tmp_path, digit_scenes, done.model, split="test")
     print(found["metrics"], found["controls"], found["floors"])
     assert found["metrics"]["map50"] > 0.3 > 0.1 > found["controls"][0]["value"]
+
+
+@pytest.mark.soak
+def test_classes_that_are_out_of_order_leave_boxes_without_their_names(
+    dataset: Path, trained: Trial, tmp_path: Path
+) -> None:
+    done = try_package(SHIPPED / "object-detection", tmp_path, dataset=dataset, **SHORT, shuffle_classes=True)
+    assert done.status == 0, done.printed
+    assert done.metrics["val_map50"] < trained.metrics["val_map50"] - 0.2

@@ -50,9 +50,9 @@ def prepared(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def train(template: str, dataset: Path, **more: Any) -> Trial:
+def learnt(template: str, dataset: Path, folder: Path, **more: Any) -> Trial:
     few: dict[str, Any] = {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.006, "units": 24, "augment": "none"}
-    done = try_package(SHIPPED / template, dataset.parent, dataset=dataset, **few, **more)
+    done = try_package(SHIPPED / template, folder, dataset=dataset, **{**few, **more})
     assert done.status == 0, done.printed
     return done
 
@@ -63,7 +63,7 @@ def plates_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     examples = plates()
     examples["train"][5] = ("A" * 9, examples["train"][5][1])
     dataset = prepared(tmp_path_factory.mktemp("plates") / "dataset", table("image", "png", examples))
-    return train("text-recognition", dataset, alphabet="ABC123Ñ")
+    return learnt("text-recognition", dataset, dataset.parent, alphabet="ABC123Ñ")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,8 @@ def calls_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     examples["train"][7] = ("0852", wav(mono, rate=44_100, channels=2))
     files = table("audio", "wav", examples)
     del files["train/003.wav"]
-    return train("speech-recognition", prepared(tmp_path_factory.mktemp("calls") / "dataset", files))
+    dataset = prepared(tmp_path_factory.mktemp("calls") / "dataset", files)
+    return learnt("speech-recognition", dataset, dataset.parent)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,7 @@ def test_a_symbol_of_the_alphabet_that_no_transcript_has_is_named_and_the_rest_g
 
 
 def test_a_transcript_without_its_sound_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
-    folder = calls_trial.model.parent.parent / "dataset"
+    folder = kept(calls_trial)
     (problem,) = [json.loads(line) for line in (folder / "problems.jsonl").read_text().splitlines()]
     assert problem == {"path": "train.csv", "row": 5, "reason": "column 'audio': there is no file train/003.wav"}
     assert json.loads((folder / "index.json").read_text())["splits"] == {"train": COUNTS[0] - 1, "test": COUNTS[1]}
@@ -195,3 +196,37 @@ def test_while_it_learns_it_is_shown_what_is_read_and_what_it_should_be(
     wanted = [examples["test"][row][0] for row in (0, 23, 47)]
     assert [true for _, true in first] == [true for _, true in last] == wanted
     assert sum(read == true for read, true in last) >= 2 > sum(read == true for read, true in first)
+
+
+def kept(trial: Trial) -> Path:
+    """What a trial has learnt from."""
+    return trial.model.parent.parent / "dataset"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("template", "parameters"),
+    [
+        ("text-recognition", {"network": "lstm"}),
+        ("text-recognition", {"network": "cnn"}),
+        ("text-recognition", {"augment": "shift"}),
+        ("speech-recognition", {"network": "lstm"}),
+        ("speech-recognition", {"network": "cnn"}),
+        ("speech-recognition", {"layers": 2}),
+    ],
+)
+def test_the_other_networks_learn_it_too(
+    tmp_path: Path, plates_trial: Trial, calls_trial: Trial, template: str, parameters: dict[str, Any]
+) -> None:
+    trial = plates_trial if template == "text-recognition" else calls_trial
+    done = learnt(template, kept(trial), tmp_path, **{**parameters, "epochs": 2 * EPOCHS})
+    assert done.metrics["val_cer"] < 0.2
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("template", ["text-recognition", "speech-recognition"])
+def test_transcripts_that_are_out_of_order_leave_nothing_to_learn(
+    tmp_path: Path, plates_trial: Trial, calls_trial: Trial, template: str
+) -> None:
+    trial = plates_trial if template == "text-recognition" else calls_trial
+    assert learnt(template, kept(trial), tmp_path, shuffle_labels=True).metrics["val_cer"] > 0.5

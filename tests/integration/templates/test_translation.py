@@ -155,6 +155,15 @@ def test_a_transformer_learns_it_too(dataset: Path, tmp_path: Path) -> None:
     assert done.metrics["val_bleu"] > 80
 
 
+@pytest.mark.soak
+def test_without_copying_a_name_that_it_has_never_seen_is_lost(dataset: Path, trial: Trial, tmp_path: Path) -> None:
+    done = try_package(SHIPPED / "translation", tmp_path, dataset=dataset, **FEW, copy=False)
+    assert done.status == 0, done.printed
+    (text,) = ask(done.model, source=["the old tree (of Qwxyz)"])["text"].tolist()
+    assert "Qwxyz" not in text.decode()
+    assert done.metrics["val_bleu"] < trial.metrics["val_bleu"]
+
+
 def test_a_summary_is_learnt_from_what_installed_packages_say_of_themselves(tmp_path: Path) -> None:
     rows = [
         {"about": text.split("\n\n", 1)[-1][:600] or summary, "synopsis": summary}
