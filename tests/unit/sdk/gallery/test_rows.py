@@ -93,16 +93,22 @@ def test_a_row_that_judges_anothers_model_learns_what_that_one_learns() -> None:
         assert (row.dataset, row.metric) != (made.dataset, made.metric)
 
 
-def test_the_readme_has_every_published_figure_and_its_minutes() -> None:
+def test_the_readme_has_every_published_figure_its_seeds_its_minutes_and_its_date() -> None:
     lines = (Path(__file__).parents[4] / "README.md").read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("| set | template | figure"))
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start + 2 : lines.index("", start)]]
-    shown = {name: (figure, minutes) for name, _, _, figure, minutes, *_ in table}
+    shown = {name: cells for name, _, _, *cells in table}
     published = {name: row.published for name, row in read_rows().items() if row.published is not None}
     assert shown.keys() == published.keys()
-    for name, (figure, minutes) in shown.items():
-        assert _is_rounded(figure, published[name].figure), name
-        assert _is_rounded(minutes, published[name].minutes), name
+    for name, (figure, seeds, minutes, day, *_) in shown.items():
+        row = published[name]
+        figures = (row.figure, *row.other_seeds)
+        spread = (min(figures), max(figures)) if row.other_seeds else ()
+        assert _is_rounded(figure, row.figure), name
+        ends = seeds.split(" to ") if seeds != "–" else []
+        assert [_is_rounded(*each) for each in zip(ends, spread, strict=True)] == [True] * len(spread), name
+        assert _is_rounded(minutes, row.minutes), name
+        assert day == f"{row.date:%Y-%m-%d}", name
 
 
 def _is_rounded(text: str, value: float) -> bool:
