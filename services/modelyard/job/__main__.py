@@ -9,6 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from modelyard.job.allocation import keep_freed
 from modelyard.job.channel import Channel, SilentChannel, SocketChannel
 from modelyard.job.devices import bind_environment
 from modelyard.job.lifetime import live
@@ -26,6 +27,7 @@ def main(path: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
     # A Ctrl-C in a terminal reaches the whole process group; the worker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed()
     bind_environment(spec.devices)
     try:
         load_tensorflow(spec.devices)

@@ -85,10 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(spec: JobSpec, folder: Path) -> int:
     """Run `spec` in this process, with `folder` for the work folder. It ends as `modelyard.job` would end it."""
+    from modelyard.job.allocation import keep_freed
     from modelyard.job.devices import bind_environment
     from modelyard.job.lifetime import live
 
     channel = Printing()
+    keep_freed()
     bind_environment(spec.devices)
     signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
     try:

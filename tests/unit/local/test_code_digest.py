@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.local.gallery.code import code_digest
+from modelyard.local.gallery.code import LIBRARIES, code_digest
 from modelyard.templates.specs import Template, read_template
 
 SPEC = """
@@ -66,3 +66,8 @@ def templates(folder: Path) -> Template:
     for name in ("own", "other"):
         (folder / name / "template.toml").write_text(SPEC)
     return read_template(folder / "own")
+
+
+@pytest.mark.parametrize("name", ["job", "layouts"])
+def test_the_libraries_of_jobs_are_there(name: str) -> None:
+    assert [folder for folder in LIBRARIES if folder.name == name and (folder / "__init__.py").is_file()]

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelyard import job, layouts
 from modelyard.sdk.gallery.digests import sha256
-from modelyard.templates.specs import SPEC_FILE, Template
+from modelyard.templates.specs import SHIPPED, SPEC_FILE, Template
 
-LIBRARIES = tuple(Path(package.__path__[0]) for package in (job, layouts))
+LIBRARIES = (SHIPPED.parent / "job", SHIPPED.parent / "layouts")
 
 
 def code_digest(template: Template) -> str:
