@@ -25,12 +25,25 @@ def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
         raise ValueError(str(error.error_string)) from error
     if not len(channels):
         raise ValueError("it holds no sound")
+    if wrong := not_finite(channels, own_rate):
+        raise ValueError(f"it holds {wrong}")
     mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1, dtype=np.float32)
     if own_rate != rate:
         mono = resample(mono, own_rate, rate)
     out = np.zeros(samples, np.float32)
     out[: len(mono)] = mono[:samples]
     return np.clip(out, -1.0, 1.0, out=out)
+
+
+def not_finite(samples: NDArray[np.float32], rate: int, before: int = 0) -> str:
+    """What is wrong with samples [n] or [n, channels], of which files of floats may have any; "" where all are numbers.
+
+    `before` is how many came before these."""
+    good = np.isfinite(samples)
+    if good.all():
+        return ""
+    first = before + int(np.flatnonzero(~good.reshape(len(samples), -1).all(1))[0])
+    return f"samples that are no numbers (NaN or infinite), the first after {first / rate:.2f} s"
 
 
 def resample(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:

@@ -43,3 +43,12 @@ def test_another_rate_is_refused_before_anything_is_decoded() -> None:
     ) as caught:
         content(WANTED, written("FLAC", "PCM_16", 44_100), None)
     assert caught.value.reason == "AUDIO_RATE"
+
+
+@pytest.mark.parametrize("wanted", [WANTED, Input("audio", "float32", (-1, 800), "audio", 8000)])
+def test_samples_that_are_no_numbers_are_refused_before_they_are_sent(wanted: Input) -> None:
+    out = io.BytesIO()
+    soundfile.write(out, np.where(np.arange(800) == 400, np.nan, SOUND), 8000, format="WAV", subtype="FLOAT")
+    with pytest.raises(InvalidArgument, match=r"holds samples that are no numbers .* after 0\.05 s") as caught:
+        content(wanted, out.getvalue(), None)
+    assert (caught.value.reason, caught.value.field) == ("AUDIO_UNUSABLE", wanted.name)

@@ -133,11 +133,15 @@ def _as_wav(wanted: Input, data: bytes, name: str) -> bytes:
     """A FLAC or OGG file, or a WAV of another sample size, as a WAV of 16 bits."""
     try:
         import soundfile
+
+        from modelyard.layouts.waves import not_finite
     except ImportError:
         raise _no_decoder(wanted, "soundfile") from None
     out = io.BytesIO()
     try:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        if wrong := not_finite(samples, rate):
+            raise _unusable(wanted, name, f"holds {wrong}")
         soundfile.write(out, samples, rate, format="WAV", subtype="PCM_16")
     except soundfile.LibsndfileError as error:
         raise _unusable(wanted, name, f"can't be decoded: {error.error_string}") from error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from modelyard.layouts import File
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.sounds import Sound, sound_length
+from modelyard.layouts.waves import not_finite
 from modelyard.templates.profile.features import SHAPES
 from modelyard.templates.profile.files import Misnamed, files_of, hash_files
 from modelyard.templates.profile.frequencies import Distinct, Hashes
@@ -67,7 +68,8 @@ class Sounds:
             with encoded.open() as opened, soundfile.SoundFile(opened) as file:
                 rate, channels, claimed = int(file.samplerate), int(file.channels), int(file.frames)
                 for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
-                    _check(block, frames, rate)
+                    if wrong := not_finite(block, rate, frames):
+                        raise UnusableError(f"holds {wrong}")
                     loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
                     levels.append(block.ravel())
                     if keep and frames < LOOKED_AT_S * rate:
@@ -113,10 +115,3 @@ class Sounds:
             "topValues": rates,
             "encodings": [{"value": encoding, "count": count} for encoding, count in self.encodings.most_common()],
         }
-
-
-def _check(block: NDArray[np.float32], before: int, rate: int) -> None:
-    good = np.isfinite(block)
-    if not good.all():
-        at = before + int(np.flatnonzero(~good.all(1))[0])
-        raise UnusableError(f"holds samples that are no numbers (NaN or infinite), the first after {at / rate:.2f} s")
