@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.pictures import check_pixels
+from modelyard.layouts.videos import MAX_PIXELS
+
 MAX_FRAMES = 1 << 20
 """Of one file; more are not looked at."""
 
@@ -43,8 +47,12 @@ def _count(data: bytes) -> int:
 
     count = 0
     with av.open(io.BytesIO(data), "r") as container:
-        for packet in container.demux(container.streams.video[0]):
+        stream = container.streams.video[0]
+        pixels = _pixels(stream)
+        for packet in container.demux(stream):
             count += packet.size > 0
+            if count * pixels > MAX_PIXELS:
+                raise ValueError(f"it has more than {count:,} frames of {pixels:,} pixels, too much to be decoded")
             if count >= MAX_FRAMES:
                 break
     if not count:
@@ -64,6 +72,8 @@ def _pick(data: bytes, wanted: NDArray[np.int64], height: int, width: int) -> ND
         for number, frame in enumerate(container.decode(stream)):
             if number < wanted[filled]:
                 continue
+            # A stream may change its size.
+            _pixels(frame)
             picture = _picture(frame, height, width)
             while filled < len(wanted) and wanted[filled] <= number:
                 out[filled] = picture
@@ -75,6 +85,15 @@ def _pick(data: bytes, wanted: NDArray[np.int64], height: int, width: int) -> ND
     # Some packets hold no frame of their own: the last one stands still.
     out[filled:] = picture
     return out
+
+
+def _pixels(pictures: Any) -> int:
+    """Of each, as a stream or a frame says it. Raises ValueError where they are too many to be decoded."""
+    try:
+        check_pixels(pictures.height, pictures.width)
+    except UnusableError as error:
+        raise ValueError(f"it {error}") from None
+    return int(pictures.height * pictures.width)
 
 
 def _picture(frame: Any, height: int, width: int) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """Sizes and lengths of videos, as far as their headers say them before anything is decoded.
 
-Sources: ISO/IEC 14496-12 (MP4) §4.2, §8.2–8.7; RFC 9559 (Matroska) §4; the GIF89a specification §18–26.
+Sources: ISO/IEC 14496-12 (MP4) §4.2, §8.2–8.7; the GIF89a specification §18–26.
 """
 
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelyard.layouts.files import File
 from modelyard.layouts.heads import Head, UnusableError
+from modelyard.layouts.matroska import picture_size
 from modelyard.layouts.pictures import check_pixels
 
 MAX_GIF_PIXELS = 1 << 30
@@ -38,7 +39,9 @@ def video_size(file: File) -> Video:
         check_pixels(height, width)
         video = Video("gif", count_gif_frames(file), height, width)
     elif head.begins_with(_EBML):
-        return Video("webm", 0, 0, 0)
+        height, width = picture_size(head)
+        check_pixels(height, width)
+        video = Video("webm", 0, height, width)
     elif file.size >= 8 and head.at(4, 4) in _MP4_BOXES:
         video = _mp4(head)
     elif not file.size:
