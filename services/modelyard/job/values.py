@@ -202,9 +202,9 @@ def _sizes(examples: Examples, name: str) -> Iterator[tuple[int, int]]:
     """Heights and widths, of the headers; see `_lengths`."""
     column = examples.column(name)
     for row in range(len(examples)):
-        with suppress(UnusableError, ValueError):
-            found = video_size(column.file(row))
-            yield (found.height, found.width) if found.height else clips.size_of(column.read(row))
+        with suppress(UnusableError):
+            video = video_size(column.file(row))
+            yield video.height, video.width
 
 
 def _boxes(examples: Examples, name: str, form: Form) -> NDArray[Any]:

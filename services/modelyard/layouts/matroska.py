@@ -10,7 +10,8 @@ from modelyard.layouts.heads import Head, UnusableError
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _TRACKS, _TRACK = 0x1654AE6B, 0xAE
 _PICTURES, _WIDTH, _HEIGHT = 0xE0, 0xB0, 0xBA
-_MAX_ELEMENTS = 10_000
+_MAX_ELEMENTS = 256
+"""At each level, far more than there are: reading headers takes no longer, whatever a file claims."""
 _ID_BYTES, _SIZE_BYTES = 4, 8
 
 

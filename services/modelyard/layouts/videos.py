@@ -36,18 +36,16 @@ def video_size(file: File) -> Video:
     head = Head(file)
     if head.begins_with(*_GIFS):
         width, height = head.unpack("<HH", 6)
-        check_pixels(height, width)
         video = Video("gif", count_gif_frames(file), height, width)
     elif head.begins_with(_EBML):
-        height, width = picture_size(head)
-        check_pixels(height, width)
-        video = Video("webm", 0, height, width)
+        video = Video("webm", 0, *picture_size(head))
     elif file.size >= 8 and head.at(4, 4) in _MP4_BOXES:
         video = _mp4(head)
     elif not file.size:
         raise UnusableError("is empty")
     else:
         raise UnusableError(f"begins with {head.shown}; it is no MP4, WebM or GIF video")
+    check_pixels(video.height, video.width)
     most = MAX_GIF_PIXELS if video.encoding == "gif" else MAX_PIXELS
     pixels = video.frames * video.height * video.width
     if pixels > most:
@@ -104,23 +102,26 @@ def _mp4(head: Head) -> Video:
 
 
 def _video_track(head: Head, start: int, end: int) -> Video | None:
-    boxes = dict(_inside(head, start, end, (b"mdia", b"minf", b"stbl")))
+    boxes: dict[bytes, int] = {}
+    for kind, inside in _inside(head, start, end, (b"mdia", b"minf", b"stbl")):
+        # The first hdlr is the track's; QuickTime has one more in minf.
+        boxes.setdefault(kind, inside)
     if b"hdlr" not in boxes or head.at(boxes[b"hdlr"] + 8, 4) != b"vide":
         return None
     height = width = frames = 0
     if b"stsd" in boxes:
         width, height = head.unpack(">HH", boxes[b"stsd"] + 8 + 32)
-        check_pixels(height, width)
     if b"stsz" in boxes:
         (frames,) = head.unpack(">I", boxes[b"stsz"] + 8)
     return Video("mp4", frames, height, width)
 
 
-def _inside(head: Head, start: int, end: int, containers: tuple[bytes, ...]) -> Iterator[tuple[bytes, int]]:
+def _inside(head: Head, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, int]]:
+    """Boxes, and those in the box that the path goes through; no deeper, whatever a file nests."""
     for kind, inside, until in _boxes(head, start, end):
         yield kind, inside
-        if kind in containers:
-            yield from _inside(head, inside, until, containers)
+        if path and kind == path[0]:
+            yield from _inside(head, inside, until, path[1:])
 
 
 def _boxes(head: Head, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:

@@ -50,6 +50,12 @@ def pictures(cut: tuple[str, ...] = BAD) -> dict[str, bytes]:
     return {path: data[:60] if path in cut else data for path, data in whole.items()}
 
 
+def not_a_number() -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, np.array([0.1] * 400 + [np.nan] + [0.1] * 7600, np.float32), 16000, "FLOAT", format="WAV")
+    return out.getvalue()
+
+
 def flac(seconds: float = 0.5) -> bytes:
     out = io.BytesIO()
     soundfile.write(out, 0.5 * np.sin(np.arange(int(16000 * seconds)) / 6), 16000, format="FLAC")
@@ -97,11 +103,16 @@ def test_the_order_of_the_rest_is_the_same_wherever_an_attempt_begins(
 def test_sounds_are_left_out_too(tmp_path: Path) -> None:
     files = {f"train/{label}/{n}.flac": flac() for label in "xy" for n in range(4)}
     files["train/x/bad.flac"] = flac()[:3000]
+    files["train/y/nan.wav"] = not_a_number()
     context, worker = job(tmp_path, files)
     sounds, labels = context.arrays("train", seconds=0.5)
     assert (len(sounds), len(labels)) == (8, 8)
     assert sounds.any(1).all()
     assert "train/x/bad.flac cannot be decoded: " in worker.said[-1].text
+    assert (
+        "train/y/nan.wav cannot be decoded: it holds samples that are no numbers (NaN or infinite), the first after "
+        "0.03 s" in worker.said[-1].text
+    )
 
 
 def test_where_half_of_a_split_cannot_be_decoded_something_else_is_wrong(tmp_path: Path) -> None:

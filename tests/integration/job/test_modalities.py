@@ -18,6 +18,7 @@ from modelyard.job.messages import JobSpec
 from modelyard.job.session import Context
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
+from tests.support.videos import video
 
 TEXTS = b"text,label\n" + b"".join(
     b"word %d %s,%s\n" % (n, b"yes" if n % 2 else b"no", b"ab"[n % 2 :][:1]) for n in range(80)
@@ -102,11 +103,23 @@ def test_stereo_becomes_the_mean_of_its_channels_at_the_rate_that_is_asked_for(t
 def test_videos_are_frames_evenly_spaced(tmp_path: Path) -> None:
     files = {f"{label}/{n}.gif": clip(n) for label in "uv" for n in range(8)}
     context = job(tmp_path, files, Options(modality="video"))
-    video, _ = context.arrays("train", frames=3, image_size=8)
-    assert (video.shape[1:], video.dtype) == ((3, 8, 8, 3), np.uint8)
-    assert video[0, :, 0, 0, 0].tolist() == [0, 80, 160]
+    found, _ = context.arrays("train", frames=3, image_size=8)
+    assert (found.shape[1:], found.dtype) == ((3, 8, 8, 3), np.uint8)
+    assert found[0, :, 0, 0, 0].tolist() == [0, 80, 160]
     with pytest.raises(DatasetUnsuitable, match="say with frames="):
         context.arrays("train")
+
+
+def test_sounds_and_videos_of_every_encoding_train_together(tmp_path: Path) -> None:
+    sounds = {f"train/{label}/s.{kind}": sound(8000, 4000, kind.upper()) for label in "xy" for kind in ("ogg", "wav")}
+    audio, _ = job(tmp_path / "sounds", sounds).arrays("train")
+    ideal = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 8000)
+    assert audio.shape == (4, 4000)
+    assert all(np.abs(row - ideal)[100:-100].max() < 0.05 for row in audio)
+    videos = {f"train/{label}/{form}.{form}": video(form) for label in "xy" for form in ("mp4", "mov", "webm")}
+    frames, _ = job(tmp_path / "videos", videos).arrays("train", frames=3)
+    assert frames.shape == (6, 3, 48, 64, 3)
+    assert all(row.mean((1, 2, 3)) == pytest.approx([0, 80, 200], abs=12) for row in frames)
 
 
 def test_webp_images_train_as_others_do(tmp_path: Path) -> None:

@@ -23,10 +23,11 @@ from modelyard.api.catalog.v1 import statistics_pb2
 from modelyard.catalog.servicers.dataset_messages import found_of
 from modelyard.job.messages import JobSpec
 from modelyard.job.trial import prepare_dataset
-from modelyard.layouts import Options
+from modelyard.layouts import Options, clips, pictures
 from modelyard.templates.profile.__main__ import main
 from tests.support.pictures import picture
 from tests.support.sounds import wav
+from tests.support.videos import claiming, video
 
 VERSION = "projects/default/datasets/d/versions/2"
 
@@ -205,6 +206,28 @@ def test_videos_are_decoded_and_shown_as_strips(tmp_path: Path) -> None:
     assert (lengths["frames"]["minimum"], lengths["frames"]["maximum"]) == (1, 8)
     assert {tuple(each["shape"]) for each in video["shapes"]} == {(12, 16, 3)}
     assert found.page.count("frame 6 of 6") == 4
+
+
+def test_videos_that_do_not_say_how_many_frames_they_have_are_counted_and_too_long_ones_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"train/{label}/{form}.{form}": video(form, 4) for label in "ab" for form in ("mp4", "webm")}
+    monkeypatch.setattr(clips, "MAX_PIXELS", 5 * 64 * 48)
+    found = profile(tmp_path, {**files, "train/a/long.webm": video("webm", 6)})
+    (frames,) = (each for each in found.feature("video")["lengths"] if each["unit"] == "frames")
+    assert (frames["minimum"], frames["maximum"], found.feature("video")["count"]) == (4, 4, 4)
+    assert found.unreadable == {"train/a/long.webm": "has more than 5 frames of 64 × 48 pixels, too much to be decoded"}
+
+
+def test_videos_whose_frames_are_larger_than_they_say_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"train/{label}/{form}.{form}": video(form, 4) for label in "ab" for form in ("mp4", "webm")}
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 300 * 256)
+    lies = claiming(video("webm", 2, (320, 256)), (320, 256), (256, 256))
+    assert profile(tmp_path, {**files, "train/b/lies.webm": lies}).unreadable == {
+        "train/b/lies.webm": "does not decode: Invalid argument: a frame is damaged, or has more than 0 million pixels"
+    }
 
 
 def test_boxes_are_drawn_on_their_images(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from modelyard.layouts.videos import video_size
 from tests.support.pictures import picture
 from tests.support.sounds import wav
 from tests.support.trees import InMemory
+from tests.support.videos import video
 
 _CHANNELS = {"1": 1, "L": 1, "I;16": 1, "RGBA": 4}
 
@@ -210,6 +211,7 @@ SAMPLES = [
     sound("OGG", "VORBIS", 1)[:3000],
     sound("FLAC", "PCM_16", 1)[:300],
     mp4(9, 9, 9),
+    video("webm", 1),
 ]
 
 

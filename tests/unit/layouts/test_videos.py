@@ -1,35 +1,22 @@
 """MP4 and WebM as they are pushed, and as training and predictions take them."""
 
-import io
+import struct
 
-import av
-import numpy as np
 import pytest
 
-from modelyard.layouts import clips
+from modelyard.layouts import clips, pictures
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.videos import Video, video_size
-from tests.support.trees import InMemory
+from tests.support.sounds import wav
+from tests.support.trees import InMemory, whole
+from tests.support.videos import claiming, video
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 6
-CODECS = {"mp4": "libx264", "webm": "libvpx"}
+FORMS = ("mp4", "webm")
 SEGMENT, TRACKS, TRACK, KIND, PICTURES, WIDE, HIGH, CLUSTER = (
     bytes.fromhex(name) for name in ("18538067", "1654AE6B", "AE", "83", "E0", "B0", "BA", "1F43B675")
 )
 """The elements of RFC 9559, by their ids."""
-
-
-def video(form: str) -> bytes:
-    """Six frames, each lighter than the one before."""
-    out = io.BytesIO()
-    with av.open(out, "w", format=form) as container:
-        stream = container.add_stream(CODECS[form], rate=25)
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
-        for level in range(FRAMES):
-            pixels = np.full((HEIGHT, WIDTH, 3), 40 * level, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        container.mux(stream.encode())
-    return out.getvalue()
 
 
 def element(kind: bytes, *content: bytes) -> bytes:
@@ -45,7 +32,7 @@ def track(kind: int, *content: bytes) -> bytes:
     return element(TRACK, element(KIND, bytes([kind])), *content)
 
 
-def pictures(width: int, height: int) -> bytes:
+def shown(width: int, height: int) -> bytes:
     sides = element(WIDE, width.to_bytes(4, "big")), element(HIGH, height.to_bytes(4, "big"))
     return track(1, element(PICTURES, *sides))
 
@@ -55,7 +42,7 @@ def test_a_header_says_the_size_and_of_an_mp4_the_frames(form: str, frames: int)
     assert video_size(InMemory(video(form))) == Video(form, frames, HEIGHT, WIDTH)
 
 
-@pytest.mark.parametrize("form", CODECS)
+@pytest.mark.parametrize("form", FORMS)
 def test_so_many_frames_are_taken_from_the_first_to_the_last(form: str) -> None:
     found = clips.decode(video(form), 3, 24, 32)
     assert found.shape == (3, 24, 32, 3)
@@ -63,17 +50,18 @@ def test_so_many_frames_are_taken_from_the_first_to_the_last(form: str) -> None:
 
 
 def test_the_track_of_pictures_counts_wherever_it_is() -> None:
-    file = InMemory(webm(element(b"\xec", b"\0" * 50), element(TRACKS, track(2), pictures(300, 200))))
+    file = InMemory(webm(element(b"\xec", b"\0" * 50), element(TRACKS, track(2), shown(300, 200))))
     assert video_size(file) == Video("webm", 0, 200, 300)
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (webm(element(TRACKS, pictures(20_000, 20_000))), "is 20,000 × 20,000 pixels; at most"),
-        (webm(element(TRACKS, pictures(0, 48))), "claims to be 0 × 48 pixels"),
+        (webm(element(TRACKS, shown(20_000, 20_000))), "is 20,000 × 20,000 pixels; at most"),
+        (webm(element(TRACKS, shown(0, 48))), "claims to be 0 × 48 pixels"),
         (webm(element(TRACKS, track(2))), "is a WebM file without a video track"),
         (webm(element(CLUSTER, b"\0" * 9)), "is a damaged WebM: its tracks are not described before its pictures"),
+        (webm(*[element(b"\xec")] * 300, element(TRACKS, shown(64, 48))), "is a damaged WebM: its tracks are not"),
         (webm(b"\0" * 9), "is a damaged WebM: byte 17 begins no element"),
         (b"\x1aE\xdf\xa3\x80", "is cut off: a WebM without its segment"),
         (webm()[:8], "ends after 8 bytes, inside its header"),
@@ -85,8 +73,66 @@ def test_what_is_no_webm_or_too_large_is_said_of_its_header(data: bytes, said: s
     assert str(caught.value).startswith(said)
 
 
-@pytest.mark.parametrize("form", CODECS)
+@pytest.mark.parametrize("form", FORMS)
 def test_more_than_is_decoded_is_refused_before_it_is_decoded(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "MAX_PIXELS", 3 * HEIGHT * WIDTH)
-    with pytest.raises(ValueError, match=r"^it has more than 4 frames of 3,072 pixels, too much to be decoded"):
+    monkeypatch.setattr(clips, "frames_of", None)
+    with pytest.raises(ValueError, match=r"^it has more than 3 frames of 64 × 48 pixels, too much to be decoded"):
         clips.decode(video(form), 3, 24, 32)
+
+
+def test_a_frame_that_is_larger_than_its_header_says_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = claiming(video("webm", size=(320, 256)), (320, 256), (300, 256))
+    assert clips.decode(small, 3, 24, 32).any()
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 310 * 256)
+    with pytest.raises(ValueError, match=r"Invalid argument: a frame is damaged, or has more than 0 million pixels$"):
+        clips.decode(small, 3, 24, 32)
+
+
+def test_frames_are_counted_at_the_size_that_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = claiming(video("webm", size=(320, 272)), (320, 272), (256, 256))
+    monkeypatch.setattr(clips, "MAX_PIXELS", FRAMES * 256 * 256)
+    with pytest.raises(ValueError, match=r"^it has more than 393,216 pixels in its first 5 frames, too much to be"):
+        clips.decode(small, 3, 24, 32)
+
+
+def test_what_has_sound_alone_is_no_video() -> None:
+    with pytest.raises(ValueError, match=r"^it has no video track$"):
+        clips.decode(wav(), 3, 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("mov", {}), ("mp4", {"movflags": "frag_keyframe+empty_moov"}), ("webm", {"live": "1"})],
+    ids=["quicktime", "mp4-in-fragments", "webm-as-it-is-sent-live"],
+)
+def test_a_size_is_found_however_the_file_was_written(form: str, options: dict[str, str]) -> None:
+    data = video(form, options=options)
+    found = video_size(InMemory(data))
+    assert (found.height, found.width) == (HEIGHT, WIDTH)
+    assert clips.decode(data, 3, 24, 32).mean((1, 2, 3)) == pytest.approx([0, 80, 200], abs=12)
+
+
+def test_boxes_in_boxes_without_an_end_are_a_reason() -> None:
+    inside = b""
+    for _ in range(3000):
+        inside = struct.pack(">I4s", 8 + len(inside), b"mdia") + inside
+    for kind in (b"trak", b"moov"):
+        inside = struct.pack(">I4s", 8 + len(inside), kind) + inside
+    with pytest.raises(UnusableError, match=r"^is an MP4 file without a video track$"):
+        video_size(InMemory(inside))
+
+
+def test_videos_are_pushed_and_those_that_are_too_large_are_named() -> None:
+    huge = claiming(video("webm", size=(320, 256)), (320, 256), (16_000, 9_000))
+    forms = ("mp4", "mov", "webm")
+    files = {f"{label}/{form}.{form}": video(form, 2 + at) for at, label in enumerate("ab") for form in forms}
+    description, rows, problems = whole(files | {"a/huge.webm": huge})
+    assert description.features[0].kind == "video"
+    assert problems == ["a/huge.webm: is 16,000 × 9,000 pixels; at most 67 million are decoded, so make it smaller"]
+    found = {
+        origin: data
+        for split in rows.values()
+        for origin, data in zip(split.origins, split.columns["video"], strict=True)
+    }
+    assert found == files

@@ -15,6 +15,9 @@ from modelyard.modelserver.predict import checked_inputs
 from modelyard.modelserver.servable import Signature, TensorSpec
 from tests.support.pictures import picture
 from tests.support.sounds import wav
+from tests.support.videos import claiming, video
+
+HUGE = claiming(video("webm", 1, (320, 256)), (320, 256), (16_000, 9_000))
 
 
 def signature(kind: str, sample_rate: int = 0) -> Signature:
@@ -35,6 +38,7 @@ def png(width: int, height: int) -> bytes:
         ("audio", wav(rate=44_100), "example 1 has 44,100 samples a second in 1 channel(s); the model takes 8,000 in"),
         ("audio", wav(channels=2), "example 1 has 8,000 samples a second in 2 channel(s)"),
         ("video", b"", "example 1 is empty"),
+        ("video", HUGE, "example 1 is 16,000 × 9,000 pixels; at most 67 million are decoded"),
     ],
 )
 def test_a_file_that_the_model_does_not_take_is_refused_with_its_input_and_number(

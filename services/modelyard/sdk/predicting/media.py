@@ -164,7 +164,7 @@ def _check_rate(wanted: Input, sound: Sound, name: str) -> None:
 
 
 def _video(wanted: Input, source: Source, name: str) -> Content:
-    video_size(source)
+    video = video_size(source)
     data = source.read(0, source.size)
     if wanted.dtype == "string":
         return (), data, ""
@@ -174,7 +174,7 @@ def _video(wanted: Input, source: Source, name: str) -> Content:
     try:
         from modelyard.layouts import clips
 
-        height, width = row[1:3] if row[1] > 0 and row[2] > 0 else clips.size_of(data)
+        height, width = row[1:3] if row[1] > 0 and row[2] > 0 else (video.height, video.width)
         return (row[0], height, width, 3), clips.decode(data, row[0], height, width).tobytes(), ""
     except ImportError:
         raise _no_decoder(wanted, "av") from None

@@ -11,6 +11,7 @@ from modelyard.job.columns import Column
 from modelyard.job.index import Examples
 from modelyard.layouts import Feature, clips
 from modelyard.layouts.pictures import image_shape
+from modelyard.layouts.videos import video_size
 from modelyard.templates.evaluate.pictures import LARGEST_SIDE, data_uri
 from modelyard.templates.evaluate.sounds import exhibited
 
@@ -36,7 +37,7 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
             case "image":
                 found["image"] = data_uri(_picture(column, row))
             case "video":
-                found |= {"image": data_uri(_strip(column.read(row)), STRIP * LARGEST_SIDE), "frames": STRIP}
+                found |= {"image": data_uri(_strip(column, row), STRIP * LARGEST_SIDE), "frames": STRIP}
             case "text":
                 texts[feature.name] = _text(column, row, MOST_TEXT)
             case "audio":
@@ -54,11 +55,12 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
     return found | ({"texts": texts} if texts else {}) | ({"values": values} if values else {})
 
 
-def _strip(data: bytes) -> NDArray[np.uint8]:
+def _strip(column: Column, row: int) -> NDArray[np.uint8]:
     """Frames of a clip side by side, evenly spaced from the first to the last: [height, width, 3]."""
-    height, width = clips.size_of(data)
-    smaller = max(1.0, max(height, width) / FRAME_SIDE)
-    frames = clips.decode(data, STRIP, max(1, round(height / smaller)), max(1, round(width / smaller)))
+    video = video_size(column.file(row))
+    smaller = max(1.0, max(video.height, video.width) / FRAME_SIDE)
+    height, width = max(1, round(video.height / smaller)), max(1, round(video.width / smaller))
+    frames = clips.decode(column.read(row), STRIP, height, width)
     return np.concatenate(list(frames), 1)
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from modelyard.job.columns import Column
 from modelyard.layouts.sounds import sound_length
 from modelyard.templates.profile.samples import Sound
@@ -26,7 +28,8 @@ def exhibited(column: Column, row: int) -> dict[str, Any]:
     sound = sound_length(column.file(row))
     with soundfile.SoundFile(io.BytesIO(data)) as file:
         rate = int(file.samplerate)
-        mono = file.read(int(LOOKED_AT_S * rate), "float32", always_2d=True).mean(1)
+        # Behind what the model hears there may be samples that are no numbers.
+        mono = np.nan_to_num(file.read(int(LOOKED_AT_S * rate), "float32", always_2d=True).mean(1), posinf=1, neginf=-1)
     found = asdict(shown(mono, rate, len(mono) / rate))
     if len(data) <= MOST_PLAYED:
         found["source"] = f"data:audio/{sound.encoding};base64,{base64.b64encode(data).decode()}"

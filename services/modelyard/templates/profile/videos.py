@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.layouts import File
+from modelyard.layouts import File, clips
 from modelyard.layouts.heads import UnusableError
-from modelyard.layouts.pictures import check_pixels
-from modelyard.layouts.videos import MAX_PIXELS, video_size
+from modelyard.layouts.videos import video_size
 from modelyard.templates.profile.features import SHAPES
 from modelyard.templates.profile.files import Misnamed, files_of, hash_files
 from modelyard.templates.profile.frequencies import Distinct, Hashes
@@ -76,26 +75,21 @@ class Videos:
         try:
             if not claimed:
                 with file.open() as opened, av.open(opened, "r") as container:
-                    claimed = _packets(container)
+                    claimed = clips.count_frames(container, clips.stream_of(container))
             chosen = frozenset(np.linspace(0, max(0, claimed - 1), FRAMES).astype(int).tolist())
             with file.open() as opened, av.open(opened, "r") as container:
-                stream = container.streams.video[0]
-                stream.codec_context.thread_count = 1
-                check_pixels(int(stream.height), int(stream.width))
+                stream = clips.stream_of(container)
                 rate = float(stream.average_rate or stream.base_rate or 25)
-                for frame in container.decode(stream):
-                    # A stream may change its size.
-                    check_pixels(frame.height, frame.width)
+                for frame in clips.frames_of(container, stream):
                     if done in chosen:
                         pictures.append(
                             np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
                         )
                     done += 1
                 height, width = int(stream.height), int(stream.width)
-        except (av.FFmpegError, IndexError) as error:
+        except av.FFmpegError as error:
             after = f" after frame {done:,}" if done else ""
-            reason = getattr(error, "strerror", None) or "it has no video"
-            raise UnusableError(f"does not decode{after}: {reason}") from None
+            raise UnusableError(f"does not decode{after}: {clips.reason(error)}") from None
         if not pictures:
             raise UnusableError("holds no frame that decodes")
         self.count += 1
@@ -124,18 +118,3 @@ class Videos:
             "shapes": [{"shape": list(shape), "count": count} for shape, count in self.shapes.most_common(SHAPES)],
             "encodings": [{"value": encoding, "count": count} for encoding, count in self.encodings.most_common()],
         }
-
-
-def _packets(container: Any) -> int:
-    """How many frames there are, without decoding them. Raises UnusableError where they would be too much."""
-    stream = container.streams.video[0]
-    height, width = int(stream.height), int(stream.width)
-    check_pixels(height, width)
-    count = 0
-    for packet in container.demux(stream):
-        count += packet.size > 0
-        if count * height * width > MAX_PIXELS:
-            raise UnusableError(
-                f"has more than {count:,} frames of {width:,} × {height:,} pixels, too much to be decoded"
-            )
-    return count
