@@ -248,7 +248,8 @@ class JobSpec:
         """Raises ValueError for unknown or missing keys."""
         values = json.loads(text)
         values["devices"] = tuple(values.get("devices", ("cpu",)))
-        values["site_packages"] = tuple(values.get("site_packages", ()))
+        for name in ("earlier_versions", "site_packages"):
+            values[name] = tuple(values.get(name, ()))
         try:
             return cls(**values)
         except TypeError as error:

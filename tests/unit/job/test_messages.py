@@ -101,6 +101,7 @@ def test_a_job_survives_its_file() -> None:
         kind="evaluation",
         model_version="projects/p/models/m/versions/1",
         dataset_version="projects/p/datasets/d/versions/1",
+        earlier_versions=("projects/p/datasets/d/versions/1",),
         site_packages=("/cache/requirements/1",),
     )
     assert JobSpec.from_json(spec.to_json()) == spec
