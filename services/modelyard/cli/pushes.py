@@ -35,6 +35,7 @@ def show_pushed(pushed: "Pushed", *, as_json: bool) -> None:
                 "unchanged": pushed.unchanged,
                 "file_count": pushed.file_count,
                 "sent_bytes": pushed.sent_bytes,
+                "left_out": pushed.left_out,
                 "notes": pushed.notes,
                 "problems": pushed.problems,
                 "problem_count": pushed.problem_count,
@@ -43,6 +44,11 @@ def show_pushed(pushed: "Pushed", *, as_json: bool) -> None:
         return
     for note in pushed.notes:
         console().print(f"note: {note}")
+    if pushed.left_out:
+        noun = "file is" if len(pushed.left_out) == 1 else "files are"
+        console().print(f"{len(pushed.left_out):,} {noun} left out of the version:")
+        for each in pushed.left_out:
+            console().print(f"  {each}")
     if pushed.problem_count:
         noun = "example is" if pushed.problem_count == 1 else "examples are"
         console().print(f"{pushed.problem_count:,} {noun} left out:")

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 
 from modelyard.layouts import class_folders, coco, idx, lines, media, parallel, tables, tfrecord
+from modelyard.layouts.broken_files import Group, check_kinds, find_broken, left_out
 from modelyard.layouts.class_folders import in_folders
 from modelyard.layouts.description import DESCRIPTION_FILE, MAX_BYTES, MODALITIES, Description
 from modelyard.layouts.encoding import to_bytes
-from modelyard.layouts.errors import LayoutUnknown
+from modelyard.layouts.errors import FileBroken, LayoutUnknown
 from modelyard.layouts.files import Files
 from modelyard.layouts.media_folders import kind_of_files, kinds_there
 from modelyard.layouts.names import SPLIT_ALIASES, TABLES, TEXTS, is_tfrecord, suffix, what_is_there
@@ -27,12 +28,25 @@ Describe = Callable[[Files, Options, Findings], Description]
 
 
 def detect(files: Files, options: Options | None = None) -> Detection:
-    """Describe files. Raises LayoutUnknown (a sentence that says what was seen), DataUnreadable and DecoderMissing."""
+    """Describe files; tables and files of lines that can't be read are in `findings.left_out`, and in no description.
+
+    Raises LayoutUnknown (a sentence that says what was seen), DataUnreadable and DecoderMissing.
+    """
     options = options or Options()
     _check_options(options)
     layout = options.layout if options.layout != "auto" else _guess(files)
-    findings = Findings()
-    description = _DESCRIBE[layout](files, options, findings)
+    try:
+        findings = Findings()
+        description = _DESCRIBE[layout](files, options, findings)
+    except FileBroken:
+        groups = _read_together(files, layout)
+        if len(groups) < 2:
+            raise
+        broken = find_broken(files, groups, options.header)
+        findings = Findings(left_out=left_out(broken))
+        lost = {problem.path for problem in findings.left_out}
+        description = _DESCRIBE[layout]({path: files[path] for path in files if path not in lost}, options, findings)
+        check_kinds(broken, {path for group in groups for path in group} - lost, description.files)
     _check_description(description, options)
     if description.split_rule.held_out and len(description.splits) == 1:
         findings.notes.append("no example is held out: there are too few for ten percent by hash")
@@ -121,6 +135,15 @@ def _tables(files: Files) -> list[str]:
 
 def _texts(files: Files) -> list[str]:
     return [path for path in _visible(files) if suffix(path) in TEXTS and not _NOTES.match(path.rpartition("/")[2])]
+
+
+def _read_together(files: Files, layout: str) -> list[Group]:
+    """Tables and files of lines, by what is read at once."""
+    if layout == "parallel":
+        return [tuple(pair.values()) for pair in parallel.pairs(files).values()]
+    if layout == "lines":
+        return [(path,) for path in _texts(files)]
+    return [(path,) for path in _tables(files)] if layout in ("table", "interactions") else []
 
 
 def _describe_folders(files: Files, options: Options, findings: Findings) -> Description:

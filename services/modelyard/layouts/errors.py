@@ -3,6 +3,7 @@
 LayoutError
 ├── LayoutUnknown       files are laid out in none of the known ways; or not in the way that was asked for
 ├── DataUnreadable      a file is not what its name or its place says
+│   └── FileBroken      no example can be read from a table or a file of lines; others beside it may do without it
 ├── DescriptionWrong    `modelyard.dataset.json` is not a description
 └── DecoderMissing      a library that reads this kind of file is not installed
 """
@@ -33,6 +34,10 @@ class DataUnreadable(LayoutError):
         super().__init__(f"{path} {problem}", reason=reason)
         self.path = path
         self.problem = problem
+
+
+class FileBroken(DataUnreadable):
+    """A table or a file of lines is empty, damaged or in another encoding."""
 
 
 class DescriptionWrong(LayoutError):

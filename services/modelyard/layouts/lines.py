@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelyard.layouts.chunks import Chunk, Column, Problems, in_portions
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
-from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
+from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, FileBroken, LayoutUnknown
 from modelyard.layouts.files import Files
 from modelyard.layouts.names import split_of_name
 from modelyard.layouts.options import Findings
@@ -18,8 +18,13 @@ def describe(files: Files, paths: Sequence[str], findings: Findings) -> Descript
     by_file = splits_of_files(paths)
     rule = SplitRule("file") if any(by_file.values()) else SplitRule("hash", held_out=HELD_OUT)
     counts: Counter[str] = Counter()
-    for split, _, _ in _examples(files, by_file, rule, findings.problems):
+    full = set()
+    for split, path, _ in _examples(files, by_file, rule, findings.problems):
         counts[split] += 1
+        full.add(path)
+    empty = next((path for path in by_file if path not in full), None)
+    if empty is not None:
+        raise FileBroken(empty, "is empty", reason="EMPTY")
     if not counts["train"]:
         raise LayoutUnknown(
             f"no line belongs to the split 'train': {', '.join(paths[:5])}", reason="NO_TRAINING_EXAMPLES"

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Description
+from modelyard.layouts.errors import Problem
 
 CHOICES = ("auto", "class_folders", "idx", "table", "interactions", "lines", "parallel", "coco", "tfrecord")
 """Values of `--layout`; interactions are a table with a column of users and one of items."""
@@ -31,6 +32,8 @@ class Findings:
 
     problems: Problems = field(default_factory=Problems)
     """Examples that are left out."""
+    left_out: list[Problem] = field(default_factory=list)
+    """Files that can't be read, and are to be no part of the version."""
     notes: list[str] = field(default_factory=list)
     """How something was understood, where it could have been meant otherwise."""
 

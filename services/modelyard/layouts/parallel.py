@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from modelyard.layouts.chunks import Chunk, Column, Problems, in_portions
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
-from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
+from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, FileBroken, LayoutUnknown
 from modelyard.layouts.files import Files
 from modelyard.layouts.lines import splits_of_files
 from modelyard.layouts.options import Findings, Options
@@ -78,6 +78,9 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     by_stem = splits_of_files([f"{stem}.{source}" for stem in stems])
     rule = SplitRule("file") if any(by_stem.values()) else SplitRule("hash", held_out=HELD_OUT)
     by_file = dict(by_stem) | {f"{path.rpartition('.')[0]}.{target}": split for path, split in by_stem.items()}
+    empty = next((path for path in by_file if not files[path].size), None)
+    if empty is not None:
+        raise FileBroken(empty, "is empty", reason="EMPTY")
     counts: Counter[str] = Counter()
     features = (
         Feature("source", "text", "string", column=source),

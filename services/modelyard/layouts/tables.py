@@ -11,7 +11,7 @@ from modelyard.layouts import media
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.columns import MAX_CATEGORIES, ColumnFacts
 from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Items, Split
-from modelyard.layouts.errors import DataUnreadable, LayoutUnknown
+from modelyard.layouts.errors import DataUnreadable, FileBroken, LayoutUnknown
 from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.lines import splits_of_files
@@ -38,7 +38,7 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
     by_file = splits_of_files(main)
     plan = make_plan(shape.header, _first_rows(files, main, shape), files, by_file, options)
     counts, facts, rows = _pass(files, main, by_file, shape, plan, findings.problems)
-    _check_usable(main, rows, findings.problems)
+    _check_usable(rows, findings.problems)
     if not counts["train"]:
         raise LayoutUnknown(
             f"no row belongs to the split 'train' ({', '.join(main[:5])})", reason="NO_TRAINING_EXAMPLES"
@@ -67,14 +67,21 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
 
 
 def name_files(files: Files, paths: Sequence[str]) -> bool:
-    """Whether one of the tables names files of the tree."""
+    """Whether one of the tables names files of the tree. Raises FileBroken where one that can't be read may do so."""
     there = MediaFiles.among(files)
+    broken: FileBroken | None = None
     for path in paths:
-        shape = read_shape(path, files[path], TABLES[suffix(path)])
-        batch = _first_rows(files, [path], shape)
+        try:
+            shape = read_shape(path, files[path], TABLES[suffix(path)])
+            batch = _first_rows(files, [path], shape)
+        except FileBroken as error:
+            broken = broken or error
+            continue
         for column in zip(*batch.rows[:_SAMPLE], strict=True) if batch else ():
             if place_of_files(path, column, there, files) is not None:
                 return True
+    if broken is not None:
+        raise broken
     return False
 
 
@@ -88,17 +95,23 @@ def _first_rows(files: Files, paths: Sequence[str], shape: Shape) -> Batch | Non
 def _pass(
     files: Files, paths: Sequence[str], by_file: Mapping[str, str], shape: Shape, plan: Plan, problems: Problems
 ) -> tuple[Counter[str], list[ColumnFacts], int]:
-    """The one pass over all rows: examples by split, what each column is, and how many rows there are."""
+    """The one pass over all rows: examples by split, what each column is, and how many rows there are.
+
+    Raises FileBroken for a table without rows.
+    """
     counts: Counter[str] = Counter()
     facts = [ColumnFacts(_most(plan, at)) for at in range(len(shape.header))]
     checks = plan.checks
     for path in paths:
         split = by_file[path] if plan.rule.by == "file" else ""
+        before = counts.total() + problems.count
         for batch in read_rows(path, files[path], shape, problems):
             found = checks.usable(batch, split, files, problems)
             counts.update(found.splits)
             for at, column in enumerate(zip(*found.rows, strict=True)):
                 facts[at].add(path, found.numbers, column)
+        if counts.total() + problems.count == before:
+            raise FileBroken(path, "has no rows under its header", reason="EMPTY")
     return counts, facts, counts.total() + problems.count
 
 
@@ -109,9 +122,7 @@ def _most(plan: Plan, at: int) -> int:
     return MAX_CLASSES if plan.kinds.get(at) == "category" else MAX_CATEGORIES
 
 
-def _check_usable(paths: Sequence[str], rows: int, problems: Problems) -> None:
-    if rows == 0:
-        raise DataUnreadable(paths[0], "has no rows under its header", reason="EMPTY")
+def _check_usable(rows: int, problems: Problems) -> None:
     if 2 * problems.count >= rows:
         first = problems.kept[0]
         raise DataUnreadable(
@@ -255,7 +266,7 @@ def _items(files: Files, others: Sequence[str], key: str, findings: Findings) ->
                 plan.roles[place], plan.kinds[place] = "ignore", "id"
         problems = Problems()
         _, facts, rows = _pass(files, [path], {path: ""}, shape, plan, problems)
-        _check_usable([path], rows, problems)
+        _check_usable(rows, problems)
         for problem in problems.kept:
             findings.problems.add(problem.path, problem.row, problem.reason)
         features = _features(files, path, plan, facts, findings)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, TextIO
 
 from modelyard.layouts.chunks import Problems
-from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.errors import FileBroken
 from modelyard.layouts.files import File, Range, is_gzip
 from modelyard.layouts.names import suffix
 
@@ -29,9 +29,9 @@ class Line:
     """Where it lies in the tree, if it is there as it is."""
 
 
-def encoding_of(file: File) -> str:
-    """As the first bytes say: "utf-8", "utf-8-sig" or "utf-16"."""
-    with open_bytes("", file) as stream:
+def encoding_of(path: str, file: File) -> str:
+    """As the first bytes say: "utf-8", "utf-8-sig" or "utf-16". Raises FileBroken for damaged gzip."""
+    with open_bytes(path, file) as stream:
         head = stream.read(3)
     if head == codecs.BOM_UTF8:
         return "utf-8-sig"
@@ -40,7 +40,7 @@ def encoding_of(file: File) -> str:
 
 @contextmanager
 def open_bytes(path: str, file: File) -> Iterator[IO[bytes]]:
-    """The file's bytes, inflated where it is gzip. Raises DataUnreadable for damaged gzip, also while it is read."""
+    """The file's bytes, inflated where it is gzip. Raises FileBroken for damaged gzip, also while it is read."""
     zipped = is_gzip(file)
     with file.open() as raw:
         stream: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="rb") if zipped else io.BufferedReader(raw, _BUFFER_BYTES)  # type: ignore[type-var, assignment]
@@ -48,13 +48,13 @@ def open_bytes(path: str, file: File) -> Iterator[IO[bytes]]:
             with stream:
                 yield stream
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DataUnreadable(path, f"is damaged gzip: {error}", reason="DATA_DAMAGED") from error
+            raise FileBroken(path, f"is damaged gzip: {error}", reason="DATA_DAMAGED") from error
 
 
 @contextmanager
 def open_text(path: str, file: File) -> Iterator[TextIO]:
-    """The file's text, line ends as they are. Raises DataUnreadable where it is neither UTF-8 nor UTF-16."""
-    encoding = encoding_of(file)
+    """The file's text, line ends as they are. Raises FileBroken where it is neither UTF-8 nor UTF-16."""
+    encoding = encoding_of(path, file)
     try:
         with open_bytes(path, file) as stream, io.TextIOWrapper(stream, encoding, newline="") as text:
             yield text
@@ -62,7 +62,7 @@ def open_text(path: str, file: File) -> Iterator[TextIO]:
         raise wrong_encoding(path, file, encoding) from error
 
 
-def wrong_encoding(path: str, file: File, encoding: str) -> DataUnreadable:
+def wrong_encoding(path: str, file: File, encoding: str) -> FileBroken:
     """What to say of a file that can't be decoded: which byte, in which line."""
     name = "UTF-16" if encoding == "utf-16" else "UTF-8"
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -75,21 +75,21 @@ def wrong_encoding(path: str, file: File, encoding: str) -> DataUnreadable:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 byte = f"byte 0x{error.object[error.start]:02x} at {at - pending + error.start:,}, in line {line:,}"
-                return DataUnreadable(
+                return FileBroken(
                     path,
                     f"is no {name}: {byte}; convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} "
                     f"> utf8{suffix(path)}",
                     reason="NOT_UTF8",
                 )
             if not data:
-                return DataUnreadable(path, f"is no {name}", reason="NOT_UTF8")
+                return FileBroken(path, f"is no {name}", reason="NOT_UTF8")
             line += text.count("\n")
             at += len(data)
 
 
 def lines(path: str, file: File, problems: Problems) -> Iterator[Line]:
-    """Every line; one that is too long is a problem, and empty. Raises DataUnreadable for another encoding."""
-    encoding = encoding_of(file)
+    """Every line; one that is too long is a problem, and empty. Raises FileBroken for another encoding."""
+    encoding = encoding_of(path, file)
     if encoding == "utf-16":
         yield from _decoded_lines(path, file, problems)
         return

@@ -13,11 +13,11 @@ from modelyard.api.catalog.v1 import (
     dataset_service_pb2_grpc,
     statistics_pb2,
 )
-from modelyard.layouts import Options
+from modelyard.layouts import DESCRIPTION_FILE, Options
 from modelyard.sdk import croissant
 from modelyard.sdk.connection import Connection
-from modelyard.sdk.describing import describe
-from modelyard.sdk.download import fetch_files, read_manifest, signed_reads
+from modelyard.sdk.describing import describe, read_description
+from modelyard.sdk.download import fetch_files, read_file, read_manifest, signed_reads
 from modelyard.sdk.errors import NotFound
 from modelyard.sdk.folder import Sources, scan, scan_file
 from modelyard.sdk.names import in_project, version_in_project
@@ -73,6 +73,7 @@ class Datasets:
         problems = described.findings.problems
         return replace(
             pushed,
+            left_out=tuple(map(str, described.findings.left_out)),
             notes=tuple(described.findings.notes),
             problems=tuple(map(str, sorted(problems.kept, key=lambda each: (each.path, each.row)))),
             problem_count=problems.count,
@@ -118,14 +119,17 @@ class Datasets:
             return (Path(folder) / "page.html").read_bytes()
 
     def croissant(self, name: str, *, licence: str = "") -> dict[str, Any]:
-        """A version described in Croissant 1.0: JSON-LD that other tools load data sets by.
+        """A version described in Croissant 1.0: JSON-LD by which other tools load data sets.
+
+        Paths in it are relative to the folder that `pull` writes.
 
         `licence` by default is what the label `licence` of the version says.
         """
         version, spec = self.version(name), self.input_spec(name)
-        reads = signed_reads(self._connection, version.name)
-        entries = read_manifest(Store(self._connection.access.ca_file), reads)
-        return croissant.describe(version, spec, entries, licence or version.labels.get("licence", ""))
+        store, reads = Store(self._connection.access.ca_file), signed_reads(self._connection, version.name)
+        entries = read_manifest(store, reads)
+        description = read_description(version.name, read_file(store, reads, entries, DESCRIPTION_FILE))
+        return croissant.describe(version, spec, description, entries, licence or version.labels.get("licence", ""))
 
     def list(self) -> Iterator[dataset_pb2.Dataset]:
         """Every dataset of the project."""

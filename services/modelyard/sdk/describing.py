@@ -5,10 +5,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from modelyard.layouts import DESCRIPTION_FILE, Findings, LayoutError, Options, to_bytes
+from modelyard.layouts import (
+    DESCRIPTION_FILE,
+    Description,
+    Findings,
+    LayoutError,
+    Options,
+    parse_description,
+    to_bytes,
+)
 from modelyard.layouts.detection import detect, with_known_splits
 from modelyard.layouts.tfrecord import read_spec
-from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.errors import FailedPrecondition, InvalidArgument
 from modelyard.sdk.folder import Source, Sources
 
 
@@ -25,7 +33,8 @@ def describe(
 ) -> Described:
     """The files as the dataset's tree has them, with their description: its own, where it has one.
 
-    Everything keeps its path, but the folders of splits get the names that readers know: `Val/` becomes `validation/`.
+    Tables and files of lines that can't be read are left out, `findings.left_out` says why. Everything else keeps its
+    path, but the folders of splits get the names that readers know: `Val/` becomes `validation/`.
     Raises InvalidArgument with a sentence that says what was seen.
     """
     if DESCRIPTION_FILE in sources:
@@ -37,8 +46,18 @@ def describe(
         raise InvalidArgument(error.message, reason=error.reason) from error
     except OSError as error:
         raise InvalidArgument(f"{error.filename} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error
+    for problem in found.findings.left_out:
+        del renamed[problem.path]
     content = to_bytes(replace(found.description, generated=generated))
     return Described({**renamed, DESCRIPTION_FILE: Source(len(content), content=content)}, found.findings)
+
+
+def read_description(version: str, data: bytes) -> Description:
+    """What a version says of itself. Raises FailedPrecondition where a newer release wrote it."""
+    try:
+        return parse_description(data)
+    except LayoutError as error:
+        raise FailedPrecondition(f"{DESCRIPTION_FILE} of {version}: {error.message}", reason=error.reason) from error
 
 
 def read_features(path: Path) -> Mapping[str, Mapping[str, Any]]:

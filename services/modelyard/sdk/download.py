@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from modelyard.api.catalog.v1 import file_service_pb2, file_service_pb2_grpc
 from modelyard.sdk.connection import Connection
-from modelyard.sdk.errors import DataLoss, InvalidArgument
+from modelyard.sdk.errors import DataLoss, InvalidArgument, NotFound
 from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.store import Store
 from modelyard.tree import Entry, Manifest, TreeError
@@ -35,6 +35,20 @@ def read_manifest(store: Store, reads: file_service_pb2.SignReadsResponse) -> li
     if manifest.digest != reads.digest:
         raise DataLoss(f"the manifest of {reads.name} is another tree's", reason="DIGEST_MISMATCH")
     return entries
+
+
+def read_file(store: Store, reads: file_service_pb2.SignReadsResponse, entries: Iterable[Entry], path: str) -> bytes:
+    """One small file of the version, out of its pack; its hash is verified. Raises NotFound."""
+    entry = next((entry for entry in entries if entry.path == path), None)
+    if entry is None:
+        raise NotFound(f"{reads.name} has no file {path}", reason="FILE_NOT_FOUND")
+    url = next((pack.url for pack in reads.packs if pack.pack == entry.pack), "")
+    if entry.size and not url:
+        raise DataLoss(f"{reads.name} lacks its pack {entry.pack}", reason="PACK_MISSING")
+    data = store.get_range(url, entry.offset, entry.size) if entry.size else b""
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise DataLoss(f"{path} is not what was pushed: its hash differs", reason="FILE_DAMAGED")
+    return data
 
 
 def fetch_packs(

@@ -54,6 +54,15 @@ class Store:
         """GET a whole object that fits into memory."""
         return b"".join(self.read(url, None))
 
+    def get_range(self, url: str, offset: int, length: int) -> bytes:
+        """GET bytes [offset, offset + length) of an object, which fit into memory."""
+        try:
+            answer = self._pool.request("GET", url, headers={"Range": f"bytes={offset}-{offset + length - 1}"})
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"the object store can't be reached: {_why(error)}", reason="STORE_UNREACHABLE") from None
+        _check(answer.status, "an object")
+        return answer.data
+
     def read(self, url: str, size: int | None) -> Iterator[bytes]:
         """GET an object in chunks, going on where a broken connection left off; `size` in bytes if it is known."""
         done = 0

@@ -38,6 +38,8 @@ class Pushed:
     """Content that was sent now, without the manifest."""
     skipped: tuple[str, ...] = ()
     """What of the folder was left out; a folder's path ends in `/`."""
+    left_out: tuple[str, ...] = ()
+    """Of a dataset: tables and files of lines that can't be read and are no part of the version, `path: reason`."""
     notes: tuple[str, ...] = ()
     """Of a dataset: how it was understood, where it could have been meant otherwise."""
     problems: tuple[str, ...] = ()

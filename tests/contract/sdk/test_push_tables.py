@@ -66,3 +66,52 @@ async def test_a_file_of_features_and_other_wishes_are_heard(run: Run, tmp_path:
     )
     assert refused.exit_code != 0
     assert "'smell' is none of image, text" in refused.output
+
+
+async def test_tables_that_can_not_be_read_are_named_and_no_part_of_the_version(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a", "b"):
+        people(folder).rename(folder / f"{name}.csv")
+    (folder / "c.csv").write_text("")
+    (folder / "d.csv").write_text("Age,job,family,rich\n")
+    (folder / "README.txt").write_text("about")
+    said = await run("datasets", "push", "people", str(folder), "--target", "rich")
+    assert (
+        "2 files are left out of the version:\n  c.csv: is empty\n  d.csv: has no rows under its header\n"
+        "2 examples are left out:\n  a.csv:101" in said
+    )
+    pushed = json.loads(await run("datasets", "push", "people", str(folder), "--target", "rich", "-o", "json"))
+    assert pushed["left_out"] == ["c.csv: is empty", "d.csv: has no rows under its header"]
+    assert pushed["unchanged"]
+    await run("datasets", "pull", "people", "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {
+        "README.txt",
+        "a.csv",
+        "b.csv",
+        "modelyard.dataset.json",
+    }
+
+
+async def test_ratings_are_exported_with_the_tables_from_which_a_job_reads_them(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    ratings = "".join(f"{at % 7},{at % 5},{at % 9 / 2}\n" for at in range(90))
+    (folder / "ratings.csv").write_text(f"userId,movieId,rating\n{ratings}")
+    (folder / "movies.csv").write_text("movieId,title\n" + "".join(f"{at},Film {at}\n" for at in range(5)))
+    (folder / "tags.csv").write_text("userId,movieId,tag\n1,2,fun\n")
+    await run("datasets", "push", "films", str(folder))
+    await run("datasets", "export", "films", "--croissant", "films.json")
+    document = json.loads((tmp_path / "films.json").read_text())
+    tables = {
+        (records["@id"], field["source"]["fileObject"]["@id"], field["source"]["extract"]["column"])
+        for records in document["recordSet"][1:]
+        for field in records["field"]
+    }
+    assert tables == {
+        ("examples", "ratings.csv", "userId"),
+        ("examples", "ratings.csv", "movieId"),
+        ("examples", "ratings.csv", "rating"),
+        ("items", "movies.csv", "movieId"),
+        ("items", "movies.csv", "title"),
+    }

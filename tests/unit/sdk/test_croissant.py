@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.catalog.servicers.dataset_messages import input_spec_message
+from modelyard.layouts import DESCRIPTION_FILE
 from modelyard.sdk import croissant
 from modelyard.tree import Entry
 from tests.support.pictures import idx_pair, picture
@@ -45,6 +46,35 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
         "test.csv": "user,item,rating,time\n1,3,3,1600000002\n",
         "items.csv": "item,title\n2,Two\n3,Three\n",
     },
+    "interactions of one table": {
+        "interactions.csv": "user,item,rating\n" + "".join(f"{at % 7},{at % 5},{at % 9}\n" for at in range(90)),
+        "items.csv": "item,title\n" + "".join(f"{at},Film {at}\n" for at in range(5)),
+    },
+    "movielens": {
+        "README.txt": "Summary\n",
+        "links.csv": "movieId,imdbId,tmdbId\n1,2,3\n",
+        "movies.csv": "movieId,title,genres\n" + "".join(f"{at},Film {at},Drama|Comedy\n" for at in range(5)),
+        "ratings.csv": "userId,movieId,rating,timestamp\n"
+        + "".join(f"{at % 7},{at % 5},{at % 9 / 2},{1260759144 + at}\n" for at in range(90)),
+        "tags.csv": "userId,movieId,tag,timestamp\n1,2,fun,1260759144\n",
+    },
+    "notes beside class folders": {
+        **{f"{name}/{at}.png": picture(at) for at in range(9) for name in "ab"},
+        "README.md": "About\n",
+        "notes.csv": "what,who\nlight,ann\n",
+        "a/about.txt": "mine\n",
+    },
+    "names with spaces": {
+        "my ratings.tsv": "user\titem\n" + "".join(f"{at % 7}\t{at % 5}\n" for at in range(90)),
+        "the items.csv": "item,title\n1,One\n2,Two\n",
+    },
+    "a column of splits": {
+        "all.csv": "x,split,label\n" + "".join(f"{at},{'train' if at % 3 else 'test'},{at % 2}\n" for at in range(40)),
+    },
+    "a column called like the split of the files": {
+        f"{name}.csv": "x,split,label\n" + "".join(f"{at},{at % 7},{at % 2}\n" for at in range(40))
+        for name in ("train", "test")
+    },
 }  # fmt: skip
 
 
@@ -54,7 +84,7 @@ def described(files: Mapping[str, str | bytes], licence: str = "") -> dict[str, 
     version.create_time.FromJsonString("2026-02-03T04:05:06Z")
     data = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
     entries = [Entry(path, len(each), hashlib.sha256(each).hexdigest(), "pack", 0) for path, each in data.items()]
-    document = croissant.describe(version, input_spec_message(VERSION, description), entries, licence)
+    document = croissant.describe(version, input_spec_message(VERSION, description), description, entries, licence)
     reread: dict[str, Any] = json.loads(json.dumps(document))
     return reread
 
@@ -69,6 +99,30 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
         for key, each in value.items():
             if key not in ("@context", "data"):
                 yield from nodes(each)
+
+
+def files_of(document: dict[str, Any], identifier: str, paths: Iterable[str]) -> list[str]:
+    """The files that a part of the distribution means, as mlcroissant finds them: `*` is any text, also with a /."""
+    (part,) = (part for part in document["distribution"] if part["@id"] == identifier)
+    if part["@type"] == "cr:FileObject":
+        return [path for path in paths if path == part["contentUrl"]]
+    patterns = [part["includes"]] if isinstance(part["includes"], str) else part["includes"]
+    assert all(any(fnmatchcase(path, pattern) for path in paths) for pattern in patterns)
+    return [path for path in paths if any(fnmatchcase(path, pattern) for pattern in patterns)]
+
+
+def place(records: dict[str, Any]) -> str:
+    """The part of the distribution that a record set is read from."""
+    source = records["field"][0]["source"]
+    identifier: str = (source.get("fileObject") or source["fileSet"])["@id"]
+    return identifier
+
+
+def extracted(field: dict[str, Any], path: str) -> str:
+    """What is made of a path, as mlcroissant does it: the pattern has to match from the beginning."""
+    found = re.match(field["source"]["transform"]["regex"], path)
+    assert found is not None, path
+    return found[1]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -88,7 +142,6 @@ def test_what_the_specification_requires_is_there(layout: str) -> None:
             assert re.fullmatch("[0-9a-f]{64}", part["sha256"])
         else:
             assert part["includes"]
-            assert part["containedIn"]
     for records in document["recordSet"]:
         assert records["@type"] == "cr:RecordSet"
         assert records["field"]
@@ -107,19 +160,82 @@ def test_every_identifier_is_unique_and_every_reference_leads_to_one(layout: str
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_file_is_described_and_no_pattern_finds_nothing(layout: str) -> None:
-    files = LAYOUTS[layout]
-    left = set(files)
-    for part in described(files)["distribution"]:
-        if part["@type"] == "cr:FileObject":
-            left.discard(part["contentUrl"])
-            continue
-        patterns = [part["includes"]] if isinstance(part["includes"], str) else part["includes"]
-        for pattern in patterns:
-            found = {path for path in files if _matches(path, pattern)}
-            assert found, pattern
-            left -= found
-    assert not left
+def test_every_identifier_is_one_that_mlcroissant_takes(layout: str) -> None:
+    assert not [node["@id"] for node in nodes(described(LAYOUTS[layout])) if re.search(r"\s", node.get("@id", ""))]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_file_is_described_once_and_no_pattern_finds_nothing(layout: str) -> None:
+    document, found = described(LAYOUTS[layout]), []
+    for part in document["distribution"]:
+        files = files_of(document, part["@id"], [*LAYOUTS[layout], DESCRIPTION_FILE])
+        assert files, part
+        found += files
+    assert sorted(found) == sorted(LAYOUTS[layout])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_column_is_one_of_the_files_that_it_is_read_from(layout: str) -> None:
+    for records in described(LAYOUTS[layout])["recordSet"]:
+        for field in records["field"]:
+            column = field.get("source", {}).get("extract", {}).get("column")
+            if column is None:
+                continue
+            place = field["source"].get("fileObject") or field["source"]["fileSet"]
+            for path in files_of(described(LAYOUTS[layout]), place["@id"], LAYOUTS[layout]):
+                header = str(LAYOUTS[layout][path]).partition("\n")[0]
+                assert column in re.split(r"[,\t]", header), (field["@id"], path)
+
+
+@pytest.mark.parametrize(
+    ("layout", "ratings", "items"),
+    [
+        ("interactions", ["train.csv", "test.csv"], "items.csv"),
+        ("interactions of one table", ["interactions.csv"], "items.csv"),
+        ("movielens", ["ratings.csv"], "movies.csv"),
+        ("names with spaces", ["my ratings.tsv"], "the items.csv"),
+    ],
+)
+def test_ratings_and_items_are_read_from_the_tables_that_a_job_reads(
+    layout: str, ratings: list[str], items: str
+) -> None:
+    document, files = described(LAYOUTS[layout]), list(LAYOUTS[layout])
+    _, examples, of_items = document["recordSet"]
+    assert sorted(files_of(document, place(examples), files)) == sorted(ratings)
+    assert files_of(document, place(of_items), files) == [items]
+    title = next((field for field in of_items["field"] if field["name"] == "title"), None)
+    assert title is not None
+    assert title["source"]["extract"] == {"column": "title"}
+
+
+def test_a_table_with_tabs_is_one_whatever_it_is_called() -> None:
+    rows = "size\tcolour\n" + "".join(f"{at}\t{'rb'[at % 2]}\n" for at in range(40))
+    for name in ("all.tsv", "all.csv"):
+        (table,) = described({name: rows})["distribution"]
+        assert table["encodingFormat"] == "text/tab-separated-values"
+
+
+def test_parallel_texts_are_texts_whatever_they_are_called() -> None:
+    formats = {part["encodingFormat"] for part in described(LAYOUTS["parallel"])["distribution"]}
+    assert formats == {"text/plain"}
+
+
+def test_a_time_is_read_as_it_is_written() -> None:
+    days = "day,sold,label\n" + "".join(f"2026-02-{at % 28 + 1:02},{at},{at % 2}\n" for at in range(40))
+    (_, examples) = described({"days.csv": days})["recordSet"]
+    assert next(field["dataType"] for field in examples["field"] if field["name"] == "day") == "sc:Text"
+
+
+@pytest.mark.parametrize("layout", ["class folders", "notes beside class folders"])
+def test_the_folder_that_a_file_is_in_is_its_class(layout: str) -> None:
+    document = described(LAYOUTS[layout])
+    (_, examples) = document["recordSet"]
+    (label,) = (field for field in examples["field"] if field["name"] == "label")
+    for path in files_of(document, place(examples), LAYOUTS[layout]):
+        assert extracted(label, path) == path.split("/")[-2]
+        assert path.endswith(".png")
+    # mlcroissant writes what a joined field is made into over the path, out of which the label is read.
+    assert not [field for field in examples["field"] if "references" in field]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -165,15 +281,30 @@ def test_columns_are_called_as_in_the_file() -> None:
 
 @pytest.mark.parametrize(
     ("path", "split", "layout"),
-    [("train/a/1.png", "train", "class folders"), ("test.csv", "test", "table"), ("val/1.png", "val", "coco")],
+    [
+        ("train/a/1.png", "train", "class folders"),
+        ("train/val/1.png", "train", "class folders"),
+        ("test/train/1.png", "test", "class folders"),
+        ("test.csv", "test", "table"),
+        ("adult-test-1.csv", "test", "table"),
+        ("latest-training.csv", "training", "table"),
+        ("val2017.csv", "val", "table"),
+        ("val/1.png", "val", "coco"),
+    ],
 )
 def test_the_split_can_be_read_from_a_path(path: str, split: str, layout: str) -> None:
     examples = next(each for each in described(LAYOUTS[layout])["recordSet"] if each["@id"] == "examples")
     (field,) = (each for each in examples["field"] if each["name"] == "split")
-    assert field["references"] == {"field": {"@id": "splits/name"}}
-    found = re.search(field["source"]["transform"]["regex"], f"folder/{path}")
-    assert found is not None
-    assert found.group(1) == split
+    assert field.get("references", {"field": {"@id": "splits/name"}}) == {"field": {"@id": "splits/name"}}
+    assert extracted(field, path) == split
+    assert extracted(field, f"folder/{path}") == split
+
+
+def test_a_column_of_splits_is_the_split_and_no_second_field_is() -> None:
+    (_, examples) = described(LAYOUTS["a column of splits"])["recordSet"]
+    (split,) = (field for field in examples["field"] if "cr:Split" in field["dataType"])
+    assert split["source"]["extract"] == {"column": "split"}
+    assert split["references"] == {"field": {"@id": "splits/name"}}
 
 
 @pytest.mark.parametrize(
@@ -187,11 +318,3 @@ def test_the_split_can_be_read_from_a_path(path: str, split: str, layout: str) -
 )
 def test_a_licence_is_an_address_where_it_can_be(licence: str, written: object) -> None:
     assert described(LAYOUTS["lines"], licence)["license"] == written
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """As glob does it: ** is any number of folders."""
-    top, double, rest = pattern.partition("/**/")
-    if not double:
-        return PurePosixPath(path).match(pattern) and path.count("/") == pattern.count("/")
-    return path.startswith(f"{top}/") and PurePosixPath(path).match(rest)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from modelyard.layouts import DESCRIPTION_FILE, Options
-from modelyard.sdk.describing import describe, read_features
-from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.describing import describe, read_description, read_features
+from modelyard.sdk.errors import FailedPrecondition, InvalidArgument
 from modelyard.sdk.folder import Source, scan, scan_file
 from tests.support.pictures import picture, write_classes
 
@@ -68,6 +68,21 @@ def test_what_is_wrong_with_the_data_is_an_invalid_argument_with_its_reason() ->
     with pytest.raises(InvalidArgument, match=r"^b/2\.png is not an image that can be read") as refused:
         describe(sources)
     assert refused.value.reason == "IMAGE_UNREADABLE"
+
+
+def test_a_description_of_a_newer_release_is_refused_with_its_file_and_version() -> None:
+    with pytest.raises(FailedPrecondition, match=r"^modelyard\.dataset\.json of mine@1: format is 9; this version"):
+        read_description("mine@1", b'{"format": 9}')
+
+
+def test_tables_that_can_not_be_read_are_no_part_of_the_tree(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("age,label\n" + "".join(f"{age},{age % 2}\n" for age in range(30)))
+    (tmp_path / "c.csv").write_text("age,label\n")
+    (tmp_path / "about.txt").write_text("")
+    found = describe(scan(tmp_path))
+    assert set(found.sources) == {"a.csv", "about.txt", "b.csv", DESCRIPTION_FILE}
+    assert list(map(str, found.findings.left_out)) == ["c.csv: has no rows under its header"]
 
 
 def test_a_file_of_features_says_what_columns_are(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Table
-from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.errors import DataUnreadable, FileBroken
 from modelyard.layouts.files import File
 from modelyard.layouts.names import suffix
 from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
@@ -36,10 +36,10 @@ def read_shape(path: str, file: File, header: bool | None) -> Shape:
     with open_text(path, file) as stream:
         sample = stream.read(_SAMPLE_CHARACTERS)
     if not sample.strip():
-        raise DataUnreadable(path, "is empty" if not sample else "has blank lines only", reason="EMPTY")
+        raise FileBroken(path, "is empty" if not sample else "has blank lines only", reason="EMPTY")
     whole = len(sample) < _SAMPLE_CHARACTERS
     if not whole and "\n" not in sample and "\r" not in sample:
-        raise DataUnreadable(path, f"has no line break in its first {len(sample):,} characters; it is no table")
+        raise FileBroken(path, f"has no line break in its first {len(sample):,} characters; it is no table")
     delimiter = _delimiter(path, sample, whole)
     quoted = _is_quoted(sample, delimiter)
     rows = _sample_rows(sample, delimiter, quoted, whole)
@@ -52,7 +52,7 @@ def read_shape(path: str, file: File, header: bool | None) -> Shape:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataUnreadable(path, f"has two columns {twice[0]!r}; give every column a name of its own")
-    return Shape(Table("csv", delimiter, _plain(encoding_of(file)), header, quoted), tuple(names))
+    return Shape(Table("csv", delimiter, _plain(encoding_of(path, file)), header, quoted), tuple(names))
 
 
 def _plain(encoding: str) -> str:
@@ -122,7 +122,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:
-    """Raises DataUnreadable for another encoding."""
+    """Raises FileBroken for another encoding."""
     with open_text(path, file) as stream:
         found = _rows(path, stream, shape, problems)
         if shape.table.header:

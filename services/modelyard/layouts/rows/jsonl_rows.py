@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Table
-from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.errors import DataUnreadable, FileBroken
 from modelyard.layouts.files import File
 from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
 from modelyard.layouts.text_files import encoding_of, lines
@@ -34,11 +34,11 @@ def read_shape(path: str, file: File) -> Shape:
             first = first or f"line {line.number} {problem}"
     if not header:
         if line_is_array(file):
-            raise DataUnreadable(path, "is one JSON array; write one object a line: jq -c '.[]'")
-        raise DataUnreadable(path, f"has no JSON objects: {first}" if first else "is empty", reason="EMPTY")
+            raise FileBroken(path, "is one JSON array; write one object a line: jq -c '.[]'")
+        raise FileBroken(path, f"has no JSON objects: {first}" if first else "is empty", reason="EMPTY")
     if len(header) > _MAX_COLUMNS:
         raise DataUnreadable(path, f"has {len(header):,} different keys; at most {_MAX_COLUMNS:,} are read")
-    return Shape(Table("jsonl", encoding=encoding_of(file).removesuffix("-sig")), tuple(header))
+    return Shape(Table("jsonl", encoding=encoding_of(path, file).removesuffix("-sig")), tuple(header))
 
 
 def line_is_array(file: File) -> bool:
@@ -47,7 +47,7 @@ def line_is_array(file: File) -> bool:
 
 
 def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:
-    """Raises DataUnreadable for another encoding."""
+    """Raises FileBroken for another encoding."""
     known = dict.fromkeys(shape.header, "")
     numbers: list[int] = []
     rows: list[list[str]] = []

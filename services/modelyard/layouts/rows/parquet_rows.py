@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Table
-from modelyard.layouts.errors import DataUnreadable, DecoderMissing
+from modelyard.layouts.errors import DataUnreadable, DecoderMissing, FileBroken
 from modelyard.layouts.files import File
 from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
 
@@ -27,7 +27,7 @@ def read_shape(path: str, file: File) -> Shape:
 
 
 def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:
-    """Raises DataUnreadable for a damaged file."""
+    """Raises FileBroken for a damaged file."""
     number = 1
     with _opened(path, file) as parquet:
         for batch in parquet.iter_batches(BATCH_ROWS, columns=list(shape.header)):
@@ -49,7 +49,7 @@ def _opened(path: str, file: File) -> Iterator[Any]:
             yield pyarrow.parquet.ParquetFile(stream)
         except (pyarrow.ArrowException, OSError) as error:
             first = str(error).partition("\n")[0]
-            raise DataUnreadable(path, f"is not a Parquet file that can be read: {first}") from error
+            raise FileBroken(path, f"is not a Parquet file that can be read: {first}") from error
 
 
 def _is_plain(type: Any) -> bool:

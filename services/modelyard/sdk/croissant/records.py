@@ -23,6 +23,11 @@ _TYPES = {
     "BOXES": "cr:BoundingBox",
 }
 
+# Readers differ in whether a pattern may match from within a path.
+_BY_FOLDER = "^(?:.*?/)??({})[^/]*/"
+_BY_FILE = "^(?:.*?[-_. /])??({})(?![a-z])"
+_AS_SPLIT = {"dataType": ["sc:Text", "cr:Split"], "references": {"field": {"@id": f"{SPLITS}/name"}}}
+
 
 def splits(spec: dataset_pb2.InputSpec) -> dict[str, Any]:
     """Their names and what they mean."""
@@ -54,9 +59,13 @@ def of_class_folders(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str,
     for feature in spec.features:
         where = source.source(file_property="content")
         if feature.role == dataset_pb2.Feature.ROLE_TARGET:
-            where = {**source.source(file_property="fullpath"), "transform": {"regex": "([^/]*)/[^/]*$"}}
+            where = {**source.source(file_property="fullpath"), "transform": {"regex": "(?:.*/)?([^/]*)/[^/]*$"}}
         fields.append(_field(EXAMPLES, feature, where))
-    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+    split = _split_field(source, spec)
+    for field in split:
+        # mlcroissant joins by writing the split over the path, out of which the label could then not be read.
+        del field["references"]
+    return _record_set(EXAMPLES, [*fields, *split])
 
 
 def of_table(source: Resource, spec: dataset_pb2.InputSpec, media: str) -> dict[str, Any]:
@@ -68,6 +77,8 @@ def of_table(source: Resource, spec: dataset_pb2.InputSpec, media: str) -> dict[
         if media and _kind(feature) in ("IMAGE", "AUDIO", "VIDEO"):
             field["description"] = f"The column has the file's path; its content is in the file set {media}."
             field["dataType"] = "sc:Text"
+        if spec.split_rule.by == "split_column" and spec.split_rule.column == (feature.column or feature.name):
+            field |= _AS_SPLIT
         fields.append(field)
     return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
 
@@ -118,9 +129,10 @@ def of_contents(source: Resource, spec: dataset_pb2.InputSpec, only: str = "") -
     return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
 
 
-def of_coco(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+def of_coco(source: Resource) -> dict[str, Any]:
     """The boxes of a COCO file; x, y, width, height there."""
-    name = source.identifier
+    # The file itself has its name as its id.
+    name = f"{source.identifier}-boxes"
     paths = {
         "image_id": ("sc:Integer", "$.annotations[*].image_id"),
         "bbox": ("cr:BoundingBox", "$.annotations[*].bbox"),
@@ -136,8 +148,7 @@ def of_coco(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
         }
         for field, (kind, path) in paths.items()
     ]
-    # The file itself has this name as its id.
-    return _record_set(f"boxes of {name}", fields)
+    return _record_set(name, fields)
 
 
 def _record_set(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
@@ -159,7 +170,8 @@ def _field(records: str, feature: dataset_pb2.Feature, source: dict[str, Any]) -
 
 
 def _plain_type(feature: dataset_pb2.Feature) -> str:
-    if feature.dtype == "string" or feature.classes:
+    if feature.dtype == "string" or feature.classes or _kind(feature) == "TIME":
+        # A time is written as seconds or as a date.
         return "sc:Text"
     return "sc:Integer" if feature.dtype == "int64" else "sc:Float"
 
@@ -173,25 +185,11 @@ def _is_item(feature: dataset_pb2.Feature) -> bool:
 
 
 def _split_field(source: Resource, spec: dataset_pb2.InputSpec, records: str = EXAMPLES) -> list[dict[str, Any]]:
-    """Where folders, files or a column say the split; a split by hash no other program could follow."""
-    by = spec.split_rule.by
-    if by == "split_column":
-        where = source.source(column=spec.split_rule.column)
-    elif by in ("folder", "file") and source.several:
-        words = "|".join(sorted(SPLIT_ALIASES, key=len, reverse=True))
-        where = {
-            **source.source(file_property="fullpath"),
-            "transform": {"regex": f"(?:^|/)({words})[^/]*/" if by == "folder" else f"({words})"},
-        }
-    else:
+    """Where folders or files say the split; a split by hash no other program could follow."""
+    if spec.split_rule.by not in ("folder", "file") or not source.several:
         return []
-    return [
-        {
-            "@type": "cr:Field",
-            "@id": f"{records}/split",
-            "name": "split",
-            "dataType": ["sc:Text", "cr:Split"],
-            "references": {"field": {"@id": f"{SPLITS}/name"}},
-            "source": where,
-        }
-    ]
+    words = "|".join(sorted(SPLIT_ALIASES, key=len, reverse=True))
+    regex = _BY_FOLDER if spec.split_rule.by == "folder" else _BY_FILE
+    name = "split_" if any(feature.name == "split" for feature in spec.features) else "split"
+    where = {**source.source(file_property="fullpath"), "transform": {"regex": regex.format(words)}}
+    return [{"@type": "cr:Field", "@id": f"{records}/{name}", "name": name, "source": where, **_AS_SPLIT}]

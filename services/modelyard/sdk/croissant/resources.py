@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from modelyard.layouts.names import IMAGES, SOUNDS, TABLES, TEXTS, VIDEOS, suffix
 from modelyard.tree import Entry
 
-CONTAINER = "files"
 _MIME = {
     "png": "image/png",
     "jpeg": "image/jpeg",
@@ -45,53 +46,52 @@ class Resource:
         }
 
 
-def container(version: str, digest: str, pulled: str) -> dict[str, Any]:
-    """The folder that has all of them; a version has no address on the web."""
+def file_object(entry: Entry, format: str = "") -> dict[str, Any]:
+    """One file; `format` is its media type where its name does not say it."""
     return {
         "@type": "cr:FileObject",
-        "@id": CONTAINER,
-        "name": CONTAINER,
-        "description": f"The folder that `modelyard datasets pull {pulled} FOLDER` writes, with its tree's hash.",
-        "contentUrl": f"modelyard:{version}",
-        "encodingFormat": "inode/directory",
-        "sha256": digest.removeprefix("sha256:"),
-    }
-
-
-def file_object(entry: Entry) -> dict[str, Any]:
-    """One file."""
-    return {
-        "@type": "cr:FileObject",
-        "@id": entry.path,
+        # An id is a reference to a resource, and has no spaces.
+        "@id": quote(entry.path),
         "name": PurePosixPath(entry.path).name,
         "contentUrl": entry.path,
-        "containedIn": {"@id": CONTAINER},
         "contentSize": f"{entry.size} B",
-        "encodingFormat": mime(entry.path),
+        "encodingFormat": format or mime(entry.path),
         "sha256": entry.sha256,
     }
 
 
-def file_set(identifier: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Many files of one kind."""
-    patterns = sorted({_pattern(entry.path) for entry in entries})
-    kinds = sorted({mime(entry.path) for entry in entries})
+def file_set(identifier: str, entries: Sequence[Entry], files: Sequence[Entry], format: str = "") -> dict[str, Any]:
+    """Many files of one kind: by patterns, or by their paths where a pattern would find another of the version's
+    `files`, such as the table of items; `excludes` is nothing that readers know yet.
+    """
+    paths = sorted(entry.path for entry in entries)
+    others = {entry.path for entry in files}.difference(paths)
+    patterns = sorted(set(map(_pattern, paths)))
+    if any(fnmatchcase(other, pattern) for other in others for pattern in patterns):
+        patterns = list(map(_escaped, paths))
+    kinds = [format] if format else sorted(set(map(mime, paths)))
     return {
         "@type": "cr:FileSet",
         "@id": identifier,
         "name": identifier,
-        "containedIn": {"@id": CONTAINER},
         "encodingFormat": kinds[0] if len(kinds) == 1 else kinds,
         "includes": patterns[0] if len(patterns) == 1 else patterns,
     }
 
 
+def _escaped(path: str) -> str:
+    """As a pattern that finds this only."""
+    return re.sub(r"([*?\[\]])", r"[\1]", path)
+
+
 def _pattern(path: str) -> str:
     top, slash, rest = path.partition("/")
-    ending = re.sub(r"([*?\[\]])", r"[\1]", PurePosixPath(path).suffix)
+    ending = _escaped(PurePosixPath(path).suffix)
+    if not ending:
+        return _escaped(path)
     if not slash:
         return f"*{ending}"
-    return f"{top}/**/*{ending}" if "/" in rest else f"{top}/*{ending}"
+    return f"{_escaped(top)}/**/*{ending}" if "/" in rest else f"{_escaped(top)}/*{ending}"
 
 
 def mime(path: str) -> str:
