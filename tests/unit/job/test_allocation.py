@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 FAULTS = """
 import ctypes, resource, sys
 from modelyard.job.allocation import keep_freed
@@ -30,7 +28,6 @@ def faults(how: str) -> int:
     return int(subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no glibc")
 def test_pages_that_were_freed_are_used_again_and_not_asked_for_anew() -> None:
     assert faults("kept") < 100
     assert faults("given back") > 1000
