@@ -80,13 +80,13 @@ def _items(outputs: Mapping[str, Any]) -> str:
     if not items:
         return "nothing"
     width, places = _width(items), len(str(len(items)))
-    paths = outputs.get("paths")
-    files = paths if isinstance(paths, list) and len(paths) == len(items) else [""] * len(items)
+    about = next((found for name in ("titles", "paths") if isinstance(found := outputs.get(name), list)), [])
+    known = about if len(about) == len(items) else [""] * len(items)
     lines = [
         f"{at:>{places}}  {set_cell_size(item, width)}"
         + (f"  {score:<6.4g}" if isinstance(score, float) else "")
-        + f"  {file}"
-        for at, (item, score, file) in enumerate(zip(items, shown, files, strict=True), 1)
+        + f"  {more}"
+        for at, (item, score, more) in enumerate(zip(items, shown, known, strict=True), 1)
     ]
     if isinstance(gallery := outputs.get("gallery"), str):
         lines.append(f"found among {short(gallery)}")

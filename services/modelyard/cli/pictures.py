@@ -158,10 +158,15 @@ def _rows(answer: Answer) -> list[tuple[str, float | None, str]]:
         return [(name, share, f"{share:.3f}") for name, share in probable]
     if isinstance(answer.outputs.get("items"), list):
         items: Sequence[Any] = answer.outputs["items"]
+        titles = answer.outputs.get("titles")
+        named = titles if isinstance(titles, list) and len(titles) == len(items) else items
         scores = answer.outputs.get("scores")
         figures = scores if isinstance(scores, list) and len(scores) == len(items) else [0.0] * len(items)
         most = max((abs(each) for each in figures), default=0.0) or 1.0
-        return [(str(item), score / most, f"{score:.3g}") for item, score in zip(items, figures, strict=True)][:20]
+        return [
+            (str(name or item), score / most, f"{score:.3g}")
+            for name, item, score in zip(named, items, figures, strict=True)
+        ][:20]
     from modelyard.cli.answers import text_of
 
     return [(line[:80], None, "") for line in text_of(answer).splitlines()[:20]]

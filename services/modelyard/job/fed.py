@@ -18,6 +18,7 @@ from modelyard.job import images
 from modelyard.job.batches import Position
 from modelyard.job.data import Data
 from modelyard.job.order import permutation
+from modelyard.job.spread import spread
 
 SAMPLE = 64
 KEPT = 16
@@ -110,7 +111,7 @@ class Fed:
         if int(np.prod(given.shape[1:])) != int(np.prod(shape)) or not 0 < len(given) <= len(stored):
             return None
         if in_order:
-            rows = places = np.unique(np.linspace(0, len(given) - 1, min(SAMPLE, len(given))).astype(np.int64))
+            rows = places = spread(len(given), SAMPLE)
             found = affine(stored[rows], given[places])
         else:
             order = permutation(self._seed, self._position.epoch, len(stored))[: len(given)]
@@ -130,10 +131,10 @@ def affine(stored: NDArray[np.uint8], given: NDArray[Any]) -> Affine | None:
     scales, offsets = [], []
     for channel in range(channels):
         x, y = pixels[:, channel], values[:, channel]
-        spread = x - x.mean()
-        if not spread.any():
+        apart = x - x.mean()
+        if not apart.any():
             return None
-        scale = float(spread @ y / (spread @ spread))
+        scale = float(apart @ y / (apart @ apart))
         offset = float(y.mean() - scale * x.mean())
         if not np.abs(scale * x + offset - y).max() <= tolerance:
             return None

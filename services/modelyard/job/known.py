@@ -11,7 +11,8 @@ from modelyard.job.columns import Column
 from modelyard.job.data import Data
 from modelyard.job.errors import DatasetUnsuitable
 from modelyard.job.order import Indices
-from modelyard.job.values import Form, some_rows
+from modelyard.job.spread import spread
+from modelyard.job.values import Form
 
 MAX_MEDIA_BYTES = 8 << 20
 """Of the encoded files that are kept with a model."""
@@ -24,7 +25,7 @@ class Known:
     def __init__(self, data: Data, count: int) -> None:
         self._data = data
         self.split = data.index.held_out or "train"
-        self.all_rows = self._readable(some_rows(data.index.splits.get(self.split, 0), count))
+        self.all_rows = self._readable(spread(data.index.splits.get(self.split, 0), count))
 
     def _readable(self, rows: Indices) -> Indices:
         try:

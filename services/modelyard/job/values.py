@@ -228,11 +228,6 @@ def _image_sizes(examples: Examples, feature: Feature) -> NDArray[np.float64]:
     return np.array([image_shape(column.file(row))[1][:2] for row in range(len(examples))], np.float64)
 
 
-def some_rows(count: int, most: int) -> Indices:
-    """At most so many numbers, spread over all."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64)) if count else np.zeros(0, np.int64)
-
-
 def _some(numbers: Sequence[int]) -> str:
     shown = [f"{number:,}" for number in numbers[:3]]
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(numbers) <= 3 else f"{', '.join(shown)} and more"

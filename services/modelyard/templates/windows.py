@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.spread import spread
 from modelyard.templates.series import SPLITS, Grid, Series, lasting
 
 MOST = 200_000
@@ -46,7 +47,7 @@ def windows(grid: Grid, split: str, window: int, horizon: int) -> Windows:
         for at in _places(series, number, window, horizon).tolist()
     ]
     if len(places) > MOST:
-        places = [places[at] for at in np.unique(np.linspace(0, len(places) - 1, MOST).astype(np.int64)).tolist()]
+        places = [places[at] for at in spread(len(places), MOST).tolist()]
     found = Windows(
         np.empty((len(places), window), np.float32),
         np.empty((len(places), horizon), np.float32),

@@ -1,5 +1,6 @@
 """What an exported model answers, and why a template does not train."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,13 @@ def golden(model: Path) -> dict[str, NDArray[Any]]:
     """The examples and answers that are kept with a model."""
     with np.load(model / "golden.npz", allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+def samples(printed: str) -> list[list[tuple[str, str, str]]]:
+    """What a training has told of its examples after each epoch: which, what it said of it, what it should have."""
+    told = re.findall(r"samples: after epoch (\d+), in brackets what it should be((?:\n- .*)+)", printed)
+    assert [int(epoch) for epoch, _ in told] == list(range(1, len(told) + 1))
+    return [re.findall(r"- (?:(.*): )?(?:.*)\*\*(.*)\*\*(?: [\d.-]+)? \((.*)\)", lines) for _, lines in told]
 
 
 def refused(template: str, dataset: Path, **parameters: Any) -> Exception:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from modelyard.job.trial import prepare_dataset
 from modelyard.templates.specs import SHIPPED
-from tests.integration.templates.answers import ask, golden, refused
+from tests.integration.templates.answers import ask, golden, refused, samples
 from tests.integration.templates.evaluations import run
 from tests.integration.templates.recordings import RATE, sweep, wav
 from tests.support.warm import try_package
@@ -56,6 +56,16 @@ def test_it_learns_the_direction_of_a_pitch_from_sounds_of_several_rates(model: 
     assert description["audio"] == {"sample_rate": RATE, "seconds": SECONDS}
     assert description["inputs"] == {"audio": "audio", "audio_bytes": "audio"}
     assert description["classes"] == ["falls", "rises"]
+
+
+def test_while_it_learns_it_says_what_it_hears_in_a_few_held_out_sounds(model: Path) -> None:
+    told = samples((model.parents[1] / "printed").read_text())
+    assert len(told) == FEW["epochs"]
+    for each in told:
+        assert [(path.rpartition("/")[0], true) for path, _, true in each] == [
+            (f"test/{name}", name) for name in ("falls", "falls", "rises", "rises")
+        ]
+    assert sum(said == true for _, said, true in told[-1]) >= 3
 
 
 def test_samples_and_files_get_the_same_answer_and_files_may_be_shorter_or_longer(model: Path) -> None:

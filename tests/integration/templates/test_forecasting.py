@@ -12,7 +12,7 @@ import tensorflow as tf
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
-from tests.integration.templates.answers import ask, golden, refused
+from tests.integration.templates.answers import ask, golden, refused, samples
 from tests.integration.templates.evaluations import run
 from tests.support.warm import try_package
 
@@ -67,6 +67,15 @@ def trial(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
 @pytest.fixture(scope="module")
 def evaluation(dataset: Path, trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(tmp_path_factory.mktemp("evaluation"), dataset, trial.model, split="test")
+
+
+def test_while_it_learns_it_says_a_few_forecasts_and_what_came(trial: Trial) -> None:
+    told = samples(trial.printed)
+    assert len(told) == 4
+    said, came = (np.array([[float(value) for value in each[at].split()] for each in told[-1]]) for at in (1, 2))
+    assert said.shape == came.shape == (4, 6)
+    assert [path.split(",")[0] for path, _, _ in told[-1]] == ["north", "north", "south", "south"]
+    assert np.abs(said - came).mean() < 0.5 * np.abs(came - came.mean()).mean()
 
 
 def test_it_forecasts_better_than_the_day_before(evaluation: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from modelyard.job.index import Index
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
-from tests.integration.templates.answers import refused
+from tests.integration.templates.answers import refused, samples
 from tests.integration.templates.evaluations import run
 from tests.support.identities import SIDE, picture, pictures
 from tests.support.warm import try_package
@@ -52,6 +52,15 @@ def test_identities_that_training_has_not_seen_are_told_apart_and_known_ones_are
     assert float(bare[1]) < trained.metrics["val_auc"]
     assert float(bare[2]) > 0.9
     assert "2 identities of split 'test' are in 'train' too; they are not judged" in trained.printed
+
+
+def test_while_it_learns_it_says_which_identity_a_few_held_out_pictures_are_most_like(trained: Trial) -> None:
+    told = samples(trained.printed)
+    assert len(told) == SHORT["epochs"]
+    for each in told:
+        assert [path.split("/")[:2] for path, _, _ in each] == [["test", true] for _, _, true in each]
+        assert {said for _, said, _ in each} <= {f"who{identity:03}" for identity in range(64, 82)}
+    assert sum(said == true for _, said, true in told[-1]) >= 2
 
 
 def test_a_vector_is_of_length_one_and_the_same_for_pixels_and_for_files(served: Any) -> None:

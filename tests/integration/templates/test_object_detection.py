@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from modelyard.sdk import gallery
 from modelyard.templates.evaluate.average_precision import Boxes, judged, true_boxes
 from modelyard.templates.picture_changes import Changes
 from modelyard.templates.specs import SHIPPED
-from tests.integration.templates.answers import refused
+from tests.integration.templates.answers import refused, samples
 from tests.integration.templates.evaluations import run
 from tests.support.scenes import SIDE, scene, scenes
 from tests.support.warm import try_package
@@ -75,6 +76,15 @@ def test_what_is_unsure_is_answered_as_a_candidate_only(served: Any) -> None:
 def test_training_has_said_its_figure_and_what_it_learnt_from(trained: Trial) -> None:
     assert trained.metrics["val_map50"] > 0.6
     assert "288 boxes on 160 images; on 16 of them there is nothing" in trained.printed
+
+
+def test_while_it_learns_it_says_what_it_finds_on_a_few_held_out_pictures(trained: Trial) -> None:
+    told = samples(trained.printed)
+    assert len(told) == SHORT["epochs"]
+    there = [sorted(true.split(", ")) for _, _, true in told[-1]]
+    found = [sorted(re.findall(r"red|green|nothing", said)) for _, said, _ in told[-1]]
+    assert len(there) == 4
+    assert sum(said == true for said, true in zip(found, there, strict=True)) >= 3
 
 
 def test_an_evaluation_has_each_class_with_its_interval_and_the_worst_images_drawn(

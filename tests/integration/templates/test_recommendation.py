@@ -90,6 +90,12 @@ def test_users_are_recommended_what_is_to_their_taste_and_nothing_that_they_have
     assert (np.diff(answer["scores"]) <= 0).all()
 
 
+def test_what_is_recommended_has_its_title_from_the_table_of_items(served: Any) -> None:
+    answer = recommend(served, ["u0", "nobody"], ITEMS)
+    for items, titles in zip(answer["items"].tolist(), answer["titles"].tolist(), strict=True):
+        assert titles == [f"The {int(item[1:])}th".encode() if item else b"" for item in items]
+
+
 def test_an_unknown_user_gets_what_is_chosen_most_and_is_marked(served: Any) -> None:
     answer = recommend(served, ["u1", "nobody"], 5)
     assert answer["known"].tolist() == [True, False]

@@ -15,7 +15,7 @@ from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting.cells import cell
 from modelyard.sdk.predicting.model import Input
 from modelyard.templates.specs import SHIPPED
-from tests.integration.templates.answers import ask, golden, refused
+from tests.integration.templates.answers import ask, golden, refused, samples
 from tests.support.warm import try_package
 
 pytestmark = pytest.mark.timeout(300)
@@ -63,6 +63,15 @@ def trial(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
 
 def test_it_learns_a_motion_that_no_frame_shows(trial: Trial) -> None:
     assert trial.metrics["val_accuracy"] > 0.9
+
+
+def test_while_it_learns_it_says_what_it_sees_in_a_few_held_out_clips(trial: Trial) -> None:
+    told = samples(trial.printed)
+    assert len(told) == 8
+    for each in told:
+        assert [path.split("/")[:2] for path, _, _ in each] == [["test", true] for _, _, true in each]
+        assert {said for _, said, _ in each} <= {"left", "right"}
+    assert sum(said == true for _, said, true in told[-1]) >= 3
 
 
 def test_it_takes_decoded_frames_and_answers_probabilities_and_a_label(trial: Trial) -> None:

@@ -62,3 +62,8 @@ def test_pictures_that_are_found_have_their_paths_and_the_version_that_they_are_
         "found among faces@3",
     ]
     assert text_of(Answer("", {"items": ["m1"], "scores": [0.5]})) == "1  m1  0.5"
+
+
+def test_items_that_have_titles_are_shown_with_them() -> None:
+    outputs = {"items": ["260", "1"], "scores": [0.25, 0.125], "titles": ["Star Wars (1977)", ""]}
+    assert text_of(Answer("user 4", outputs)).splitlines() == ["1  260  0.25    Star Wars (1977)", "2  1    0.125"]

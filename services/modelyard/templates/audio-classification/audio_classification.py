@@ -10,9 +10,11 @@ from hearers import build
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.values import Form
 from modelyard.templates.hearing import serving
 from modelyard.templates.hearing.lengths import lengths
 from modelyard.templates.hearing.log_mel import window_of
+from modelyard.templates.samples import Samples, classified
 
 COVERED, LONGEST_S = 95, 10.0
 """Percent of the training sounds that are heard to their end, where nobody says how much is heard, and how long at
@@ -60,7 +62,8 @@ def main() -> None:
             metrics=["accuracy"],
             jit_compile=False,
         )
-    fit(model, form)
+    shown = classified(context, model, (sound, label), Form(sample_rate=rate, seconds=seconds))
+    fit(model, form, shown)
     names = tf.constant(context.classes)
 
     def answer(sounds: Any) -> Mapping[str, Any]:
@@ -87,10 +90,10 @@ def features() -> tuple[str, str]:
     return sounds[0], labels[0]
 
 
-def fit(model: keras.Model, form: Mapping[str, Any]) -> None:
+def fit(model: keras.Model, form: Mapping[str, Any], shown: Samples) -> None:
     """On sounds, batch by batch; or on all of them with labels that are out of order."""
     params = context.params
-    how = {"epochs": params.epochs, "callbacks": context.callbacks(), "verbose": 2}
+    how = {"epochs": params.epochs, "callbacks": [shown, *context.callbacks()], "verbose": 2}
     held_out = context.dataset(context.held_out, batch_size=params.batch_size, **form) if context.held_out else None
     if params.shuffle_labels:
         sounds, labels = context.arrays("train", **form)

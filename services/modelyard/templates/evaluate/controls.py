@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelyard.job.values import some_rows
+from modelyard.job.spread import spread
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.asking import Asked, Asking
 from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, frozen, patches, pieces, words
@@ -33,10 +33,10 @@ Figure = Callable[[Asked, NDArray[np.float64]], Mapping[str, float]]
 
 def sample(asking: Asking) -> Asked:
     """Examples spread over the split, as many as controls take."""
-    few = asking.some(some_rows(len(asking.examples), PROBED))
+    few = asking.some(spread(len(asking.examples), PROBED))
     each = sum(values.nbytes for values in few.inputs.values()) / max(1, len(few.rows))
     most = min(MOST_EXAMPLES, int(MOST_BYTES / each)) if each else MOST_EXAMPLES
-    return asking.some(some_rows(len(asking.examples), max(1, most)))
+    return asking.some(spread(len(asking.examples), max(1, most)))
 
 
 def shuffles(asking: Asking, asked: Asked, figure: Figure, metric: str, size: int) -> list[dict[str, Any]]:

@@ -74,6 +74,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate.classification import Classification
 from modelyard.templates.evaluate.mistakes import Mistake
 from modelyard.templates.evaluate.regression import Regression
@@ -114,7 +115,7 @@ def of_regression(
     true, answered = found.true, found.answered
     rows = np.arange(len(true)) if rows is None else rows
     worst = np.argsort(-np.abs(answered - true), kind="stable")[:mistakes]
-    points = np.unique(np.linspace(0, len(true) - 1, min(MOST_POINTS, len(true))).astype(np.int64))
+    points = spread(len(true), MOST_POINTS)
     return {
         "format": FORMAT,
         "kind": "regression",

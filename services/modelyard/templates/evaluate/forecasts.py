@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import ModelUnsuitable
 from modelyard.job.session import Context
-from modelyard.job.values import some_rows
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.regression import Regression, mean_interval
 from modelyard.templates.evaluate.weighted import WeightedSums
@@ -53,14 +53,14 @@ def evaluate(context: Context, model: Saved, split: str, about: About) -> dict[s
         )
     all_of = windows(grid, split, form.window, form.horizon)
     notes = [*grid.notes, *check(grid, all_of, split, form.window, form.horizon)]
-    judged = all_of.where(some_rows(len(all_of), MOST))
+    judged = all_of.where(spread(len(all_of), MOST))
     answers = _asked(context, model, form, grid, judged)
     train = windows(grid, "train", form.window, form.horizon)
     season = best_season(train if len(train) else judged, seasons(grid.step))
     naive = repeated(judged.history, form.horizon, season)
     others = {"season": naive}
     if split != "train" and len(train):
-        others["linear"] = WeightedSums(train.where(some_rows(len(train), LEARNT_FROM))).forecast(judged)
+        others["linear"] = WeightedSums(train.where(spread(len(train), LEARNT_FROM))).forecast(judged)
     usual = f"repeating the last {lasting(season * grid.step)}"
     metrics = _metrics(judged, answers) | {"skill": 1 - _off(judged, answers) / max(_off(judged, naive), 1e-12)}
     floor = _metrics(judged, naive)
@@ -190,7 +190,7 @@ def _by_series(grid: Grid, judged: Windows, answers: Forecasts, naive: Forecasts
 def _rows_to_show(judged: Windows, answers: Forecasts) -> list[int]:
     """Some evenly spread, and those that are furthest off, none of which overlap."""
     error = np.nanmean(np.abs(judged.truth - answers), axis=1)
-    rows = [int(row) for row in some_rows(len(judged), EVENLY + 2)[1:-1]] or [0]
+    rows = [int(row) for row in spread(len(judged), EVENLY + 2)[1:-1]] or [0]
     for row in np.argsort(-error, kind="stable").tolist():
         if len(rows) >= EVENLY + WORST:
             break

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate import ranked
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.regression import Regression
 from modelyard.templates.fitting import RECOMMEND
+from modelyard.templates.item_titles import item_titles
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.saved import Saved
 
@@ -197,20 +199,6 @@ def _usual(train: Rows, users: NDArray[np.bytes_]) -> NDArray[np.float64]:
     return np.where(names[at] == users, mean[at], train.rating[known].mean())
 
 
-def item_titles(context: Context) -> dict[bytes, str]:
-    """Item -> the first text that its table has of it; {} without a table, or without texts in it."""
-    table = context.data.index.items
-    if table is None:
-        return {}
-    key = next((name for name, each in table.features.items() if each.role == "item"), "")
-    text = next((name for name, each in table.features.items() if each.kind == "text" and each.role == "input"), "")
-    if not key or not text:
-        return {}
-    columns = context.items()
-    keys = np.asarray(columns[key]).astype(np.bytes_).tolist()
-    return {item: bytes(title).decode(errors="replace") for item, title in zip(keys, columns[text], strict=True)}
-
-
 def _shown(
     users: Sequence[bytes],
     lists: ranked.Lists,
@@ -223,7 +211,7 @@ def _shown(
     def named(item: bytes) -> str:
         return titles.get(item) or item.decode(errors="replace")
 
-    places = np.unique(np.linspace(0, len(users) - 1, min(EXAMPLES, len(users))).astype(np.int64)).tolist()
+    places = spread(len(users), EXAMPLES).tolist()
     return [
         {
             "user": users[place].decode(errors="replace"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.detecting import left_out
 from modelyard.templates.evaluate.document import FORMAT, About
@@ -182,7 +183,7 @@ def _neighbours(
     """Some pictures with those most similar to them: evenly spread, and the surest mistakes."""
     asked = np.flatnonzero(found.same.any(1))
     few = min(len(asked), SHOWN)
-    spread = asked[np.unique(np.linspace(0, len(asked) - 1, few).astype(np.int64))].tolist()
+    even = asked[spread(len(asked), few)].tolist()
     nearest = found.nearest(min(NEIGHBOURS, len(rows) - 1))
     wrong = [at for at in asked.tolist() if found.identities[nearest[at, 0]] != found.identities[at]]
     surest = sorted(wrong, key=lambda at: -float(found.similarity[at, nearest[at, 0]]))
@@ -205,6 +206,6 @@ def _neighbours(
                 for other in nearest[at].tolist()
             ],
         }
-        for why, some in (("spread", spread), ("mistake", surest[:few]))
+        for why, some in (("spread", even), ("mistake", surest[:few]))
         for at in some
     ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.session import Context
-from modelyard.job.values import some_rows
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate.detecting import left_out
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.exhibits import exhibit
@@ -136,7 +136,7 @@ def _floors(context: Context, writing: Writing, found: Transcription) -> dict[st
     index = context.data.index
     source = "train" if index.splits.get("train") else writing.examples.name
     examples = index.split(source)
-    rows = some_rows(len(examples), MOST_COUNTED)
+    rows = spread(len(examples), MOST_COUNTED)
     texts = [text.decode("utf-8", "replace").strip() for text in examples.column(writing.target).gather(rows)]
     always = constant(texts)
     true = [each.true for each in found.judged]
@@ -149,7 +149,7 @@ def _floors(context: Context, writing: Writing, found: Transcription) -> dict[st
 
 def _controls(writing: Writing, size: int) -> list[dict[str, Any]]:
     """What is left of it where each example gets another's input."""
-    rows, inputs, true = writing.read(some_rows(len(writing.examples), MOST_SWAPPED))
+    rows, inputs, true = writing.read(spread(len(writing.examples), MOST_SWAPPED))
     if len(rows) < 2:
         return []
     said = _asked(writing, inputs, len(rows), size)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate import shuffling, simple_writers, wording
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.fitting import DEFAULT, fit
@@ -44,7 +45,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     found = wording.compared(answers, references)
     example = _Shower(examples, kept, sources, references, answers, found.each)
     order = np.argsort(found.each, kind="stable")
-    spread = np.unique(np.linspace(0, len(kept) - 1, min(SHOWN, len(kept))).astype(np.int64))
+    even = spread(len(kept), SHOWN)
     learnt = list(zip(map(_text, train.sources), map(_text, train.references), strict=True)) if train else []
     return {
         "format": FORMAT,
@@ -59,7 +60,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         "problems": context.data.index.problems,
         "controls": _controls(asking, context, sources, references, answers, task),
         "worst": [example(int(at)) for at in order[: context.params.mistakes]],
-        "shown": [example(int(at)) for at in spread],
+        "shown": [example(int(at)) for at in even],
     }
 
 
@@ -166,7 +167,7 @@ def _controls(
     asking: Asking, context: Context, sources: Texts, references: list[str], answers: list[str], task: str
 ) -> list[dict[str, Any]]:
     """What is left where the sources are another's, or their words are in another order."""
-    some = np.unique(np.linspace(0, len(sources) - 1, min(MOST_CONTROLLED, len(sources))).astype(np.int64))
+    some = spread(len(sources), MOST_CONTROLLED)
     if len(some) < 2:
         return []
     metric, random = wording.headline(task), np.random.default_rng(_SEED)

@@ -1,5 +1,6 @@
 """What comes next in series of numbers: so many steps ahead, from a window of the past and the calendar."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,12 +10,18 @@ from forecaster import Forecaster
 from keras import ops
 
 from modelyard.job import context
+from modelyard.job.spread import spread
+from modelyard.templates.samples import SHOWN as WATCHED
+from modelyard.templates.samples import Samples
 from modelyard.templates.series import Grid, iso, lasting, read, seasons
 from modelyard.templates.windows import Windows, absolute, best_season, check, repeated, windows
 
 LONGEST = 400
 """Steps of a window, where nobody says how many."""
 SHOWN = 16
+"""Windows whose forecasts are kept with the model."""
+STEPS_SHOWN = 6
+"""Of a forecast, while it learns."""
 
 
 def main() -> None:
@@ -42,17 +49,17 @@ def main() -> None:
     with context.strategy.scope():
         network = build(params.network, form, units=params.units, dropout=params.dropout)
         compiled(network, float(np.nanmean(np.abs(train.truth))) or 1.0, -(-len(train) // params.batch_size))
+    shown = held_out if held_out is not None and len(held_out) else train
     network.fit(
         *fed(train),
         batch_size=params.batch_size,
         validation_data=fed(held_out) if held_out is not None and len(held_out) else None,
         epochs=params.epochs,
-        callbacks=context.callbacks(),
+        callbacks=[Samples(context, lambda: ahead(network, grid, shown)), *context.callbacks()],
         verbose=2,
     )
     names = [each.name for each in grid.series]
     model = Forecaster(network, grid.columns, names, window, params.horizon, grid.step)
-    shown = held_out if held_out is not None and len(held_out) else train
     context.export(model, signature=model.specs(), examples=examples(grid, shown), task="forecasting")
 
 
@@ -103,9 +110,22 @@ def compiled(network: keras.Model, scale: float, steps: int) -> None:
     )
 
 
+def ahead(network: keras.Model, grid: Grid, given: Windows) -> Iterator[str]:
+    """A few forecasts, and what came."""
+    some = given.where(spread(len(given), WATCHED))
+    forecasts = np.asarray(network(fed(some)[0], training=False))
+    steps = spread(some.truth.shape[1], STEPS_SHOWN)
+    for at, start in enumerate(some.start.tolist()):
+        both = (forecasts[at, steps], some.truth[at, steps])
+        said, came = (" ".join(f"{value:.4g}" for value in values.tolist()) for values in both)
+        times = ", ".join(str(step + 1) for step in steps.tolist())
+        name = f"{grid.series[some.series[at]].name.decode(errors='replace')}, " if grid.columns.series else ""
+        yield f"{name}from {iso(start)}, step {times}: **{said}** ({came})"
+
+
 def examples(grid: Grid, given: Windows) -> dict[str, Any]:
     """A few windows as clients send them."""
-    some = given.where(np.unique(np.linspace(0, len(given) - 1, SHOWN).astype(np.int64)))
+    some = given.where(spread(len(given), SHOWN))
     found: dict[str, Any] = {
         grid.columns.value: some.history,
         grid.columns.time: np.array([iso(int(start) - grid.step) for start in some.start], np.bytes_),

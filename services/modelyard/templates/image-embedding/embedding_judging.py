@@ -1,5 +1,6 @@
 """How well an embedder tells identities apart that it has not seen, after each epoch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -7,14 +8,18 @@ import numpy as np
 from embedding_serving import vectors_of
 from identity_pictures import Pictures
 
+from modelyard.job import context
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate.retrieval import Vectors, compare, on_white, pixels
+from modelyard.templates.samples import SHOWN, tell
 
 MOST_JUDGED = 2000
 """Pictures that are compared with each other, of the first identities."""
 
 
 class Judging(keras.callbacks.Callback):
-    """Adds `val_auc`, `val_rank1` and `val_rank5` to an epoch's metrics. Comes before the job's own callbacks."""
+    """Adds `val_auc`, `val_rank1` and `val_rank5` to an epoch's metrics, and tells a few neighbours. Comes before the
+    job's own callbacks."""
 
     def __init__(self, net: keras.Model, held_out: Pictures) -> None:
         super().__init__()
@@ -36,5 +41,15 @@ class Judging(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """As `evaluate` counts them."""
-        if logs is not None:
-            logs.update({f"val_{name}": value for name, value in self.compared().metrics().items()})
+        found = self.compared()
+        logs.update({f"val_{name}": value for name, value in found.metrics().items()})
+        tell(context, epoch, self._most_similar(found))
+
+    def _most_similar(self, found: Vectors) -> Iterable[str]:
+        """To a few pictures of which there is another of the same identity."""
+        nearest = found.nearest(1)[:, 0]
+        asked = np.flatnonzero(found.same.any(1))
+        for at in asked[spread(len(asked), SHOWN)].tolist():
+            path = context.example_path(str(context.held_out), int(self._held_out.rows[at]))
+            said, true = (context.classes[self._held_out.identities[each]] for each in (nearest[at], at))
+            yield f"{path}: most like one of **{said}** {found.similarity[at, nearest[at]]:.2f} ({true})"

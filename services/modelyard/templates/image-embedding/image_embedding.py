@@ -11,6 +11,7 @@ from identity_pictures import Pictures, encoded, features, learnt, load, unseen
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.spread import spread
 from modelyard.templates.picture_changes import Changes
 
 SMALLEST = 16
@@ -100,7 +101,7 @@ def with_gallery(net: keras.Model, names: tuple[str, str], threshold: float) -> 
 
 def examples(some: Pictures, gallery: int) -> dict[str, dict[str, Any]]:
     """Pictures that are asked about when the model is exported."""
-    pixels = some.pixels[np.unique(np.linspace(0, len(some) - 1, SHOWN).astype(np.int64))]
+    pixels = some.pixels[spread(len(some), SHOWN)]
     data = encoded(pixels)
     return {
         "serving_default": {"image": pixels},

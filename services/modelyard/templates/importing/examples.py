@@ -12,7 +12,8 @@ import tensorflow as tf
 from modelyard.job.errors import DatasetUnsuitable, ExportInvalid
 from modelyard.job.export import DESCRIPTION_FILE, GOLDEN_FILE
 from modelyard.job.session import Context
-from modelyard.job.values import Form, some_rows
+from modelyard.job.spread import spread
+from modelyard.job.values import Form
 from modelyard.templates.importing.inputs import Arrays, Spec
 
 Signatures = Mapping[str, tuple[dict[str, Spec], dict[str, Spec]]]
@@ -114,7 +115,7 @@ def _pictures(context: Context, spec: Spec) -> Any:
     split, image = context.held_out or "train", context.data.image
     assert image is not None
     form = Form(_size(context, spec) or 0)
-    rows = context.data.readable(split, some_rows(context.splits[split], int(context.params.examples)), form)
+    rows = context.data.readable(split, spread(context.splits[split], int(context.params.examples)), form)
     shown = context.data.some(split, [image.name], rows, form)[image.name]
     if spec.dtype == tf.string:
         return np.array([tf.io.encode_png(picture).numpy() for picture in shown])

@@ -1,5 +1,6 @@
 """How well a detector does on what is held out, after each epoch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelyard.job import context
 from modelyard.templates.evaluate.average_precision import Boxes, Precision, true_boxes
+from modelyard.templates.samples import tell
 
 SHOWN = 4
 """Pictures that are shown with what was found on them."""
@@ -35,6 +37,7 @@ class Judging(keras.callbacks.Callback):
             boxes, labels, scores = (part.numpy() for part in self._find(image))
             if not number:
                 _show(image.numpy(), boxes, scores)
+                tell(context, epoch, _named(labels, scores, truth[self._names[1]].numpy()))
             edges, of = (truth[name].numpy() for name in self._names)
             for at in range(len(labels)):
                 there = np.flatnonzero(labels[at] >= 0)
@@ -42,6 +45,15 @@ class Judging(keras.callbacks.Callback):
                 precision.add(true_boxes(edges[at], of[at]), found)
         if logs is not None and precision.counts()[0].any():
             logs["val_map50"] = precision.metrics()["map50"]
+
+
+def _named(labels: NDArray[np.int64], scores: NDArray[np.float32], truth: NDArray[np.int64]) -> Iterable[str]:
+    """What is found on the same pictures, and what is on them."""
+    for at in range(min(SHOWN, len(labels))):
+        sure = np.flatnonzero((labels[at] >= 0) & (scores[at] >= _SURE))
+        found = ", ".join(f"{context.classes[int(labels[at, each])]} {scores[at, each]:.2f}" for each in sure.tolist())
+        there = ", ".join(context.classes[label] for label in truth[at].tolist() if label >= 0)
+        yield f"{context.example_path(str(context.held_out), at)}: **{found or 'nothing'}** ({there or 'nothing'})"
 
 
 def _show(image: NDArray[np.uint8], boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> None:

@@ -11,6 +11,8 @@ from towers import Towers
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.spread import spread
+from modelyard.templates.item_titles import item_titles
 
 MOST_JUDGED = 2048
 """Held-out interactions that are looked at after each epoch, evenly spread."""
@@ -40,7 +42,7 @@ def main() -> None:
         callbacks=context.callbacks(),
         verbose=2,
     )
-    recommender = Recommender(towers, train, users, items)
+    recommender = Recommender(towers, train, users, items, item_titles(context))
     context.export(
         recommender,
         signature=recommender.signatures(),
@@ -76,7 +78,7 @@ def judged(train: Interactions, users: Names, items: Names) -> Any:
     known = known.where(~np.isin(known.pairs(len(items)), train.pairs(len(items))))
     if not len(known):
         return None
-    known = known.where(np.unique(np.linspace(0, len(known) - 1, min(MOST_JUDGED, len(known))).astype(np.int64)))
+    known = known.where(spread(len(known), MOST_JUDGED))
     return ({"user": known.user, "item": known.item, "rating": known.rating},)
 
 
@@ -92,7 +94,7 @@ def permuted(train: Interactions) -> Interactions:
 
 def examples(train: Interactions, users: Names, items: Names) -> dict[str, dict[str, Any]]:
     """Users and items that are asked when the model is exported, and a user that is not known."""
-    some = np.unique(np.linspace(0, len(train) - 1, SHOWN - 1).astype(np.int64))
+    some = spread(len(train), SHOWN - 1)
     names = np.append(users[train.user[some]], np.bytes_(b""))
     chosen = np.append(items[train.item[some]], items[0])
     return {

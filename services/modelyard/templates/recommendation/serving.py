@@ -1,6 +1,6 @@
 """What is served: who each user and item is, as tables, without the table of items and without what trained it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -18,7 +18,10 @@ Names = NDArray[np.bytes_]
 class Recommender(keras.Model):  # type: ignore[misc]
     """`recommend` and, with ratings, `score`."""
 
-    def __init__(self, towers: Towers, train: Interactions, users: Names, items: Names) -> None:
+    def __init__(
+        self, towers: Towers, train: Interactions, users: Names, items: Names, titles: Mapping[bytes, str]
+    ) -> None:
+        """`users` and `items`: by row, sorted; `titles`: what items are called, {} where nobody knows."""
         super().__init__(name="recommender")
         state = np.concatenate([_state(towers, start, len(users)) for start in range(0, len(users), AT_ONCE)])
         share = np.bincount(train.item, minlength=len(items)) / len(users)
@@ -37,6 +40,7 @@ class Recommender(keras.Model):  # type: ignore[misc]
         self.mean = towers.mean
         self.rates = towers.rates
         self.names = tf.constant([*items.tolist(), b""])
+        self.titles = tf.constant([*(titles.get(item, "") for item in items.tolist()), ""]) if titles else None
         self.user_place = _places(users)
         self.item_place = _places(items)
         self.built = True
@@ -68,8 +72,8 @@ class Recommender(keras.Model):  # type: ignore[misc]
         return found | ({"score": tf.function(score, input_signature=[text, text])} if self.rates else {})
 
     def recommend(self, user: Any, k: Any) -> dict[str, Any]:
-        """The `k` items that each user is likeliest to choose next, of those that it has not chosen; where there are
-        fewer, "" with a score of 0."""
+        """The `k` items that each user is likeliest to choose next, of those that it has not chosen, and their titles;
+        where there are fewer, "" with a score of 0."""
         message = f"k is the number of items to recommend: 1 to {self.count:,}"
         fits = tf.debugging.Assert(tf.logical_and(k >= 1, k <= self.count), [message, "and not", k])
         with tf.control_dependencies([fits] if fits is not None else []):
@@ -95,11 +99,13 @@ class Recommender(keras.Model):  # type: ignore[misc]
         best, places = tf.math.top_k(wanted, k)
         left = best > NEVER / 2
         likely = tf.exp(best - tf.reduce_logsumexp(wanted, axis=1, keepdims=True))
-        return {
-            "items": tf.gather(self.names, tf.where(left, places, self.count)),
+        places = tf.where(left, places, self.count)
+        found = {
+            "items": tf.gather(self.names, places),
             "scores": tf.where(left, likely, 0.0),
             "known": known,
         }
+        return found if self.titles is None else found | {"titles": tf.gather(self.titles, places)}
 
     def score(self, user: Any, item: Any) -> dict[str, Any]:
         """What each user would rate the item: the mean, and what is known of the user and of the item."""

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
 from modelyard.templates.sequences import pairs as pairs_of
+from modelyard.templates.sequences.judging import Judging, Score
 from modelyard.templates.sequences.network import Network
 from modelyard.templates.sequences.pairs import Pairs, numbered
-from modelyard.templates.sequences.samples import Samples, Score
 from modelyard.templates.sequences.speaking import Speaker
 from modelyard.templates.sequences.vocabulary import learn as learn_vocabulary
 from modelyard.templates.sequences.vocabulary import typical_length
@@ -66,7 +67,7 @@ def learn(context: Context, writing: Writing) -> None:
         epochs=params.epochs,
         callbacks=[
             *(
-                [Samples(context, speaker, held_out, writing.metric, writing.score, params.batch_size)]
+                [Judging(context, speaker, held_out, writing.metric, writing.score, params.batch_size)]
                 if held_out
                 else []
             ),
@@ -75,7 +76,7 @@ def learn(context: Context, writing: Writing) -> None:
         verbose=2,
     )
     shown = held_out or train
-    some = np.unique(np.linspace(0, len(shown) - 1, 15).astype(np.int64))
+    some = spread(len(shown), 15)
     context.export(
         speaker,
         signature=speaker.signatures(names.source, params.decoding),

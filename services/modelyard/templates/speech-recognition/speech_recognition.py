@@ -16,7 +16,7 @@ from modelyard.templates.hearing.log_mel import HOP_S, window_of
 from modelyard.templates.transcripts import ctc
 from modelyard.templates.transcripts.alphabet import Alphabet, learn, plain
 from modelyard.templates.transcripts.examples import features, learnable, texts_of
-from modelyard.templates.transcripts.samples import Samples
+from modelyard.templates.transcripts.samples import transcribed
 
 COVERED, LONGEST_S = 99, 20.0
 WIDER = "a step is 40 ms"
@@ -67,7 +67,7 @@ def main() -> None:
         batch_size=params.batch_size,
         validation_data=judged,
         epochs=params.epochs,
-        callbacks=[*([Samples(context, judged, alphabet)] if judged else []), *context.callbacks()],
+        callbacks=[*([transcribed(context, model, judged, alphabet)] if judged else []), *context.callbacks()],
         verbose=2,
     )
     export(model, sound, rate, seconds, alphabet.symbols)

@@ -12,7 +12,7 @@ from modelyard.job.errors import DatasetUnsuitable
 from modelyard.templates.transcripts.alphabet import learn
 from modelyard.templates.transcripts.ctc import compile_model, greedy
 from modelyard.templates.transcripts.examples import features, learnable, texts_of
-from modelyard.templates.transcripts.samples import Samples
+from modelyard.templates.transcripts.samples import transcribed
 
 EXAMPLES = 16
 WIDER = "wider pictures have more"
@@ -52,7 +52,7 @@ def main() -> None:
         batch_size=params.batch_size,
         validation_data=held_out,
         epochs=params.epochs,
-        callbacks=[*([Samples(context, held_out, alphabet)] if held_out else []), *context.callbacks()],
+        callbacks=[*([transcribed(context, model, held_out, alphabet)] if held_out else []), *context.callbacks()],
         verbose=2,
     )
     export(model, picture, shape, alphabet.symbols)

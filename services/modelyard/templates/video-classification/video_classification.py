@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.values import Form
+from modelyard.templates.samples import classified
 
 
 def main() -> None:
     """Train on the split `train`, judge on what the dataset holds out, export a model that takes decoded frames."""
     params = context.params
-    video = the_video()
+    video, label = features()
     train, held_out = examples()
     shape = tuple(train.element_spec[0].shape[1:]) if not isinstance(train, tuple) else train[0].shape[1:]
     if min(shape[1:3]) < SMALLEST:
@@ -40,7 +42,9 @@ def main() -> None:
         model.compile(
             optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-    how = {"epochs": params.epochs, "callbacks": context.callbacks(), "verbose": 2}
+    form = Form(image_size=params.image_size, frames=params.frames)
+    shown = [classified(context, model, (video, label), form)] if params.order == "as-is" else []
+    how = {"epochs": params.epochs, "callbacks": [*shown, *context.callbacks()], "verbose": 2}
     if isinstance(train, tuple):
         model.fit(*train, batch_size=params.batch_size, validation_data=held_out, **how)
     else:
@@ -48,8 +52,8 @@ def main() -> None:
     context.export(model, task="video-classification")
 
 
-def the_video() -> str:
-    """The feature that is looked at. Raises DatasetUnsuitable."""
+def features() -> tuple[str, str]:
+    """The video that is looked at and the class that is learnt. Raises DatasetUnsuitable."""
     videos = [each.name for each in context.features.values() if each.kind == "video" and each.role == "input"]
     labels = [each.name for each in context.features.values() if each.kind == "category" and each.role == "target"]
     if len(videos) != 1 or len(labels) != 1:
@@ -61,7 +65,7 @@ def the_video() -> str:
         raise DatasetUnsuitable(
             f"the target {labels[0]!r} has one class only ({context.classes[0]!r}); there is nothing to tell apart"
         )
-    return videos[0]
+    return videos[0], labels[0]
 
 
 def examples() -> tuple[Any, Any]:

@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
+from modelyard.templates.samples import SHOWN, cut, tell
 from modelyard.templates.sequences.pairs import Pairs
 from modelyard.templates.sequences.speaking import Speaker
 
-SHOWN = 4
-_LONGEST = 120
 Score = Callable[[list[str], list[str]], float]
 
 
-class Samples(keras.callbacks.Callback):
-    """Adds a metric to the logs of an epoch, and reports samples side by side."""
+class Judging(keras.callbacks.Callback):
+    """Adds a metric to the logs of an epoch, and reports samples side by side. Comes before the job's own callbacks."""
 
     def __init__(
         self, context: Context, speaker: Speaker, pairs: Pairs, metric: str, score: Score, batch_size: int
@@ -37,19 +37,17 @@ class Samples(keras.callbacks.Callback):
             for row, text in zip(rows.tolist(), said.tolist(), strict=True):
                 answers[row] = text.decode()
         logs[f"val_{self._metric}"] = self._score(answers, [_text(each) for each in self._pairs.target])
-        shown = np.unique(np.linspace(0, len(answers) - 1, SHOWN).astype(np.int64)).tolist()
-        lines = (
-            f"\n- {_cut(_text(self._pairs.source[row]))}\n  → **{_cut(answers[row])}**\n"
-            f"  ({_cut(_text(self._pairs.target[row]))})"
-            for row in shown
+        rows = spread(len(answers), SHOWN).tolist()
+        tell(
+            self._context,
+            epoch,
+            (
+                f"{cut(_text(self._pairs.source[row]))}\n  → **{cut(answers[row])}**\n"
+                f"  ({cut(_text(self._pairs.target[row]))})"
+                for row in rows
+            ),
         )
-        self._context.report_text("samples", f"after epoch {epoch + 1}, in brackets what it should be" + "".join(lines))
 
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
