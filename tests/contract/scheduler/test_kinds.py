@@ -120,6 +120,11 @@ BAD = [
     (EVALUATE | {"model_version": ""}, "model_version", "evaluate needs the model to judge"),
     (EVALUATE | {"dataset_version": ""}, "dataset_version", "evaluate needs the data to judge it on"),
     (EVALUATE | {"model": f"{PROJECT}/models/m"}, "model", "evaluate makes none"),
+    (
+        EVALUATE | {"parameters": {"split": "validation"}},
+        "parameters.split",
+        "has no split validation; it has train, test",
+    ),
     (EVALUATE | {"model_version": f"{PROJECT}/models/m/versions/8"}, "model_version", "does not exist"),
     (EVALUATE | {"model_version": "m@1"}, "model_version", "must look like"),
     (IMPORT | {"source_version": ""}, "source_version", "import-model needs a package with the model's files"),

@@ -71,6 +71,8 @@ class Submission:
         if spec.dataset_version and program.kind is not Kind.PROFILE:
             dataset = await self._fitting_dataset(program, spec.dataset_version)
             spec = replace(spec, dataset_version=dataset.version)
+            if program.kind in (Kind.EVALUATION, Kind.PREDICTION):
+                _check_split(dataset, spec.parameters)
         if spec.model_version:
             model = await self._ready_model(spec.model_version)
             spec = replace(spec, model_version=model.version)
@@ -105,13 +107,17 @@ class Submission:
         return model
 
 
-def _check_answerable(model: Model, dataset: Dataset, parameters: Mapping[str, object]) -> None:
-    """The split must be there, and so must be what the model takes, as far as that is known."""
+def _check_split(dataset: Dataset, parameters: Mapping[str, object]) -> None:
     split, data = parameters.get("split", "all"), dataset.data
-    if split not in ("all", *data.splits):
+    if split not in ("all", "held-out", *data.splits):
         raise InvalidArgument(
             f"{data.name} has no split {split}; it has {', '.join(data.splits)}", field=f"{SPEC}.parameters.split"
         )
+
+
+def _check_answerable(model: Model, dataset: Dataset, parameters: Mapping[str, object]) -> None:
+    """What the model takes must be there, as far as that is known."""
+    data = dataset.data
     if not model.signatures:
         return
     _, _, _, name, _, number = model.version.split("/")
