@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from modelyard.job.allocation import keep_freed
 from modelyard.job.channel import SilentChannel
 from modelyard.job.messages import JobSpec
 from modelyard.job.session import Context
@@ -154,7 +155,8 @@ def start_ms(batches: Any) -> float:
 
 
 def main(name: str, pairs: int) -> None:
-    """First each goes through its data once, which decodes it and fills its cache."""
+    """First each goes through its data once, which decodes it and fills its cache. Both have a job's memory."""
+    keep_freed()
     with tempfile.TemporaryDirectory(prefix="bench-inputs-") as folder:
         source = grown(gallery.find(name).fetch(), Path(folder) / "source")
         ways = {"ours": ours(name, source, Path(folder)), "plain": plain(name, source)}
