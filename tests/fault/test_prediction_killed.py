@@ -13,7 +13,8 @@ from modelyard.sdk.jobs import State
 from tests.fault.conftest import IMAGES
 from tests.support.stack import Stack, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(450)
+"""The first test of the package waits for its installation, too."""
 
 SLOW = {"batch_size": 1, "part_rows": 50, "checkpoint_every_s": 1e-6}
 

@@ -9,11 +9,11 @@ from modelyard.sdk.jobs import State
 from tests.fault.conftest import Asker, wait_until_saved
 from tests.support.stack import Stack, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 BESIDE = ("modelyard.scheduler", "modelyard.catalog", "weed", "modelyard.inference")
 """Predictions do not pass through them."""
-ON_THE_WAY = {"modelyard.proxy": 20.0, "modelyard.modelhost": 60.0}
+ON_THE_WAY = {"modelyard.proxy": 45.0, "modelyard.modelhost": 150.0}
 """How long predictions may be away: a model server takes ten seconds to load TensorFlow, more on a busy machine."""
 
 
@@ -24,7 +24,7 @@ def test_the_job_succeeds_once_and_predictions_come_back(stack: Stack, client: C
     for program in BESIDE:
         killed_at = time.monotonic()
         kill(stack, program)
-        asker.wait_for_answer(time.monotonic(), 2)
+        asker.wait_for_answer(time.monotonic(), 15)
         assert asker.failures_since(killed_at) == [], program
     for program, bound_s in ON_THE_WAY.items():
         killed_at = time.monotonic()

@@ -109,7 +109,7 @@ class Client:
             upload = await self.uploads.GetUpload(upload_service_pb2.GetUploadRequest(name=name))
             return upload if upload.state in DONE else None
 
-        settled: upload_pb2.Upload = await eventually(ended, timeout_s=20)
+        settled: upload_pb2.Upload = await eventually(ended, timeout_s=50)
         return settled
 
     async def push(

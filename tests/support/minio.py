@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.objectstore.s3 import S3Settings, S3Store
 from modelyard.foundation.sync.children import Child
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 
 def find_minio() -> str | None:
@@ -27,8 +27,7 @@ async def running_minio(folder: Path) -> AsyncIterator[S3Settings]:
     """MinIO on loopback with keys of its own; the bucket is there."""
     program = find_minio()
     assert program is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     secret = secrets.token_hex(16)
     environment = {
         "HOME": str(folder),

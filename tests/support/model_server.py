@@ -1,5 +1,6 @@
 """A running model server of either front, seen through its socket."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -56,10 +57,12 @@ class Running:
         return status
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 150
         while self.process.poll() is None and time.monotonic() < deadline:
-            if self.health() == health_pb2.HealthCheckResponse.SERVING:
-                return
+            # While TensorFlow is being imported nothing may answer.
+            with contextlib.suppress(grpc.RpcError):
+                if self.health() == health_pb2.HealthCheckResponse.SERVING:
+                    return
             time.sleep(0.02)
         raise AssertionError(f"not serving: {self.log.read_text()}")
 

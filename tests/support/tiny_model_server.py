@@ -28,7 +28,8 @@ def begin(flags: dict[str, str]) -> tuple[int, dict[str, Any]]:
     (folder,) = Path(flags["model_base_path"]).iterdir()
     files = sorted(path.name for path in folder.iterdir())
     record = {"pid": os.getpid(), "environment": dict(os.environ), "flags": flags, "files": files}
-    Path("started.json").write_text(json.dumps(record))
+    Path("started.new").write_text(json.dumps(record))
+    Path("started.new").rename("started.json")
     return int(folder.name), json.loads((folder / "behaviour.json").read_text())
 
 

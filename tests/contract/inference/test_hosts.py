@@ -115,7 +115,7 @@ async def test_a_new_version_is_routed_before_the_old_one_is_told_to_stop(
         return (V1, True) in await host.sync()
 
     await eventually(stopping, interval_s=0.05)
-    assert time.monotonic() - times[2] >= 1.9
+    assert time.monotonic() - times[2] >= 1.0, "2 s after it was decided, which was before it was heard"
     first = next(i for i, table in enumerate(tables) if table.routes and table.routes[0].backends)
     assert all(table.routes[0].backends for table in tables[first:]), "never without a backend"
     assert [table.revision for table in tables] == sorted({table.revision for table in tables})

@@ -121,7 +121,7 @@ class TestHost:
         self.i.publish(1, {"exit": 3, "say": '{"event": "cannot start", "error": "no SavedModel in here"}'})
         self.i.inference.orders = [self.i.order()]
         await self.i.start()
-        failed = await self.i.inference.becomes(FAILED)
+        failed = await self.i.inference.becomes(FAILED, timeout_s=40)
         assert failed.message == "the model server ended with status 3: no SavedModel in here"
         assert failed.restart_count == 2
 

@@ -1,6 +1,5 @@
 """Start, versions that come and go, drain, and every way not to start: on both fronts."""
 
-import os
 import shutil
 import signal
 import socket
@@ -126,13 +125,13 @@ def test_sigterm_answers_what_is_in_flight_and_exits_with_0(started: Start, fron
     seen = watch(b"", timeout=20)
     assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
     answers: list[float] = []
-    caller = threading.Thread(target=lambda: answers.extend(server.predict(slow(1.0)).outputs["slept"].float_val))
+    caller = threading.Thread(target=lambda: answers.extend(server.predict(slow(3.0)).outputs["slept"].float_val))
     caller.start()
-    time.sleep(0.3)
+    time.sleep(1.0)
     server.process.send_signal(signal.SIGTERM)
     assert [answer.status for answer in seen] == [health_pb2.HealthCheckResponse.NOT_SERVING]
     caller.join()
-    assert answers == [1.0]
+    assert answers == [3.0]
     assert server.process.wait(10) == 0
     assert "raceback" not in server.log.read_text()
 
@@ -140,9 +139,9 @@ def test_sigterm_answers_what_is_in_flight_and_exits_with_0(started: Start, fron
 def test_while_draining_new_calls_are_sent_elsewhere(started: Start, front: str, tmp_path: Path) -> None:
     make_version(tmp_path, 1)
     server = started(f"--model_base_path={tmp_path}", "--model_name=digits", front=front)
-    caller = threading.Thread(target=lambda: server.predict(slow(1.0)))
+    caller = threading.Thread(target=lambda: server.predict(slow(3.0)))
     caller.start()
-    time.sleep(0.3)
+    time.sleep(1.0)
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: _code(server) is grpc.StatusCode.UNAVAILABLE, 5)
     caller.join()
@@ -164,7 +163,7 @@ def test_the_drain_has_an_end(started: Start, front: str, tmp_path: Path) -> Non
     server = started(*flags, front=front)
     caller = threading.Thread(target=lambda: _code(server, slow(3.0)))
     caller.start()
-    time.sleep(0.3)
+    time.sleep(1.0)
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     server.process.wait(10)
@@ -184,10 +183,9 @@ def test_nothing_survives_a_killed_parent(started: Start, tmp_path: Path) -> Non
 
 def _alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_the_sockets_are_its_owners_only_and_there_is_no_other(started: Start, front: str, tmp_path: Path) -> None:
@@ -284,7 +282,7 @@ def test_a_socket_in_use_is_refused_and_a_dead_one_replaced(started: Start, fron
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: _code(server) is grpc.StatusCode.OK)
+        eventually(lambda: _code(server) is grpc.StatusCode.OK, 40)
     finally:
         replaced.terminate()
         assert replaced.wait(10) == 0

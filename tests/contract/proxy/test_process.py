@@ -159,7 +159,7 @@ async def test_one_caller_cannot_take_more_than_its_share(tmp_path: Path, front:
 
 
 async def test_more_often_than_the_rate_is_refused_with_the_time_to_wait(tmp_path: Path, front: str) -> None:
-    limits = {"rate_per_s": 1.0, "burst": 3}
+    limits = {"rate_per_s": 0.05, "burst": 3}
     async with running_proxy(tmp_path, front, predictions=limits) as stack, stack.model_server(1):
         await stack.route(route(backends=[(1, stack.endpoint("1"), 100)]))
         token = stack.issuers.token("predictor", "default")
@@ -170,7 +170,7 @@ async def test_more_often_than_the_rate_is_refused_with_the_time_to_wait(tmp_pat
 
         assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
         assert failure.retry_after_s is not None
-        assert 0 < failure.retry_after_s <= 1
+        assert 0 < failure.retry_after_s <= 20
 
 
 async def test_before_the_first_table_a_prediction_is_told_to_wait(tmp_path: Path, front: str) -> None:

@@ -17,6 +17,7 @@ from modelyard.api.scheduler.v1 import (
 )
 from modelyard.foundation.rpc.status import failure_of
 from tests.support.dataset_catalog import PROJECT
+from tests.support.eventually import eventually
 from tests.support.scheduling import Scheduler
 from tests.support.scripted_worker import ScriptedWorker
 
@@ -276,7 +277,7 @@ async def test_a_worker_whose_connection_breaks_gets_nothing_new(scheduler: Sche
         parked = asyncio.create_task(worker.sync(10.0))
         await asyncio.sleep(0.1)
         parked.cancel()
-    await asyncio.sleep(0.2)
+    await eventually(lambda: not scheduler.process.engine.state.workers["workers/w"].present)
     job = await scheduler.submit()
     assert job.state == State.STATE_QUEUED
     async with scheduler.worker() as back:

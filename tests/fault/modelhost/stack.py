@@ -1,6 +1,7 @@
 """A host and an inference service that can be killed, and predictions without a pause."""
 
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -148,11 +149,15 @@ class Load:
 
 
 def model_server_pids(rig: Rig) -> list[int]:
-    return [json.loads(path.read_text())["pid"] for path in rig.folder.glob("work/served/*/home/started.json")]
+    found = []
+    for path in rig.folder.glob("work/served/*/home/started.json"):
+        with contextlib.suppress(FileNotFoundError):  # the host has removed it
+            found.append(json.loads(path.read_text())["pid"])
+    return found
 
 
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True

@@ -181,7 +181,7 @@ async def test_sigterm_ends_it_cleanly_while_a_worker_is_parked(tmp_path: Path, 
             worker = ScriptedWorker(channel)
             await Workplace(process, issuers).until_answered(worker.sync)
             parked = asyncio.create_task(worker.sync(10.0))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1.5)
             assert process.process is not None
             process.process.terminate()
             assert (await asyncio.wait_for(parked, 5)).cursor

@@ -250,7 +250,7 @@ async def test_seventy_thousand_small_files_cost_no_rows_and_little_time(tmp_pat
         took_s = time.monotonic() - began
 
         assert settled.state == upload_pb2.Upload.STATE_COMMITTED
-        assert took_s < 20
+        assert took_s < 40
         rows = await running.database.read(
             lambda connection: sum(
                 connection.execute(select(func.count()).select_from(table)).scalar_one()

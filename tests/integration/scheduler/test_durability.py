@@ -75,7 +75,7 @@ async def test_a_worker_that_is_silent_for_a_lease_loses_its_job(start: Start) -
 
 
 async def test_a_worker_that_only_holds_the_line_keeps_its_lease(start: Start) -> None:
-    async with start(lease_s=2) as scheduler:
+    async with start(lease_s=4) as scheduler:
         job = await scheduler.submit()
         async with scheduler.worker() as worker:
             await worker.take()

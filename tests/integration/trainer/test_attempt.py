@@ -47,12 +47,12 @@ async def test_an_attempt_that_resumes_says_from_where(tmp_path: Path) -> None:
 
 async def test_a_job_ends_at_once_though_the_store_takes_its_time(tmp_path: Path) -> None:
     rig = Rig(tmp_path, [["prepared"], ["checkpoint", 10], ["deaf"]])
-    rig.slow_to_cancel_s = 1.0
+    rig.slow_to_cancel_s = 4.0
     rig.closed.add("store")
     running = asyncio.create_task(rig.outcome())
     await eventually(lambda: "store" in rig.stages)
     rig.run.stop(StopReason.STALE, 0)
-    await eventually(lambda: processes_of(rig.workspace) == [], timeout_s=0.7)
+    await eventually(lambda: processes_of(rig.workspace) == [], timeout_s=3)
     assert not running.done()
     assert await running == Stopped()
 

@@ -156,7 +156,7 @@ def files_of(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def wait_for(client: Client, job: str, condition: Callable[[job_pb2.Job], bool], timeout_s: float = 120) -> job_pb2.Job:
+def wait_for(client: Client, job: str, condition: Callable[[job_pb2.Job], bool], timeout_s: float = 220) -> job_pb2.Job:
     """The job once `condition` holds; fails when it has ended before, with what it ended with."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -168,5 +168,5 @@ def wait_for(client: Client, job: str, condition: Callable[[job_pb2.Job], bool],
         time.sleep(0.05)  # the address of the test passes on unary calls only
 
 
-def ended(client: Client, job: str, timeout_s: float = 120) -> job_pb2.Job:
+def ended(client: Client, job: str, timeout_s: float = 220) -> job_pb2.Job:
     return wait_for(client, job, lambda job: job.state in ENDED, timeout_s)
