@@ -1,6 +1,5 @@
 """Text and speech recognition on plates and telephone keys, what they serve, and their evaluation."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -199,22 +198,6 @@ def test_while_it_learns_it_is_shown_what_is_read_and_what_it_should_be(
 
 def right(told: list[tuple[str, str, str]]) -> int:
     return sum(said == true for _, said, true in told)
-
-
-def test_while_it_learns_strokes_are_bolder_or_lighter_and_never_so_when_it_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend(str(SHIPPED / "text-recognition"))
-    ink = importlib.import_module("plate_readers").Ink(seed=0)
-    page = np.zeros((64, 9, 9, 1), np.float32)
-    page[:, 3:6, 3:6] = 1
-    changed = np.asarray(ink(page, training=True))
-    beside, edge = changed[:, 2, 4, 0], changed[:, 3, 4, 0]
-    assert ((beside > 0) ^ (edge < 1)).all()
-    assert 0.2 < (beside > 0).mean() < 0.8
-    assert (changed[:, 4, 4] == 1).all()
-    assert (changed[:, 0] == 0).all()
-    assert np.array_equal(ink(page, training=False), page)
 
 
 def kept(trial: Trial) -> Path:

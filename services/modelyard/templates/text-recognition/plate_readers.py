@@ -13,25 +13,6 @@ HALVED = ((2, 2), (2, 2), (2, 1), (2, 1))
 SMALLEST = 16
 TURN, MOVE, SIZE = 0.01, 0.05, 0.08
 """Of a whole turn, and of the picture's sides."""
-INK = 0.6
-"""So far strokes go towards those that are a pixel wider, or narrower, on either side."""
-
-
-class Ink(keras.layers.Layer):
-    """Each picture as if it were written with another pen: bolder or lighter. Few fonts teach what many look like."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(name="ink")
-        self._chance = keras.random.SeedGenerator(seed)
-
-    def call(self, grey: Any, training: bool = False) -> Any:
-        """float32 [n, height, width, 1] -> the same."""
-        if not training:
-            return grey
-        brighter = ops.max_pool(grey, 3, strides=1, padding="same")
-        darker = -ops.max_pool(-grey, 3, strides=1, padding="same")
-        share = keras.random.uniform((ops.shape(grey)[0], 1, 1, 1), -INK, INK, seed=self._chance)
-        return grey + ops.relu(share) * (brighter - grey) + ops.relu(-share) * (darker - grey)
 
 
 def build(
@@ -45,7 +26,6 @@ def build(
             layers.RandomRotation(TURN, fill_mode="nearest", seed=seed),
             layers.RandomTranslation(MOVE, MOVE, fill_mode="nearest", seed=seed + 1),
             layers.RandomZoom(SIZE, SIZE, fill_mode="nearest", seed=seed + 2),
-            Ink(seed + 3),
         ):
             state = change(state)
     for width, halved in zip(WIDTHS, HALVED, strict=True):
