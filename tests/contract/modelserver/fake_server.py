@@ -22,6 +22,8 @@ from modelyard.modelserver.models import Load
 from modelyard.modelserver.servable import Arrays, Servable, Signature, TensorSpec
 
 APP = "tests.contract.modelserver.fake_server:app"
+SLOW = "a slow call has begun"
+"""In the log, once the signature `slow` is at work."""
 _attempts: dict[Path, int] = {}
 
 
@@ -65,6 +67,7 @@ def servable(name: str, version: int, bias: float = 0.0) -> Servable:
         return {"y": np.asarray(inputs["x"] * 2)}
 
     def slow(inputs: Arrays) -> Arrays:
+        print(SLOW, file=sys.stderr, flush=True)
         time.sleep(float(inputs["seconds"].max()))
         return {"slept": inputs["seconds"]}
 

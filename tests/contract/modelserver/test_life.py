@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2
 
 from modelyard.api.serving.v1 import model_pb2, predict_pb2, status_pb2, tensor_pb2
 from tests.contract.modelserver.conftest import Start, image, make_version, tensor
+from tests.contract.modelserver.fake_server import SLOW
 from tests.support.model_server import FRONTS, Running
 
 STATE = status_pb2.ModelVersionStatus
@@ -127,7 +128,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits_with_0(started: Start, fron
     answers: list[float] = []
     caller = threading.Thread(target=lambda: answers.extend(server.predict(slow(3.0)).outputs["slept"].float_val))
     caller.start()
-    time.sleep(1.0)
+    eventually(lambda: SLOW in server.log.read_text())
     server.process.send_signal(signal.SIGTERM)
     assert [answer.status for answer in seen] == [health_pb2.HealthCheckResponse.NOT_SERVING]
     caller.join()
@@ -141,7 +142,7 @@ def test_while_draining_new_calls_are_sent_elsewhere(started: Start, front: str,
     server = started(f"--model_base_path={tmp_path}", "--model_name=digits", front=front)
     caller = threading.Thread(target=lambda: server.predict(slow(3.0)))
     caller.start()
-    time.sleep(1.0)
+    eventually(lambda: SLOW in server.log.read_text())
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: _code(server) is grpc.StatusCode.UNAVAILABLE, 5)
     caller.join()
@@ -163,7 +164,7 @@ def test_the_drain_has_an_end(started: Start, front: str, tmp_path: Path) -> Non
     server = started(*flags, front=front)
     caller = threading.Thread(target=lambda: _code(server, slow(3.0)))
     caller.start()
-    time.sleep(1.0)
+    eventually(lambda: SLOW in server.log.read_text())
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     server.process.wait(10)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from modelyard.job.columns import Column
 from modelyard.job.index import Index
+from modelyard.job.spread import spread
 from modelyard.templates.profile.portions import Portion
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def choose(index: Index) -> Samples:
     labels = [f for f in index.description.targets if f.kind == "category" and f.shape == ()]
     if len(labels) == 1 and modality != "table":
         return Samples(split, _by_class(examples.column(labels[0].name), most))
-    return Samples(split, _spread(len(examples), most))
+    return Samples(split, spread(len(examples), most).tolist())
 
 
 def _by_class(labels: Column, most: int) -> list[int]:
@@ -131,9 +132,9 @@ def _by_class(labels: Column, most: int) -> list[int]:
     for _, block in _blocks(labels):
         counts.update(dict(zip(*(each.tolist() for each in np.unique(block, return_counts=True)), strict=True)))
     there = sorted(counts)
-    chosen = [there[at] for at in _spread(len(there), most)]
+    chosen = [there[at] for at in spread(len(there), most).tolist()]
     share = max(1, most // len(chosen))
-    wanted = {label: _spread(counts[label], share) for label in chosen}
+    wanted = {label: spread(counts[label], share).tolist() for label in chosen}
     found: dict[int, list[int]] = {label: [] for label in chosen}
     seen = dict.fromkeys(chosen, 0)
     for start, block in _blocks(labels):
@@ -148,11 +149,6 @@ def _blocks(column: Column) -> Iterator[tuple[int, NDArray[Any]]]:
     for start in range(0, len(column), _BLOCK):
         yield start, np.asarray(column.values[start : start + _BLOCK])
         column.forget()
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Of 0 … count - 1 at most so many."""
-    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).astype(np.int64).tolist()
 
 
 def by_row(samples: Samples, feature: str) -> Mapping[int, Shown]:
