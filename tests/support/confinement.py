@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,18 @@ needs_bubblewrap = pytest.mark.skipif(
     problem(Tier.FOREIGN) is not None, reason=f"no sandbox for foreign code here: {problem(Tier.FOREIGN)}"
 )
 both_tiers = pytest.mark.parametrize("tier", [Tier.SHIPPED, pytest.param(Tier.FOREIGN, marks=needs_bubblewrap)])
+
+
+def path_that_refuses_namespaces(folder: Path) -> str:
+    """A PATH as of a machine that keeps namespaces from ordinary users."""
+    folder.mkdir()
+    program = folder / "bwrap"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 0.11.0 && exit\n'
+        "echo 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 @dataclass

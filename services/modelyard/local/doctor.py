@@ -67,6 +67,9 @@ def confinement(able: Capabilities) -> list[Finding]:
             "(Linux 5.13 and later, with landlock among lsm= in /sys/kernel/security/lsm)",
         )
     problem = able.problem(Tier.FOREIGN)
+    data = "decoded in namespaces of its own" if not problem else f"not decoded, so no job runs: {problem}"
+    if able.decodes_by_landlock:
+        data = f"decoded under Landlock (ABI {able.landlock}) and system call filters, for want of namespaces"
     foreign = f"refused: {problem}" if problem else f"kept apart by bubblewrap {able.bubblewrap}"
     limits = f"limited by the kernel (control groups {able.cgroup})"
     shares = "shared out evenly among jobs and model servers, by the kernel (control groups)"
@@ -79,6 +82,7 @@ def confinement(able: Capabilities) -> list[Finding]:
         )
     return [
         shipped,
+        Finding("data of jobs", data, ok=not problem or able.decodes_by_landlock),
         Finding("code and models of others", foreign, ok=not problem),
         Finding("memory of jobs", limits),
         Finding("CPU of jobs", shares),

@@ -12,8 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from modelyard.foundation.sandbox import capabilities
-from modelyard.foundation.sandbox.policy import Tier
+from modelyard.foundation.sandbox.preparation import tier_for_data
 from modelyard.job.index import INDEX_FILE, INDEX_FORMAT
 from modelyard.job.messages import JobSpec
 from modelyard.job.packs import PACKS_FOLDER
@@ -110,13 +109,11 @@ def _dataset(client: Client, name: str, progress: Progress) -> Path:
 
 
 async def _index(folder: Path, entries: Sequence[Entry], progress: Progress) -> None:
-    """In the strong sandbox where this machine has one: what runs here is one's own code on one's own data."""
-    tier = Tier.SHIPPED if capabilities.look().problem(Tier.FOREIGN) else Tier.FOREIGN
     try:
         await index_apart(
             folder,
             entries,
-            tier,
+            tier_for_data(),
             progress=lambda done, total: progress("preparing", done, total),
             said=lambda line: print(line, file=sys.stderr),
         )

@@ -173,7 +173,7 @@ class AttemptRun:
             undo.enter_context(ours)
             undo.enter_context(theirs)
             self._workspace.job_file.write_text(self._spec(ready, theirs.fileno()).to_json())
-            sandbox = confinement(self.work, self._workspace, ready.trees)
+            sandbox = confinement(self.work, self._workspace, ready.tier, ready.trees)
             undo.pop_all()
         return await TrainingProcess.start(
             sandbox, self.work.program, self._workspace.job_file, ours, theirs, self._reporter.line

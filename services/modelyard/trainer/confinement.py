@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelyard.foundation.sandbox.policy import Sandbox
+from modelyard.foundation.sandbox.policy import Sandbox, Tier
 from modelyard.trainer.domain import Device
 from modelyard.trainer.gpus import nodes
 from modelyard.trainer.work import Work
 from modelyard.trainer.workspace import Workspace
 
 
-def confinement(work: Work, workspace: Workspace, trees: Sequence[Path]) -> Sandbox:
+def confinement(work: Work, workspace: Workspace, tier: Tier, trees: Sequence[Path]) -> Sandbox:
     """`trees` are the folders outside of the attempt's own that it reads."""
     # In the SHIPPED tier nothing new could be made beside a read-only folder in a writable one.
-    given = (workspace.job_file, workspace.inputs, workspace.resume) if work.foreign else ()
+    given = (workspace.job_file, workspace.inputs, workspace.resume) if tier is Tier.FOREIGN else ()
     own = [path for path in given if path.exists()]
     program = [Path(word) for word in work.program[1:] if word.startswith("/") and Path(word).exists()]
     return Sandbox(
-        tier=work.tier,
+        tier=tier,
         readable=tuple(path.resolve() for path in (*own, *trees, *program)),
         writable=(workspace.folder.resolve(),),
         limits=work.limits,

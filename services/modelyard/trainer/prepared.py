@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from modelyard.foundation.sandbox.policy import Tier
+from modelyard.foundation.sandbox.preparation import tier_for_data
 from modelyard.templates.specs import Kind
 from modelyard.trainer.package import REQUIREMENTS_FILE, read_package, shipped_requirements
 from modelyard.trainer.reporter import Reporter
@@ -28,6 +30,8 @@ class Ready:
     """Folders outside of the attempt's own that the process reads."""
     earlier_versions: tuple[str, ...] = ()
     """Of the dataset, whose profiles lie among the inputs."""
+    tier: Tier = Tier.SHIPPED
+    """Of the sandbox that the process gets."""
 
 
 @contextlib.asynccontextmanager
@@ -61,7 +65,20 @@ async def prepared(work: Work, workspace: Workspace, inputs: Inputs, reporter: R
             await inputs.run_so_far(workspace.run_output, reporter)
             reporter.start_step = resume.step
             reporter.progress.step = reporter.progress.checkpoint_step = resume.step
-        yield replace(ready, trees=tuple(trees), earlier_versions=earlier)
+        tier = await _tier(work, inputs, reporter)
+        yield replace(ready, trees=tuple(trees), earlier_versions=earlier, tier=tier)
+
+
+async def _tier(work: Work, inputs: Inputs, reporter: Reporter) -> Tier:
+    """Code and models of others run in the strong sandbox or not at all; what only decodes their data runs, where there
+    is none, in the one that training has."""
+    if not work.foreign:
+        return Tier.SHIPPED
+    if work.package_version or work.source_version:
+        return Tier.FOREIGN
+    if work.model_version and await inputs.made_by_others(work.model_version, reporter):
+        return Tier.FOREIGN
+    return await asyncio.to_thread(tier_for_data)
 
 
 async def _with_package(

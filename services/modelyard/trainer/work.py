@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelyard.foundation.sandbox.policy import Limits, Tier
+from modelyard.foundation.sandbox.policy import Limits
 from modelyard.templates.specs import Kind
 from modelyard.trainer.child import PROGRAM
 from modelyard.trainer.domain import Device
@@ -52,15 +52,9 @@ class Work:
 
     @property
     def foreign(self) -> bool:
-        """Whether its code or what it loads was made by others: it runs in the strong sandbox, or not at all. A profile
-        decodes whatever others have pushed, with libraries in C."""
+        """Whether its code, what it loads or what it decodes, with libraries in C, may have been made by others."""
         made_by_others = self.package_version or self.source_version or self.model_version
         return bool(made_by_others) or self.kind is Kind.PROFILE
-
-    @property
-    def tier(self) -> Tier:
-        """The sandbox that it needs."""
-        return Tier.FOREIGN if self.foreign else Tier.SHIPPED
 
     @property
     def number(self) -> int:
@@ -128,6 +122,9 @@ class Inputs(Protocol):
 
     def installed(self, requirements: bytes, reporter: Reporter) -> contextlib.AbstractAsyncContextManager[Installed]:
         """What a requirements.txt asks for, that stays while the context is open. Raises AttemptFailed."""
+
+    async def made_by_others(self, model_version: str, reporter: Reporter) -> bool:
+        """Whether a model version came of code or files that are not modelyard's own."""
 
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         """Put a checkpoint's files into a new folder."""

@@ -32,6 +32,7 @@ class Rig:
 
     def __init__(self, folder: Path, script: list[Any], *, resume: Resume | None = None, **work: Any) -> None:
         self.resume = resume
+        self.foreign_model = False
         self.stages: list[str] = []
         self.closed: set[str] = set()
         self.gate = asyncio.Event()
@@ -75,6 +76,10 @@ class Rig:
         await self._stage("dataset")
         yield self._dataset
         self.stages.append("dataset is free")
+
+    async def made_by_others(self, model_version: str, reporter: Reporter) -> bool:
+        await self._stage("made by others")
+        return self.foreign_model
 
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         await self._stage("checkpoint")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.foundation.sandbox import landlock, preparation
 from modelyard.templates.specs import Kind
 from modelyard.trainer.domain import Failed, FailureClass, Stopped, StopReason, Succeeded
 from tests.integration.trainer.rig import ANSWERS, Rig
-from tests.support.confinement import needs_bubblewrap
+from tests.support.confinement import needs_bubblewrap, path_that_refuses_namespaces
 from tests.support.eventually import eventually
 
 PROFILE = [["write", "outputs/profile/profile.json", "{}"], ["write", "outputs/profile/page.html", "<html>"]]
@@ -54,8 +55,43 @@ async def test_a_profile_that_shall_make_room_ends_at_once_and_begins_anew(tmp_p
     assert await running == Stopped()
 
 
-async def test_a_profile_of_strangers_data_runs_in_the_strong_sandbox_only(tmp_path: Path) -> None:
-    assert Rig(tmp_path, [], kind=Kind.PROFILE, devices=()).run.work.foreign
+@pytest.fixture
+def namespaces_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", path_that_refuses_namespaces(tmp_path / "refuses"))
+    monkeypatch.setattr(preparation, "_known", None)
+
+
+@pytest.mark.usefixtures("namespaces_are_refused")
+async def test_data_is_profiled_under_landlock_where_namespaces_are_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, [["prepared"], *PROFILE, PROFILED], kind=Kind.PROFILE, devices=(), model="")
+    assert await rig.outcome() == Succeeded()
+
+
+@pytest.mark.usefixtures("namespaces_are_refused")
+async def test_data_is_not_even_profiled_where_landlock_is_missing_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    outcome = await Rig(tmp_path, [["prepared"], *PROFILE, PROFILED], kind=Kind.PROFILE, devices=()).outcome()
+    assert isinstance(outcome, Failed)
+    assert outcome.failure_class is FailureClass.SANDBOX_UNAVAILABLE
+
+
+@pytest.mark.usefixtures("namespaces_are_refused")
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_a_model_is_asked_where_namespaces_are_refused_only_if_it_is_our_own(
+    tmp_path: Path, foreign: bool
+) -> None:
+    script = [["prepared"], ["write", "outputs/prediction/answers.csv", "a,b"], PREDICTED]
+    rig = Rig(tmp_path, script, kind=Kind.PREDICTION, model="", model_version="projects/p/models/m/versions/1")
+    (tmp_path / "models").mkdir()
+    rig.foreign_model = foreign
+    outcome = await rig.outcome()
+    if not foreign:
+        assert outcome == Succeeded(output_dataset_version=ANSWERS)
+        return
+    assert isinstance(outcome, Failed)
+    assert outcome.failure_class is FailureClass.SANDBOX_UNAVAILABLE
 
 
 async def test_answers_become_a_dataset_version(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from modelyard.sdk.jobs import State
 from tests.integration.trainer.test_jobs import write
 from tests.integration.trainer.yard import WorkerProcess, Yard, ended, files_of, running_yard
 from tests.support.background import in_background
+from tests.support.confinement import path_that_refuses_namespaces
 from tests.support.seaweedfs import RunningStore
 
 pytestmark = pytest.mark.timeout(300)
@@ -269,20 +269,35 @@ def test_what_a_distribution_needs_and_nobody_lists_is_named(
     assert "half 1.0 needs other-half>=2, and it is not listed" in job.error.message
 
 
-def test_without_a_strong_sandbox_foreign_code_does_not_run_at_all(
-    yard: Yard, client: Client, worker: WorkerProcess
-) -> None:
+@pytest.fixture(scope="module")
+def bare(yard: Yard, worker: WorkerProcess) -> Iterator[WorkerProcess]:
+    """A worker where namespaces are refused, once the other one has gone."""
     worker.drain()
-    package = push(client, "mine", train__py=TRAINS, template__toml=TYPED)
-    refuses = yard.folder / "refuses"
-    refuses.mkdir()
-    (refuses / "bwrap").write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 0.11.0 && exit\n'
-        "echo 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
-    )
-    (refuses / "bwrap").chmod(0o755)
-    with yard.worker("bare", environment={"PATH": f"{refuses}:{os.environ['PATH']}"}):
-        job = ended(client, client.jobs.create(package=package, dataset="strokes").name)
+    path = path_that_refuses_namespaces(yard.folder / "refuses")
+    with yard.worker("bare", environment={"PATH": path}) as bare:
+        yield bare
+
+
+def test_without_a_strong_sandbox_foreign_code_does_not_run_at_all(client: Client, bare: WorkerProcess) -> None:
+    package = push(client, "unwanted", train__py=TRAINS, template__toml=TYPED)
+    job = ended(client, client.jobs.create(package=package, dataset="strokes").name)
     assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_SANDBOX_UNAVAILABLE), job
     assert "none runs here" in job.error.message
     assert job.attempt == 1
+
+
+def test_without_a_strong_sandbox_models_of_others_are_not_judged(client: Client, bare: WorkerProcess) -> None:
+    theirs = next(iter(client.models.versions("strokes-mine"))).name
+    job = ended(client, client.jobs.create("evaluate", "strokes", model_version=theirs).name)
+    assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_SANDBOX_UNAVAILABLE), job
+
+
+def test_without_a_strong_sandbox_templates_still_train_and_their_models_are_judged(
+    yard: Yard, client: Client, bare: WorkerProcess
+) -> None:
+    write(yard.folder / "more", 40)
+    client.datasets.push("more", yard.folder / "more")  # not prepared by the other worker yet
+    made = ended(client, client.jobs.create("image-classification", "more", parameters={"epochs": 1}).name)
+    assert made.state == State.STATE_SUCCEEDED, "\n".join([made.error.message, *yard.log(made.name)])
+    job = ended(client, client.jobs.create("evaluate", "more", model_version=made.model_version).name)
+    assert job.state == State.STATE_SUCCEEDED, "\n".join([job.error.message, *yard.log(job.name)])

@@ -74,6 +74,9 @@ class Yard:
     async def dataset(self, reporter: Reporter) -> AsyncIterator[Path]:
         yield self._dataset
 
+    async def made_by_others(self, model_version: str, reporter: Reporter) -> bool:
+        raise AssertionError(model_version)
+
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         await asyncio.to_thread(shutil.copytree, resume.name, folder)
 

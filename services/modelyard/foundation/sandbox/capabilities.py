@@ -42,6 +42,11 @@ class Capabilities:
             return None
         return f"{self.bubblewrap}{f'; {self.remedy}' if self.remedy else ''}"
 
+    @property
+    def decodes_by_landlock(self) -> bool:
+        """Whether data of others is decoded without namespaces: they are refused, and Landlock is there."""
+        return self.problem(Tier.FOREIGN) is not None and self.problem(Tier.SHIPPED) is None and self.landlock > 0
+
 
 def look() -> Capabilities:
     """Tries it out, so it takes a moment."""

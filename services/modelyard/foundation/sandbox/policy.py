@@ -10,9 +10,10 @@ from modelyard.foundation.sync.children import Exit
 
 class Tier(StrEnum):
     SHIPPED = "SHIPPED"
-    """Code of ours on data of others: Landlock, seccomp, rlimits."""
+    """Code of ours: Landlock, seccomp, rlimits."""
     FOREIGN = "FOREIGN"
-    """Code or models of others: namespaces of their own (bubblewrap) as well."""
+    """Code or models of others, and decoders of ours on data of others where this machine can (`tier_for_data`):
+    namespaces of their own (bubblewrap) as well."""
 
 
 class SandboxUnavailable(FailedPrecondition):

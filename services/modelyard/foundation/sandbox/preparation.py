@@ -79,6 +79,13 @@ class Prepared:
             self.user.close()
 
 
+def tier_for_data() -> Tier:
+    """For code of ours that decodes what others have pushed: the FOREIGN tier; where this machine refuses namespaces,
+    the SHIPPED one if Landlock keeps files apart in it. With neither it is the FOREIGN one, which says what to do."""
+    able = _looked(Tier.FOREIGN)
+    return Tier.SHIPPED if able.decodes_by_landlock else Tier.FOREIGN
+
+
 def prepare(sandbox: Sandbox) -> Prepared:
     """Raises SandboxUnavailable with what to do where this machine can't run such a program."""
     able = _able(sandbox)
@@ -99,23 +106,28 @@ def prepare(sandbox: Sandbox) -> Prepared:
     return prepared
 
 
-def _able(sandbox: Sandbox) -> capabilities.Capabilities:
+def _looked(tier: Tier) -> capabilities.Capabilities:
     """Trying costs a tenth of a second: it's done again only where it did not work before."""
     global _known
     with _lock:
-        if _known is None or _known.problem(sandbox.tier):
+        if _known is None or _known.problem(tier):
             _known = capabilities.look()
             place = cgroups.find()
             if place is not None:
                 cgroups.remove_stale(place)
-    problem = _known.problem(sandbox.tier)
+        return _known
+
+
+def _able(sandbox: Sandbox) -> capabilities.Capabilities:
+    able = _looked(sandbox.tier)
+    problem = able.problem(sandbox.tier)
     if problem:
         raise SandboxUnavailable(
             f"this machine can't keep foreign code and models apart, so none runs here: {problem}"
             if sandbox.tier is Tier.FOREIGN
             else f"this machine can't confine a program: {problem}"
         )
-    return _known
+    return able
 
 
 def _prepare_foreign(prepared: Prepared, program: bubblewrap.Program, abi: int) -> None:

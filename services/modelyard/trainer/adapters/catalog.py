@@ -17,6 +17,7 @@ from modelyard.api.catalog.v1 import (
 )
 from modelyard.foundation.errors import ResourceExhausted
 from modelyard.foundation.sandbox.policy import Tier
+from modelyard.foundation.sandbox.preparation import tier_for_data
 from modelyard.foundation.sync.cache import FolderCache
 from modelyard.job.packs import PACKS_FOLDER
 from modelyard.job.preparing import NotIndexed, index_apart
@@ -106,6 +107,16 @@ class CatalogAttempt:
         """What a requirements.txt asks for; every job on this worker shares it."""
         return self._installer.installed(requirements, reporter)
 
+    async def made_by_others(self, model_version: str, reporter: Reporter) -> bool:
+        """Whether a model version came of code or files that are not modelyard's own."""
+        request = model_service_pb2.GetModelVersionRequest(name=model_version)
+        version = await patiently(
+            self._patience_s,
+            reporter,
+            lambda errand: errand.run(self._connection.call, self._models.GetModelVersion, request),
+        )
+        return version.info.foreign
+
     async def checkpoint(self, resume: Resume, folder: Path, reporter: Reporter) -> None:
         """Put a checkpoint's files into a new folder, verified."""
         shown = bytes_to(reporter)
@@ -157,7 +168,8 @@ class CatalogAttempt:
             reporter.text(f"gate {gate.kind}", f"{'passed' if gate.passed else 'failed'}: {gate.detail}")
 
         try:
-            checked = await check_model(folder, self._work.device_names, tier=self._work.tier, told=told)
+            tier = Tier.FOREIGN if self._work.foreign else Tier.SHIPPED
+            checked = await check_model(folder, self._work.device_names, tier=tier, told=told)
         except GateFailed as failed:
             await self._keep_rejected(folder, failed.gates, reporter)
             raise
@@ -257,7 +269,7 @@ class CatalogAttempt:
             yield folder
 
     async def _index(self, folder: Path, entries: Sequence[Entry], reporter: Reporter) -> None:
-        """In the strong sandbox whatever the code is: the data is a stranger's, and it is decoded here."""
+        """In the strongest sandbox that there is, whatever the code: the data is a stranger's, and is decoded here."""
         show_stage(reporter, "preparing")
 
         def show(done: int, total: int) -> None:
@@ -265,9 +277,8 @@ class CatalogAttempt:
             reporter.changed()
 
         try:
-            await index_apart(
-                folder, entries, Tier.FOREIGN, limits=self._work.limits, progress=show, said=reporter.line
-            )
+            tier = await asyncio.to_thread(tier_for_data)
+            await index_apart(folder, entries, tier, limits=self._work.limits, progress=show, said=reporter.line)
         except NotIndexed as error:
             raise AttemptFailed(FailureClass(error.failure), error.message, error.detail) from error
 
