@@ -95,7 +95,7 @@ def test_a_row_that_judges_anothers_model_learns_what_that_one_learns() -> None:
 
 def test_the_readme_has_every_published_figure_its_seeds_its_minutes_and_its_date() -> None:
     lines = (Path(__file__).parents[4] / "README.md").read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("| set | template | figure"))
+    start = next(number for number, line in enumerate(lines) if line.startswith("| row | template | metric |"))
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start + 2 : lines.index("", start)]]
     shown = {name: cells for name, _, _, *cells in table}
     published = {name: row.published for name, row in read_rows().items() if row.published is not None}
