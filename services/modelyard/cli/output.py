@@ -57,7 +57,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    _print(table)
 
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
@@ -68,7 +68,18 @@ def show_facts(facts: Sequence[tuple[str, str]]) -> None:
     for name, value in facts:
         if value:
             table.add_row(name, value)
-    console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """A table is as wide as its widest line: into a file or a pipe no other line is filled up to that."""
+    shown = console()
+    if sys.stdout.isatty():
+        shown.print(table)
+        return
+    with shown.capture() as captured:
+        shown.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def bytes_text(size: int) -> str:

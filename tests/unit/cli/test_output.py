@@ -73,3 +73,8 @@ def test_a_line_for_a_script_is_not_broken(capsys: pytest.CaptureFixture[str]) -
     listed("projects/default/datasets/" + "long" * 50, "b")
     lines = capsys.readouterr().out.splitlines()
     assert [len(line.split()) for line in lines] == [2, 2, 2]
+
+
+def test_a_long_line_does_not_fill_up_the_others_of_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    show_facts([("state", "failed"), ("why", "x" * 600)])
+    assert capsys.readouterr().out.splitlines() == ["state  failed", f"why    {'x' * 600}"]
