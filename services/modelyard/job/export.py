@@ -39,6 +39,7 @@ _UNSAVABLE = (ValueError, TypeError, AssertionError, KeyError, RuntimeError, tf.
 
 def export(model: Any, target: Path, served: Served, metrics: Mapping[str, float]) -> None:
     """Write the folder `target`, complete or not at all; raises ExportInvalid."""
+    _for_every_device(model)
     expected = {name: _asked(name, signature) for name, signature in served.signatures.items()}
     partial = target.with_name(f".{target.name}")
     for leftover in (partial, target):
@@ -102,6 +103,15 @@ def finish(
 def _first(inputs: Mapping[str, NDArray[Any]]) -> Arrays:
     """One example; what is one value for all of them stays."""
     return {key: np.asarray(value)[:1] if np.ndim(value) else np.asarray(value) for key, value in inputs.items()}
+
+
+def _for_every_device(model: Any) -> None:
+    """What a GPU's own library computes in recurrent layers no processor can, and a model server may have no GPU."""
+    held = [model] if isinstance(model, keras.Layer) else getattr(model, "__dict__", {}).values()
+    for each in held:
+        for layer in each._flatten_layers() if isinstance(each, keras.Layer) else ():
+            if hasattr(layer, "use_cudnn"):
+                layer.use_cudnn = False
 
 
 def _asked(name: str, signature: Signature) -> Arrays:

@@ -50,7 +50,7 @@ def _arrange(arguments: dict[str, Any], context: Context, *, quiet: bool) -> Non
     if _is_plain_arrays(arguments):
         # Keras shuffles arrays by a counter of its own, which a second attempt cannot set.
         batch_size = arguments["batch_size"] or 32
-        arguments["x"] = context.data.ordered_arrays((arguments["x"], arguments["y"]), batch_size)
+        arguments["x"] = context.data.ordered_arrays(_given(arguments), batch_size)
         # What judges comes in batches of the same size, unless it has its own.
         arguments["validation_batch_size"] = arguments["validation_batch_size"] or arguments["batch_size"]
         arguments["y"] = arguments["batch_size"] = None
@@ -71,12 +71,16 @@ def _batch_spec(x: Any, y: Any) -> Any:
     return None
 
 
+def _given(arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """What Keras takes apart in a step; a model with a step of its own may need no y."""
+    return (arguments["x"],) if arguments["y"] is None else (arguments["x"], arguments["y"])
+
+
 def _is_plain_arrays(arguments: dict[str, Any]) -> bool:
-    x, y = arguments["x"], arguments["y"]
+    given = _given(arguments)
     return (
-        _are_arrays(x)
-        and _are_arrays(y)
-        and len({len(part) for part in keras.tree.flatten((x, y))}) == 1
+        all(map(_are_arrays, given))
+        and len({len(part) for part in keras.tree.flatten(given)}) == 1
         and arguments["shuffle"] is True
         and arguments["sample_weight"] is None
         and not arguments["validation_split"]

@@ -35,15 +35,17 @@ def classified(context: Context, model: keras.Model, names: tuple[str, str], for
     split = context.held_out or "train"
     rows = context.data.readable(split, spread(context.splits[split], SHOWN), form)
     some = context.data.some(split, [*names], rows, form)
+    # Now: what does not decode is left out of the split later, and rows are counted anew.
+    paths = [context.example_path(split, row) for row in rows.tolist()]
     given, true = tf.constant(some[names[0]]), some[names[1]].tolist()
     ask = tf.function(lambda: model(given, training=False))
 
     def lines() -> Iterable[str]:
-        for row, label, probabilities in zip(rows.tolist(), true, ask().numpy(), strict=True):
+        for path, label, probabilities in zip(paths, true, ask().numpy(), strict=True):
             best = int(np.argmax(probabilities))
             should = context.classes[label] if label >= 0 else "not known"
             said = f"**{context.classes[best]}** {probabilities[best]:.2f}"
-            yield f"{context.example_path(split, row)}: {said} ({should})"
+            yield f"{path}: {said} ({should})"
 
     return Samples(context, lines)
 

@@ -180,8 +180,8 @@ def _called(name: bytes) -> str:
 
 
 def iso(seconds: int) -> str:
-    """`2011-12-31T23:00`, of UTC."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M")
+    """`2011-12-31T23:00`, of UTC; with its seconds where it is not on a minute."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime(f"%Y-%m-%dT%H:%M{':%S' if seconds % 60 else ''}")
 
 
 def lasting(seconds: int) -> str:

@@ -1,17 +1,23 @@
 """Batches of columns that TensorFlow gathers from, and of those that Python gathers from, in this process."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import tree
 from numpy.typing import NDArray
 
-from modelyard.job import scratch
+from modelyard.job import hooks, scratch
 from modelyard.job.batches import Position, ordered
+from modelyard.job.channel import SilentChannel
+from modelyard.job.messages import JobSpec
 from modelyard.job.order import permutation
+from modelyard.job.session import Context
+from modelyard.job.trial import make_dataset
 from modelyard.job.values import Values, of_own
 
 COUNT = 203
@@ -101,3 +107,14 @@ def test_an_array_that_begins_anywhere_and_one_that_is_no_array_of_numbers_are_b
             batch.astype(str) if batch.dtype == object else batch,
             array.astype(np.float32) if array.dtype == np.float64 else array,
         )
+
+
+@pytest.mark.parametrize("y", [None, LABELS])
+def test_arrays_are_fitted_in_the_exact_order_with_or_without_what_is_to_be_said(tmp_path: Path, y: Any) -> None:
+    make_dataset(tmp_path / "data", (8, 8, 1), classes=2, examples=8)
+    spec = JobSpec(job="j", attempt=1, code=str(tmp_path), entry="train", fd=-1, dataset="data", seed=3)
+    given = inspect.signature(keras.Model.fit).bind(keras.Sequential(), LABELS, y, batch_size=8)
+    given.apply_defaults()
+    hooks._arrange(given.arguments, Context(spec, tmp_path, SilentChannel()), quiet=True)
+    rows = np.concatenate([x for x, *_ in given.arguments["x"].as_numpy_iterator()])
+    assert rows.tolist() == permutation(3, 0, COUNT).tolist()

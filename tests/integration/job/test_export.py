@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modelyard.job import export
 from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import ExportInvalid
 from modelyard.job.messages import JobSpec
@@ -180,6 +181,27 @@ def test_a_model_without_declared_inputs_is_served_as_it_was_fitted(context: Con
     about, _ = exported(context, fitted(context, model, np.ones((20, 3), np.float32), np.ones((20, 2))))
     (inputs,) = about["signatures"]["serving_default"]["inputs"].values()
     assert inputs == {"dtype": "float32", "shape": [-1, 3]}
+
+
+class Held:
+    """A model that is no layer, and holds one."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+
+
+def test_a_recurrent_layer_is_saved_for_machines_without_a_gpu() -> None:
+    given = keras.Input((4, 3))
+    model = keras.Model(
+        given, keras.layers.Bidirectional(keras.layers.GRU(2))(keras.layers.LSTM(3, return_sequences=True)(given))
+    )
+    for exported in (model, Held(model)):
+        both = model.layers[2]
+        cells = (model.layers[1], both.forward_layer, both.backward_layer)
+        for cell in cells:
+            cell.use_cudnn = "auto"
+        export._for_every_device(exported)
+        assert [cell.use_cudnn for cell in cells] == [False] * 3
 
 
 def test_a_model_that_answers_otherwise_each_time_is_no_output(context: Context) -> None:

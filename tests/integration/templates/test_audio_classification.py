@@ -32,14 +32,15 @@ def files(count: int = 48) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two of its sounds are stereo at 44,100 samples a second."""
+    """Two of its sounds are stereo at 44,100 samples a second; a held-out one is cut off behind its header."""
     folder = tmp_path_factory.mktemp("sweeps") / "dataset"
     random = np.random.default_rng(1)
     other = {
         f"train/{name}/other.wav": wav(sweep(name == "rises", random).repeat(5), rate=5 * RATE, channels=2)
         for name in ("falls", "rises")
     }
-    prepare_dataset(folder, files() | other)
+    broken = {"test/falls/00.flac": wav(sweep(False, random), form="FLAC")[:600]}
+    prepare_dataset(folder, files() | other | broken)
     return folder
 
 

@@ -125,6 +125,29 @@ def test_a_past_that_is_hardly_known_and_a_time_that_is_none_are_refused_in_a_se
     past[:] = 7.0
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"when is the time of the last known value.*yesterday"):
         ask(trial.model, load=list(past), when=["yesterday"], place=["south"])
+    for never in ("2024-13-01", "2024-02-32", "2024-02-05T25:00", "2024-02-05T23:61"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"when is the time of.*{never}"):
+            ask(trial.model, load=list(past), when=[never], place=["south"])
+
+
+def moments(rows: int, step_s: int) -> bytes:
+    stamps = (FIRST + timedelta(seconds=step_s * row) for row in range(rows))
+    return "".join(["when,load\n", *(f"{at.isoformat()},{row % 7 + 0.25 * (row % 3)}\n" for row, at in enumerate(stamps))]).encode()
+
+
+@pytest.mark.parametrize("step_s", [7 * 24 * 3600, 90], ids=["weeks", "a minute and a half"])
+def test_series_without_a_day_or_a_year_to_go_by_are_forecast_too(tmp_path: Path, step_s: int) -> None:
+    rows = moments(90, step_s).splitlines(keepends=True)
+    split = {"train.csv": b"".join(rows[:71]), "test.csv": b"".join([rows[0], *rows[71:]])}
+    done = train(prepare(tmp_path / "dataset", split), tmp_path, window=10, horizon=5, epochs=1)
+    assert done.status == 0, done.printed
+    last = FIRST + timedelta(seconds=step_s * 69)
+    found = ask(done.model, load=[[float(row) for row in range(10)]], when=[last.isoformat()])
+    expected = [last + timedelta(seconds=step_s * ahead) for ahead in range(1, 6)]
+    assert [datetime.fromisoformat(bytes(at).decode()) for at in found["times"][0]] == expected
+    evaluation = tmp_path / "evaluation"
+    evaluation.mkdir()
+    assert run(evaluation, tmp_path / "dataset", done.model, split="test")["kind"] == "forecasting"
 
 
 @pytest.mark.soak

@@ -146,6 +146,13 @@ def test_every_picture_has_a_line_in_order_and_one_that_cannot_be_decoded_says_s
             assert np.float32(line["probabilities"][1]) == pytest.approx(light, abs=1e-6)
 
 
+def test_a_first_batch_without_any_answer_is_no_end(tmp_path: Path, brightness: Path) -> None:
+    tree = {"train/dark/000.png": png(20)[:60], "train/dark/001.png": png(1), "train/light/250.png": png(250)}
+    prepare_dataset(tmp_path / "dataset", tree)
+    lines = predict(tmp_path / "job", tmp_path / "dataset", brightness, batch_size=1)
+    assert [line["label"] for line in lines] == [None, "dark", "light"]
+
+
 def test_what_it_makes_is_a_dataset_that_describes_itself(tmp_path: Path, pictures: Path, brightness: Path) -> None:
     lines = predict(tmp_path, pictures, brightness, batch_size=7, part_rows=20)
     made = tmp_path / "outputs/prediction"

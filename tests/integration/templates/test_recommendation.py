@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job.messages import Checkpoint, Metric, Prepared
+from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.messages import Checkpoint, Metric, Progress
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.sdk import gallery
@@ -151,6 +152,13 @@ def test_an_evaluation_has_floors_controls_and_users_to_look_at(trained: Trial, 
     assert "Recall@10" in page
 
 
+def test_what_was_learnt_from_says_nothing_of_what_is_recommended(
+    trained: Trial, dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetUnsuitable, match="leaves out what was chosen in training, so that split 'train' says"):
+        run(tmp_path, dataset, trained.model, split="train")
+
+
 def test_it_learns_from_choices_alone_and_permuted_ones_teach_it_nothing(tmp_path: Path) -> None:
     dataset = prepared(tmp_path / "dataset", files(ratings=False, table=False))
     done = try_package(SHIPPED / "recommendation", tmp_path, dataset=dataset, epochs=12, permute=True)
@@ -189,7 +197,7 @@ def test_a_stopped_job_ends_like_one_that_was_not_stopped(tmp_path: Path) -> Non
         status, expected = child.finish()
     assert status == 0, (tmp_path / "whole/log").read_text()
     with Child(tmp_path / "first", **spec) as child:
-        status, begun = child.finish(lambda message: isinstance(message, Prepared))
+        status, begun = child.finish(lambda message: isinstance(message, Progress) and message.epoch == 2)
     assert status == 0, (tmp_path / "first/log").read_text()
     saved = only(begun, Checkpoint)[-1]
     with Child(tmp_path / "second", attempt=2, resume=saved.path, resume_step=saved.step, **spec) as child:

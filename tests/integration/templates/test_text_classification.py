@@ -1,5 +1,6 @@
 """The template on short reviews whose class hangs on the order of their words, and what it serves."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,13 @@ def test_what_is_kept_with_the_model_are_held_out_texts_and_their_classes(trial:
     texts = [text.decode() for text in kept["serving_default/inputs/review"].tolist()]
     assert set(texts) <= set(held_out)
     assert len(kept["labels"]) == len(texts)
+
+
+def test_where_a_word_stands_is_learnt_by_a_transformer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SHIPPED / "text-classification")
+    readers = importlib.import_module("readers")
+    model = readers.build("transformer", words=6, vocabulary=9, embedding=32, units=8, dropout=0.0, classes=2)
+    assert (6, 32) in [tuple(weight.shape) for weight in model.trainable_weights]
 
 
 @pytest.mark.parametrize("network", ["gru", "lstm", "transformer"])

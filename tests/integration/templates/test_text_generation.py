@@ -116,6 +116,11 @@ def test_what_it_cannot_go_on_from_is_refused_in_a_sentence(signatures: Any, ask
     assert re.search(says, str(refusal.value))
 
 
+def test_an_empty_text_costs_nothing_alone_or_beside_others(signatures: Any) -> None:
+    for texts in ([""], ["", "Anna sees"]):
+        assert signatures["score"](text=tf.constant(texts))["bits"].numpy()[0] == 0
+
+
 def test_the_report_has_bits_a_symbol_references_and_samples(dataset: Path, trial: Trial, tmp_path: Path) -> None:
     found = run(tmp_path, dataset, trial.model, split="test")
     assert found["kind"] == "text-generation"

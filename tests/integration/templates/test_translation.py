@@ -13,6 +13,7 @@ import tensorflow as tf
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.sequences import tokens
+from modelyard.templates.sequences.transformer import AttentiveReader
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates import evaluations
 from tests.integration.templates.answers import ask, golden, refused
@@ -145,6 +146,12 @@ def test_a_writer_that_does_not_see_the_source_is_no_better_than_chance(dataset:
     done = try_package(SHIPPED / "translation", tmp_path, dataset=dataset, **FEW, blind=True)
     assert done.status == 0, done.printed
     assert done.metrics["val_bleu"] < 40
+
+
+@pytest.mark.parametrize("units", [40, 100])
+def test_a_transformer_may_have_any_width(units: int) -> None:
+    reader = AttentiveReader(units, depth=1, most=5, dropout=0.0)
+    assert reader(tf.zeros((2, 3, units)), tf.ones((2, 3), tf.bool)).shape == (2, 3, units)
 
 
 @pytest.mark.soak

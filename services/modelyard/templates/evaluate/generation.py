@@ -41,7 +41,7 @@ def evaluate(context: Context, model: Saved, split: str, about: About) -> dict[s
         if name not in model.signatures:
             there = ", ".join(sorted(model.signatures)) or "none"
             raise ModelUnsuitable(f"a model that writes has a signature {name!r}; this one has {there}", field="model")
-    feature = text_feature(context)
+    feature = text_feature(context, context.params.text)
     judged = documents(context, split, feature)
     if not any(each.text for each in judged):
         raise DatasetUnsuitable(f"split {split!r} has no text", field="split")

@@ -56,8 +56,14 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
             f"{data.name} has interactions, and the model has no signature {RECOMMEND!r} to ask; it has {there}",
             field="model",
         )
+    if split == "train":
+        raise DatasetUnsuitable(
+            "a model that recommends leaves out what was chosen in training, so that split 'train' says nothing of it; "
+            "hold some choices out",
+            field="split",
+        )
     held = rows(context, split)
-    train = rows(context, "train") if context.splits.get("train") and split != "train" else None
+    train = rows(context, "train") if context.splits.get("train") else None
     history = train.chosen() if train else {}
     seen = {user: frozenset(items) for user, items in history.items()}
     wanted = {user: frozenset(items) - seen.get(user, frozenset()) for user, items in held.chosen().items()}

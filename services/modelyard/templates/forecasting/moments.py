@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 DAY = 86_400
-_FORM = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|\+00:00)?"
+_DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_FORM = rf"{_DATE}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?)?(Z|\+00:00)?"
 _MIDNIGHT = "0000-00-00T00:00:00"
 _YEAR_DAYS = 365.2425
 _WAVES = {DAY: 4, 7 * DAY: 3, round(_YEAR_DAYS * DAY): 1}
@@ -44,7 +45,7 @@ def _days(year: Any, month: Any, day: Any) -> Any:
 
 
 def iso(moments: Any) -> Any:
-    """int64 -> string, such as 2011-12-31T23:00."""
+    """int64 -> string, such as 2011-12-31T23:00; with its seconds where it is not on a minute."""
     days, rest = moments // DAY + 719_468, moments % DAY
     era = days // 146_097
     of_era = days - era * 146_097
@@ -59,7 +60,9 @@ def iso(moments: Any) -> Any:
         return tf.strings.as_string(value, width=width, fill="0")
 
     date = tf.strings.join([digits(year, 4), digits(month, 2), digits(day, 2)], "-")
-    return tf.strings.join([date, "T", digits(rest // 3600, 2), ":", digits(rest % 3600 // 60, 2)])
+    left = moments % 60
+    more = tf.where(left > 0, tf.strings.join([":", digits(left, 2)]), "")
+    return tf.strings.join([date, "T", digits(rest // 3600, 2), ":", digits(rest % 3600 // 60, 2), more])
 
 
 def calendar(moments: Any, step: int, span: int) -> Any:
@@ -74,4 +77,4 @@ def calendar(moments: Any, step: int, span: int) -> Any:
         for wave in range(1, waves + 1):
             if 2 * wave * step <= period:
                 found += [tf.sin(wave * phase), tf.cos(wave * phase)]
-    return tf.stack(found, axis=-1) if found else tf.zeros((*moments.shape[:-1], moments.shape[-1], 1))
+    return tf.stack(found, axis=-1) if found else tf.zeros_like(moments, tf.float32)[..., tf.newaxis]

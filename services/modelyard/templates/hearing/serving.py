@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from modelyard.job.session import Context
+from modelyard.job.values import Form
 
 EXAMPLES = 8
 """Files that are kept with a model."""
@@ -37,14 +38,21 @@ def export(
     def encoded(files: Any) -> Mapping[str, Any]:
         return answer(decoded(files, rate, samples))
 
-    heard = context.arrays(context.held_out or "train", columns=[feature], sample_rate=rate, seconds=seconds)
+    heard = _some(context, feature, rate, seconds)
     context.export(
         model,
         signature={"serving_default": serving_default, "encoded": encoded, **(more or {})},
-        examples={"encoded": {f"{feature}_bytes": wav_files(heard[:EXAMPLES], rate)}},
+        examples={"encoded": {f"{feature}_bytes": wav_files(heard, rate)}},
         task=task,
         inputs={f"{feature}_bytes": "audio"},
     )
+
+
+def _some(context: Context, feature: str, rate: int, seconds: float) -> NDArray[np.float32]:
+    """Not all of a split, which may be more than fits."""
+    split, form = context.held_out or "train", Form(sample_rate=rate, seconds=seconds)
+    first = np.arange(min(EXAMPLES, len(context.data.index.split(split))))
+    return context.data.some(split, [feature], context.data.readable(split, first, form), form)[feature]
 
 
 def decoded(files: Any, rate: int, samples: int) -> Any:

@@ -100,18 +100,23 @@ class _Prediction:
         Raises ModelUnsuitable where none has.
         """
         refused, problem = 0, ""
-        size = context.params.batch_size
-        for examples, part in self._asked.parts(size):
-            batch = self._feed.batch(examples, next(self._feed.spans(examples, part.rows, size)))
+        for examples, batch in self._first_ones():
             outputs, problems = self._ask(batch)
             if outputs:
                 count = len(batch.rows) - len(problems)
                 return Answers(outputs, count, self._model.classes, user=self._user)
             refused += len(batch.problems) < len(batch.rows)
-            problem = problem or f"{examples.origin(int(part.rows[0]))}: {problems[0]}"
+            problem = problem or f"{examples.origin(int(batch.rows[0]))}: {problems[0]}"
             if refused == MOST_REFUSED:
                 break
         raise ModelUnsuitable(f"no example has an answer; the first one, {problem}")
+
+    def _first_ones(self) -> Iterator[tuple[Examples, Batch]]:
+        """As many as somebody wants to look at."""
+        size = context.params.batch_size
+        for examples, part in self._asked.parts(size):
+            for span in self._feed.spans(examples, part.rows, size):
+                yield examples, self._feed.batch(examples, span)
 
     def _write(self, examples: Examples, part: Part, answers: Answers) -> None:
         """The part's file, complete or not there."""

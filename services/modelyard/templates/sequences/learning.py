@@ -36,13 +36,13 @@ def learn(context: Context, writing: Writing) -> None:
     params = context.params
     names = pairs_of.names(context, writing.task, params.text)
     train = pairs_of.load(context, "train", names)
-    most_source = params.source_tokens or typical_length(train.source_tokens, writing.most_source)
-    most_target = params.target_tokens or typical_length(train.target_tokens, writing.most_target)
+    most_source = 1 + (params.source_tokens or typical_length(train.source_tokens, writing.most_source))
+    most_target = 1 + (params.target_tokens or typical_length(train.target_tokens, writing.most_target))
     sources = learn_vocabulary(train.source_tokens, params.vocabulary)
     targets = learn_vocabulary(train.target_tokens, params.vocabulary)
     context.report_text(
         "tokens",
-        f"{most_source} are read and {most_target} written at most; {len(sources):,} are told apart in "
+        f"{most_source - 1} are read and {most_target - 1} written at most; {len(sources):,} are told apart in "
         f"{names.source!r}, {len(targets):,} in {names.target!r}",
     )
     held_out = judged(context, train, names, params.judged)

@@ -44,7 +44,7 @@ class Block(layers.Layer):
 class _Stack(layers.Layer):
     def __init__(self, name: str, units: int, depth: int, most: int, dropout: float, looks: bool) -> None:
         super().__init__(name=name)
-        heads = max(1, units // 32)
+        heads = next(count for count in range(max(1, units // 32), 0, -1) if units % count == 0)
         self.blocks = [Block(units, heads, dropout, f"block_{number}", looks) for number in range(depth)]
         self.places = self.add_weight(name="places", shape=(most, units), initializer="uniform")
         self.last = normal(units, "last")

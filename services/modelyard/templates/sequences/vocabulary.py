@@ -62,5 +62,5 @@ class Keys:
 
 
 def typical_length(texts: Tokens, most: int, covered: float = 99.0) -> int:
-    """Tokens, with the end, that all but the longest of these texts have."""
-    return int(min(most, max(1, np.percentile([len(text) for text in texts], covered)))) + 1
+    """Tokens, without the end, that all but the longest of these texts have."""
+    return int(min(most, max(1, np.percentile([len(text) for text in texts], covered))))

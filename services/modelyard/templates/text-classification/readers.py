@@ -20,10 +20,10 @@ def build(
 
 
 def _recurrent(cell: Callable[..., Any]) -> Callable[[Any, Any, int], Any]:
-    """In both directions."""
+    """In both directions; a GPU's own library refuses a text without any word."""
 
     def read(vectors: Any, present: Any, units: int) -> Any:
-        return layers.Bidirectional(cell(units))(vectors, mask=ops.cast(present, "bool"))
+        return layers.Bidirectional(cell(units, use_cudnn=False))(vectors, mask=ops.cast(present, "bool"))
 
     return read
 
@@ -37,7 +37,9 @@ def _cnn(vectors: Any, present: Any, units: int) -> Any:
 def _transformer(vectors: Any, present: Any, units: int) -> Any:
     """One encoder block, normalised first. Source: Vaswani 2017, arXiv:1706.03762; Xiong 2020, arXiv:2002.04745."""
     words, width = vectors.shape[1:]
-    state = vectors + layers.Embedding(words, width, name="places")(ops.arange(words))
+    # Counted in the input: of a constant Keras would take what the layer answers now, and never learn it.
+    places = ops.cumsum(ops.ones_like(present, "int32"), axis=1) - 1
+    state = vectors + layers.Embedding(words, width, name="places")(places)
     heads = max(1, width // 32)
     mask = ops.cast(ops.expand_dims(present, 1), "bool")
     normal = layers.LayerNormalization()(state)

@@ -100,7 +100,9 @@ class Writer(keras.Model):
         it has, and how many of them training has not seen."""
         numbers = self._numbers(_points(text))
         lengths = tf.cast(numbers.row_lengths(), tf.int32)
-        truth = numbers.to_tensor()
+        # A column at least: a recurrent layer does not read texts that are all empty.
+        truth = numbers.to_tensor(shape=(None, None))
+        truth = tf.pad(truth, [[0, 0], [0, tf.cast(tf.shape(truth)[1] == 0, tf.int32)]])
         before = tf.pad(truth[:, :-1], [[0, 0], [1, 0]], constant_values=self.first)[:, : tf.shape(truth)[1]]
         cost = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, self.network.read(before))
         there = tf.sequence_mask(lengths, tf.shape(truth)[1])
