@@ -87,7 +87,11 @@ def main() -> None:
     """Run the command line; failures are a sentence on stderr and an exit status."""
     sys.unraisablehook = _not_raised
     try:
-        app(args=hoist(sys.argv[1:]), standalone_mode=True)
+        try:
+            app(args=hoist(sys.argv[1:]), standalone_mode=True)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except ModelyardError as error:
         show_failure(error)
         sys.exit(exit_status(error))
@@ -97,6 +101,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        print(f"error: {about}{error.strerror or error}", file=sys.stderr, flush=True)
+        os._exit(1)  # what could not be written would be tried again
 
 
 def _not_raised(what: "sys.UnraisableHookArgs") -> None:

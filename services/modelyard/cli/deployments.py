@@ -70,6 +70,8 @@ def undeploy(context: typer.Context, name: str) -> None:
     """Stop serving; predictions in flight end."""
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
         client.deployments.delete(name)
+    if settings(context).json:
+        print_json({"name": name})
 
 
 @app.command("list")

@@ -46,6 +46,8 @@ def read_inputs(said: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise InvalidArgument(f"{text!r} is not name=JSON", reason="INPUT_INVALID", field="--input")
+        if name in inputs:
+            raise InvalidArgument(f"input {name!r} is given twice", reason="INPUT_TWICE", field="--input")
         try:
             inputs[name] = json.loads(Path(value[1:]).read_text() if value.startswith("@") else value)
         except OSError as error:
@@ -80,16 +82,15 @@ def _tensor(name: str, value: Any, dtype: str) -> Any:
         return list(values)
     if dtype not in _FORMATS:
         raise InvalidArgument(f"input {name!r} is of type {dtype}, which can't be typed here", reason="INPUT_INVALID")
-    array = Array(dtype, shape, values)
-    try:
-        array.tobytes()
-    except (struct.error, OverflowError, TypeError) as error:
-        wrong = next((json.dumps(each) for each in values if not _packs(_FORMATS[dtype], each)), "all of it")
-        raise InvalidArgument(f"input {name!r} takes {dtype}, not {wrong}", reason="INPUT_INVALID") from error
-    return array
+    wrong = next((each for each in values if not _packs(_FORMATS[dtype], each)), None)
+    if wrong is not None or None in values:
+        raise InvalidArgument(f"input {name!r} takes {dtype}, not {json.dumps(wrong)}", reason="INPUT_INVALID")
+    return Array(dtype, shape, values)
 
 
 def _packs(code: str, value: Any) -> bool:
+    if code == "?":
+        return isinstance(value, bool)  # struct takes whatever is true
     try:
         struct.pack(f"<{code}", value)
     except (struct.error, OverflowError, TypeError):

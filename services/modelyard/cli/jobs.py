@@ -247,6 +247,8 @@ def delete(context: typer.Context, name: str) -> None:
     """Delete a job that has ended, with its checkpoints and outputs; the model that it made stays."""
     with settings(context).client() as client, suggesting("job", name, lambda: names(client)):
         client.jobs.delete(name)
+    if settings(context).json:
+        print_json({"name": name})
 
 
 @app.command()

@@ -23,8 +23,12 @@ def console() -> Console:
 
     Into a file or a pipe lines go whole, however long.
     """
-    width = None if sys.stdout.isatty() else _UNLIMITED
+    width = None if _is_terminal() else _UNLIMITED
     return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=width is not None)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def print_json(value: Any) -> None:
@@ -74,7 +78,7 @@ def show_facts(facts: Sequence[tuple[str, str]]) -> None:
 def _print(table: Table) -> None:
     """A table is as wide as its widest line: into a file or a pipe no other line is filled up to that."""
     shown = console()
-    if sys.stdout.isatty():
+    if _is_terminal():
         shown.print(table)
         return
     with shown.capture() as captured:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.cli.answers import boxes_of
-from modelyard.cli.places import check_place
+from modelyard.cli.places import check_place, is_folder
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Answer, Row
 
@@ -38,10 +38,15 @@ def check_picture(target: Path) -> None:
     """Raises InvalidArgument where no picture of this name can be; without an ending it is a folder, which is made."""
     from PIL import Image
 
-    if target.suffix == "" or target.is_dir():
+    if is_folder(target):
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"{target} can't be a folder of pictures: {error.strerror}"
+            raise InvalidArgument(why, reason="FILE_UNWRITABLE", field="--picture") from error
         return
     check_place(target, "--picture")
-    if target.suffix.lower() not in Image.registered_extensions():
+    if Image.registered_extensions().get(target.suffix.lower()) not in Image.SAVE:
         raise InvalidArgument(
             f"{target}: {target.suffix} is no kind of picture; give one such as {target.stem}.png",
             reason="FILE_UNWRITABLE",

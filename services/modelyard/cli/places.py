@@ -5,6 +5,11 @@ from pathlib import Path
 from modelyard.sdk.errors import InvalidArgument
 
 
+def is_folder(place: Path) -> bool:
+    """Whether several files are meant to be written into it: a name without an ending is one."""
+    return place.suffix == "" or place.is_dir()
+
+
 def check_place(file: Path, option: str) -> None:
     """Raises InvalidArgument where no file of this name can be."""
     if not file.absolute().parent.is_dir():

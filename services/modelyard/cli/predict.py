@@ -22,11 +22,13 @@ from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
 from modelyard.cli.output import plain, print_json
 from modelyard.cli.parameters import parameter
+from modelyard.cli.places import is_folder
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.names import short
 from modelyard.sdk.predicting import Answer, Row, RowProblem
+from modelyard.sdk.predicting.answers import plain as as_json_has_it
 from modelyard.sdk.predicting.writing import CONTINUE, is_prompt, pieces
 from modelyard.sdk.tensors import rows
 
@@ -82,6 +84,8 @@ def predict(
     if dataset or output:
         if said or input_:
             raise typer.BadParameter("it takes its inputs from the dataset", param_hint="--dataset")
+        if picture is not None:
+            raise typer.BadParameter("the answers to a dataset are not drawn", param_hint="--picture")
         chosen = ({"signature": signature} if signature else {}) | ({"k": k} if k else {})
         parameters = dict(parameter(each) for each in set_ or ()) | chosen
         predict_dataset(context, name, dataset, output, parameters=parameters, job=job, watch=watch)
@@ -92,6 +96,10 @@ def predict(
         raise typer.BadParameter(
             "one of --image, --text, --audio, --video, --row, --user, --file and --input is needed",
             param_hint="--image",
+        )
+    if input_ and (k or picture is not None):
+        raise typer.BadParameter(
+            "they are not for answers to --input, which come as they are", param_hint="--k, --picture"
         )
     said.check()
     if picture is not None:
@@ -111,12 +119,18 @@ def _ask(
     client: Client, name: str, said: Said, k: int | None, signature: str, picture: Path | None, *, as_json: bool
 ) -> int:
     """How many rows got no answer, of several; raises why the only one got none."""
-    asker = client.deployments.asker(name, signature=signature, **({"rows_at_once": 1} if said.streams else {}))
+    # Whoever writes a line may wait for its answer before the next one.
+    one_by_one = {"rows_at_once": 1, "in_flight": 1} if said.streams else {}
+    asker = client.deployments.asker(name, signature=signature, **one_by_one)
     left_out: list[str] = []
     started = time.perf_counter()
     questions = said.questions(asker.model, k, signature, left_out)
     first = list(itertools.islice(questions, 1 if said.streams else 2))
-    several = said.streams or len(first) > 1
+    several = said.streams or bool(said.file) or len(first) > 1
+    if several and picture is not None and not is_folder(picture):
+        raise InvalidArgument(
+            f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"
+        )
     alone = first[0] if first and not several and not as_json and not signature else None
     if isinstance(alone, Row) and is_prompt(asker.model, alone):
         _write(client, name, alone, asker.model.name)
@@ -194,15 +208,8 @@ class _Shown:
     def _draw(self, picture: Path, row: Row, answer: Answer) -> None:
         from modelyard.cli.pictures import draw, name_of
 
-        target = picture
-        if picture.is_dir() or picture.suffix == "":
-            picture.mkdir(parents=True, exist_ok=True)
-            target = picture / name_of(answer.origin, self.count, self._drawn)
-        elif self._several and self.count > 1:
-            raise InvalidArgument(
-                f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"
-            )
-        draw(row, answer, target)
+        folder = is_folder(picture)
+        draw(row, answer, picture / name_of(answer.origin, self.count, self._drawn) if folder else picture)
 
     def close(self, model: str, seconds: float) -> None:
         """What was asked, and how long it took."""
@@ -223,17 +230,15 @@ def _ask_tensors(client: Client, name: str, said: list[str], signature: str, *, 
     started = time.perf_counter()
     response = client.deployments.predict(name, contents, signature=signature)
     seconds = time.perf_counter() - started
-    outputs = {key: rows(tensor) for key, tensor in response.outputs.items()}
+    outputs = {key: as_json_has_it(_text(rows(tensor))) for key, tensor in response.outputs.items()}
     if as_json:
-        print_json(
-            {"predictions": _readable(outputs), "version": response.model_spec.version.value, "seconds": seconds}
-        )
+        print_json({"predictions": outputs, "version": response.model_spec.version.value, "seconds": seconds})
         return
     count = _rows_of(outputs)
     if not count:
-        print(json.dumps(_readable(outputs)))
+        print(json.dumps(outputs, ensure_ascii=False))
     for index in range(count):
-        print(json.dumps(_readable({key: values[index] for key, values in outputs.items()})))
+        print(json.dumps({key: values[index] for key, values in outputs.items()}, ensure_ascii=False))
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
 
 
@@ -256,11 +261,11 @@ def _rows_of(outputs: dict[str, Any]) -> int:
     return counts.pop() if len(counts) == 1 else 0
 
 
-def _readable(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, dict):
-        return {key: _readable(each) for key, each in value.items()}
+def _text(value: Any) -> Any:
+    """Bytes that are a text as this text."""
     if isinstance(value, list):
-        return [_readable(each) for each in value]
-    return value
+        return [_text(each) for each in value]
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value

@@ -43,6 +43,8 @@ def delete(context: typer.Context, name: str) -> None:
     """Delete an empty project."""
     with settings(context).client() as client, suggesting("project", name, lambda: names(client)):
         client.projects.delete(name)
+    if settings(context).json:
+        print_json({"name": name})
 
 
 def of_project(client: Client, found: Iterator[T]) -> Iterator[T]:

@@ -55,6 +55,12 @@ def train(
     validate_only: Annotated[bool, typer.Option(help="Check everything, create no job.")] = False,
 ) -> None:
     """Train a template, or code of your own, on a dataset version."""
+    if local and (model or job or device or priority or watch or package or validate_only):
+        raise typer.BadParameter(
+            "--model, --job, --device, --priority, --watch, --package and --validate-only are of a job, and it "
+            "makes none",
+            param_hint="--local",
+        )
     parameters = dict(parameter(each) for each in set_ or ())
     devices = _devices(device)
     code = read_code(Path(target), entry) if is_path(target) else None

@@ -57,6 +57,11 @@ class Problems:
         if self._report is not None:
             self._report(path, row, reason)
 
+    def take(self) -> list[Problem]:
+        """Those that are kept, which makes room for others."""
+        taken, self.kept = self.kept, []
+        return taken
+
 
 def in_portions(
     examples: Iterable[tuple[str, Any]], weigh: Callable[[Any], int] = lambda row: 0

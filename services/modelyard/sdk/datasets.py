@@ -71,10 +71,13 @@ class Datasets:
         base = f"{target}/versions/latest"
         pushed = push(self._connection, target, described.sources, base=base, labels=labels, progress=progress)
         problems = described.findings.problems
+        notes = list(described.findings.notes)
+        if pushed.unchanged and labels:
+            notes.append("labels belong to a version, and this one was there already: it keeps its own")
         return replace(
             pushed,
             left_out=tuple(map(str, described.findings.left_out)),
-            notes=tuple(described.findings.notes),
+            notes=tuple(notes),
             problems=tuple(map(str, sorted(problems.kept, key=lambda each: (each.path, each.row)))),
             problem_count=problems.count,
         )

@@ -158,7 +158,9 @@ class Deployments:
         return of_metadata(answer, f"{name}@{answer.model_spec.version.value}")
 
     def _serving_name(self, name: str) -> str:
-        return name if self._project == "default" else f"{self._project}.{name}"
+        """`digits` of the project default, `vision.digits` of another; a full name says which one."""
+        _, project, _, name = name.split("/", 3) if name.startswith("projects/") else ("", self._project, "", name)
+        return name if project == "default" else f"{project}.{name}"
 
     def _full(self, name: str) -> str:
         return in_project(self._project, "deployments", name)

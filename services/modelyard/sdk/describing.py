@@ -38,7 +38,13 @@ def describe(
     Raises InvalidArgument with a sentence that says what was seen.
     """
     if DESCRIPTION_FILE in sources:
-        return Described(dict(sources))
+        if options is not None and options != Options():
+            raise InvalidArgument(
+                f"the folder has {DESCRIPTION_FILE}, which says how it is laid out, as in a dataset that was pulled; "
+                "remove this file to have it found out anew, with your options",
+                reason="ALREADY_DESCRIBED",
+            )
+        return Described(dict(sources), Findings(notes=[f"it is laid out as its {DESCRIPTION_FILE} says"]))
     try:
         renamed = {known: sources[path] for path, known in with_known_splits(sources).items()}
         found = detect(renamed, options)

@@ -56,6 +56,8 @@ def _read_token(path: str) -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise InvalidArgument(f"the token file {path} can't be read: {error.strerror}", reason="TOKEN_FILE") from error
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"the token file {path} holds no token: it is no text", reason="TOKEN_FILE") from error
 
 
 def _recorded_address(folder: Path | None) -> str:

@@ -1,16 +1,17 @@
 """Gets a version's bytes and believes none of them before its hash is right."""
 
+import functools
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from modelyard.api.catalog.v1 import file_service_pb2, file_service_pb2_grpc
 from modelyard.sdk.connection import Connection
-from modelyard.sdk.errors import DataLoss, InvalidArgument, NotFound
+from modelyard.sdk.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied
 from modelyard.sdk.progress import Progress, silent
 from modelyard.sdk.store import Store
 from modelyard.tree import Entry, Manifest, TreeError
@@ -69,16 +70,40 @@ def fetch_packs(
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(pack.size_bytes for pack in packs)
     done = 0
+    urls = _urls(reads)
     for pack in packs:
-        with _pack_file(folder, pack.pack).open("wb") as file:
-            for chunk in store.read(pack.url, pack.size_bytes):
-                file.write(chunk)
-                done += len(chunk)
-                progress("fetching", done, total)
-            file.flush()
-            os.fsync(file.fileno())
+        place = _pack_file(folder, pack.pack)
+        shown = functools.partial(_shown, progress, done, total)
+        try:
+            _write(store.read(urls[pack.pack], pack.size_bytes), place, shown)
+        except PermissionDenied as error:
+            if error.reason != "URL_EXPIRED":
+                raise
+            # Of what takes long to fetch, the last packs come after the end of their signatures.
+            urls = _urls(signed_reads(connection, reads.name))
+            _write(store.read(urls[pack.pack], pack.size_bytes), place, shown)
+        done += pack.size_bytes
     _verify(entries, folder, progress)
     return entries
+
+
+def _urls(reads: file_service_pb2.SignReadsResponse) -> dict[str, str]:
+    return {pack.pack: pack.url for pack in reads.packs}
+
+
+def _shown(progress: Progress, before: int, total: int, done: int) -> None:
+    progress("fetching", before + done, total)
+
+
+def _write(chunks: Iterable[bytes], place: Path, shown: Callable[[int], None]) -> None:
+    done = 0
+    with place.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            done += len(chunk)
+            shown(done)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def fetch_files(

@@ -113,6 +113,39 @@ def test_rows_of_a_damaged_table_come_in_their_order(run: Run) -> None:
     assert answers[1]["error"]["message"] == "people.csv:3 has 2 fields; there are 3 columns"
 
 
+def test_every_row_of_a_badly_damaged_table_is_named(run: Run) -> None:
+    Path("people.csv").write_text("age,job,native_country\n50,cook,x\n" + "1,2\n" * 1500 + "30,cook,x\n")
+    done = run("predict", "adult", "--file", "people.csv", "-o", "json")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["input"] for each in answers] == [f"people.csv:{line}" for line in range(2, 1504)]
+    assert sum("error" in each for each in answers) == 1500
+
+
+def test_rows_before_the_one_from_which_on_nothing_can_be_read_have_their_answers(run: Run) -> None:
+    whole = gzip.compress(b"fine!!\n" * 20_000)
+    Path("reviews.txt.gz").write_bytes(whole[: len(whole) // 2])
+    done = run("predict", "reviews", "--file", "reviews.txt.gz")
+    assert isinstance(done.exception, ModelyardError), done.output
+    said = done.stdout.splitlines()
+    assert said[0] == "reviews.txt.gz:1: positive (0.750)"
+    assert len(said) > 1000
+
+
+def test_a_line_of_stdin_that_is_no_object_is_named_and_the_rest_goes_on(run: Run) -> None:
+    good = '{"age": 50, "job": "cook", "native_country": "x"}\n'
+    done = run("predict", "adult", "--file", "-", stdin=f"{good}oops\n{good}")
+    assert done.stdout.splitlines() == ["line 1: positive (1.000)", "line 3: positive (1.000)"]
+    assert "line 2 is no JSON object, and a line of text is one value: adult@1 takes age" in done.stderr
+    assert done.exit_code == 1
+
+
+def test_a_file_of_one_row_is_answered_as_one_of_many(run: Run) -> None:
+    Path("rows.jsonl").write_text("{oops\n")
+    done = run("predict", "adult", "--file", "rows.jsonl", "-o", "json")
+    assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["rows.jsonl:1"]
+    assert done.exit_code == 1
+
+
 def test_stdin_is_answered_line_by_line(run: Run) -> None:
     done = run("predict", "reviews", "--file", "-", stdin='fine!!\n{"text": "bad"}\n')
     assert done.stdout.splitlines() == ["line 1: positive (0.750)", "line 2: negative (0.750)"]
@@ -171,7 +204,7 @@ def test_rows_share_requests_only_where_the_model_answers_them_one_by_one(run: R
 
 def test_zipped_lines_are_read(run: Run) -> None:
     Path("reviews.txt.gz").write_bytes(gzip.compress(b"good!!!\n"))
-    assert run("predict", "reviews", "--file", "reviews.txt.gz").stdout == "positive (1.000)\n"
+    assert run("predict", "reviews", "--file", "reviews.txt.gz").stdout == "reviews.txt.gz:1: positive (1.000)\n"
 
 
 def test_a_file_without_rows_and_one_of_the_wrong_form_are_said(run: Run) -> None:

@@ -59,3 +59,12 @@ def test_a_history_that_is_too_short_and_a_table_without_a_column_are_refused(ru
         InvalidArgument, match=r"other\.csv has the columns time, bikers; bikes@1 forecasts from 'rider'"
     ):
         raise run("predict", "bikes", "--file", "other.csv").exception or AssertionError
+
+
+def test_times_in_milliseconds_are_named_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    rows = [f"{1_325_376_000_000 + 3_600_000 * at},casual,{at},fine" for at in range(6)]
+    said = run("predict", "bikes", "--file", table(tmp_path, *rows))
+    assert "hours.csv:2 has 1325376000000 as its time, which is no number of seconds since 1970; milliseconds" in (
+        said.stderr
+    )
+    assert said.exit_code == 1

@@ -10,3 +10,12 @@ def test_a_person_sees_a_sentence_and_a_script_a_status(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "error: gone does not exist; give the folder that holds the files [PATH_NOT_FOUND]\n"
+
+
+def test_a_full_disk_behind_stdout_is_a_sentence_too() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "modelyard.cli", "gallery", "-o", "json"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert "error: No space left on device\n" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -80,6 +80,22 @@ def test_many_rows_are_answered_in_order_and_a_failed_one_has_its_error(client: 
             assert answer.error.field == "txt"
 
 
+def test_a_full_name_is_a_deployments_too(client: Client) -> None:
+    assert client.deployments.ask("projects/default/deployments/reviews", {"text": "fine!!"}).label == "positive"
+
+
+def test_whoever_waits_for_each_answer_before_the_next_question_gets_it(client: Client) -> None:
+    heard: list[int] = []
+
+    def questions() -> Iterator[dict[str, str]]:
+        for number in range(3):
+            assert len(heard) == number
+            yield {"text": "!" * number}
+
+    for answer in client.deployments.ask_all("reviews", questions(), in_flight=1, rows_at_once=1):
+        heard.append(answer.version)
+
+
 def test_a_model_whose_rows_depend_on_each_other_is_asked_row_by_row(tmp_path: Path) -> None:
     models = {"reviews": reviews(row_wise=False)}
     with asking(tmp_path, models) as client:

@@ -49,6 +49,9 @@ async def test_pushed_again_it_is_there_already_and_sends_nothing(client: Client
     first = await pushed(client, folder)
     again = await pushed(client, folder)
     assert (again.version, again.unchanged, again.sent_bytes) == (first.version, True, 0)
+    assert not again.notes
+    labelled = await pushed(client, folder, labels={"licence": "mine"})
+    assert labelled.notes == ("labels belong to a version, and this one was there already: it keeps its own",)
 
 
 async def test_a_changed_file_is_all_that_is_sent(client: Client, folder: Path) -> None:

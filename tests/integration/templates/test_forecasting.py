@@ -132,7 +132,9 @@ def test_a_past_that_is_hardly_known_and_a_time_that_is_none_are_refused_in_a_se
 
 def moments(rows: int, step_s: int) -> bytes:
     stamps = (FIRST + timedelta(seconds=step_s * row) for row in range(rows))
-    return "".join(["when,load\n", *(f"{at.isoformat()},{row % 7 + 0.25 * (row % 3)}\n" for row, at in enumerate(stamps))]).encode()
+    return "".join(
+        ["when,load\n", *(f"{at.isoformat()},{row % 7 + 0.25 * (row % 3)}\n" for row, at in enumerate(stamps))]
+    ).encode()
 
 
 @pytest.mark.parametrize("step_s", [7 * 24 * 3600, 90], ids=["weeks", "a minute and a half"])

@@ -73,6 +73,9 @@ def test_other_devices_are_refused(text: str) -> None:
         ["predict", "digits"],
         ["train", "image-classification", "--dataset", "d", "--entry", "train:main"],
         ["train", "image-classification", "--dataset", "d", "--local"],
+        ["train", ".", "--dataset", "d", "--local", "--validate-only"],
+        ["predict", "digits", "--input", "x=[1]", "--k", "3"],
+        ["predict", "digits", "--dataset", "d", "--output", "o", "--picture", "p"],
         ["evaluate", "m"],
         ["models", "compare", "m@1", "--dataset", "d"],
         ["nonsense"],
@@ -92,10 +95,13 @@ def test_wrong_use_is_status_2(arguments: list[str]) -> None:
         (["models", "push", "m", "model.h5"], "model.h5 is neither a .keras file nor a SavedModel's folder"),
         (["evaluate", "m", "--dataset", "d", "--report", "gone/r.html"], "gone is not a folder"),
         (["init", "."], ". exists and is not an empty folder; name another"),
+        (["predict", "d", "--text", "x", "--picture", "taken"], "taken can't be a folder of pictures: File exists"),
+        (["predict", "d", "--text", "x", "--picture", "a.psd"], ".psd is no kind of picture"),
     ],
 )
 def test_files_that_will_not_do_are_named_before_anything_is_called(arguments: list[str], sentence: str) -> None:
     Path("model.h5").write_bytes(b"x")
+    Path("taken").write_bytes(b"x")
     result = runner.invoke(app, arguments)
     assert isinstance(result.exception, InvalidArgument)
     assert sentence in result.exception.message

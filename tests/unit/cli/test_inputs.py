@@ -44,6 +44,8 @@ def test_a_value_arrives_as_the_type_that_the_signature_says(dtype: str, value: 
         ({"x": [300]}, {"x": "uint8"}, "takes uint8, not 300"),
         ({"x": [1, "a"]}, {"x": "float32"}, 'takes float32, not "a"'),
         ({"x": [1.5]}, {"x": "int32"}, "takes int32, not 1.5"),
+        ({"x": [1, None]}, {"x": "float32"}, "takes float32, not null"),
+        ({"x": [True, "false"]}, {"x": "bool"}, 'takes bool, not "false"'),
         ({"x": [1]}, {"x": "string"}, "takes a list of texts"),
         ({"x": [1]}, {"x": "complex64"}, "can't be typed here"),
     ],
@@ -52,6 +54,11 @@ def test_what_does_not_fit_is_said(inputs: dict[str, Any], dtypes: dict[str, str
     with pytest.raises(InvalidArgument) as error:
         typed(inputs, signature(**dtypes))
     assert sentence in error.value.message
+
+
+def test_an_input_is_given_once() -> None:
+    with pytest.raises(InvalidArgument, match="input 'x' is given twice"):
+        read_inputs(["x=[1]", "x=[2]"])
 
 
 def test_inputs_are_json_or_a_file_of_it(tmp_path: Path) -> None:

@@ -43,7 +43,11 @@ def test_two_folders_of_one_split_with_a_file_of_one_name_are_refused(tmp_path: 
 def test_a_description_of_ones_own_is_left_as_it_is(tmp_path: Path) -> None:
     write_classes(tmp_path, {"val/a": 1})
     (tmp_path / DESCRIPTION_FILE).write_text("{}")
-    assert describe(scan(tmp_path)).sources == scan(tmp_path)
+    found = describe(scan(tmp_path))
+    assert found.sources == scan(tmp_path)
+    assert found.findings.notes == ["it is laid out as its modelyard.dataset.json says"]
+    with pytest.raises(InvalidArgument, match=r"which says how it is laid out, .* remove this file"):
+        describe(scan(tmp_path), Options(target="label"))
 
 
 def test_one_file_is_a_data_set_too(tmp_path: Path) -> None:

@@ -119,11 +119,13 @@ class Asker:
         return Prepared(row, way, cells)
 
     def answers(self, rows: Iterable[Row | RowProblem]) -> Iterator[Answer]:
-        """An answer a row, in their order; one that fails has its error. Raises what is wrong with all of them."""
+        """An answer a row, in their order; one that fails has its error. Raises what is wrong with all of them, and,
+        behind the answers to those before, why there are no further rows."""
         waiting: deque[_Asked] = deque()
         group: list[Prepared] = []
+        broken: list[ModelyardError] = []
         flying = 0
-        for row in rows:
+        for row in _read_on(rows, broken):
             prepared = self._or_error(row)
             if isinstance(prepared, Answer) or (group and not self._joins(group, prepared)):
                 if group:
@@ -145,6 +147,8 @@ class Asker:
             waiting.append(self._ask(group))
         while waiting:
             yield from self._answered(waiting.popleft())
+        if broken:
+            raise broken[0]
 
     def _or_error(self, row: Row | RowProblem) -> Prepared | Answer:
         if isinstance(row, RowProblem):
@@ -231,6 +235,14 @@ class Asker:
                 time.sleep(error.retry_after_s or _AGAIN_S[min(tries, len(_AGAIN_S) - 1)])  # back-off between tries
                 tries += 1
                 asked.call = self._predict.future(asked.request, timeout=self._timeout)  # type: ignore[arg-type]
+
+
+def _read_on(rows: Iterable[Row | RowProblem], broken: list[ModelyardError]) -> Iterator[Row | RowProblem]:
+    """The rows; `broken` gets why there are no more of them."""
+    try:
+        yield from rows
+    except ModelyardError as error:
+        broken.append(error)
 
 
 def _passes(error: ModelyardError) -> bool:

@@ -4,6 +4,7 @@ A forecasting model's inputs are called like the table's columns: one takes so m
 them, and one, where there is any, the name of the series.
 """
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from modelyard.sdk.predicting.model import DEFAULT, Model, listed
 from modelyard.sdk.predicting.rows import Row, RowProblem
 
 TASK = "forecasting"
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+"""Of the years 1 to 9999, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,9 @@ def rows_of(path: Path, source: Source, format: str, model: Model, wanted: Takes
         name: _place(shape.header, name, path, model) for name in (wanted.time, wanted.value, wanted.series) if name
     }
     found: dict[str, dict[int, tuple[int, float]]] = defaultdict(dict)
-    problems, said = Problems(), 0
+    problems = Problems(keep=sys.maxsize)  # each is an answer
     for batch in read_rows(str(path), source, shape, problems):
-        yield from _said(problems, said)
-        said = len(problems.kept)
+        yield from _said(problems)
         for number, row in zip(batch.numbers, batch.rows, strict=True):
             name = row[places[wanted.series]].strip() if wanted.series else ""
             try:
@@ -70,11 +72,17 @@ def rows_of(path: Path, source: Source, format: str, model: Model, wanted: Takes
                 continue
             if time == MISSING_TIME:
                 yield RowProblem(f"{path}:{number}", f"has no time in {shape.header[places[wanted.time]]!r}")
+            elif not FIRST <= time <= LAST:
+                yield RowProblem(
+                    f"{path}:{number}",
+                    f"has {row[places[wanted.time]]} as its time, which is no number of seconds since 1970; "
+                    "milliseconds are divided by 1,000",
+                )
             elif time in found[name]:
                 yield RowProblem(f"{path}:{number}", f"has the time of row {found[name][time][0]} again")
             else:
                 found[name][time] = (number, value)
-    yield from _said(problems, said)
+    yield from _said(problems)
     for name, series in found.items():
         yield _row(path, name, {time: value for time, (_, value) in series.items()}, wanted)
 
@@ -90,8 +98,8 @@ def _place(header: Sequence[str], name: str, path: Path, model: Model) -> int:
     return found[0]
 
 
-def _said(problems: Problems, before: int) -> Iterator[RowProblem]:
-    yield from (RowProblem(f"{each.path}:{each.row}", each.reason) for each in problems.kept[before:])
+def _said(problems: Problems) -> Iterator[RowProblem]:
+    yield from (RowProblem(f"{each.path}:{each.row}", each.reason) for each in problems.take())
 
 
 def _row(path: Path, name: str, series: Mapping[int, float], wanted: Takes) -> Row | RowProblem:

@@ -1,12 +1,15 @@
 """Rows out of files: tables, JSON lines, plain lines, a folder of files."""
 
 import json
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from modelyard.layouts import DESCRIPTION_FILE
 from modelyard.layouts.chunks import Problems
-from modelyard.layouts.errors import LayoutError
+from modelyard.layouts.errors import LayoutError, Problem
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.media import read_text
 from modelyard.layouts.names import TABLES, suffix
@@ -30,7 +33,7 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
     that can't be read at all.
     """
     if path.is_dir():
-        return _folder(path, model)
+        return _checked(path, _folder(path, model))
     if not path.is_file():
         raise InvalidArgument(f"{path} is no file", reason="FILE_UNREADABLE", field="--file")
     format = TABLES.get(suffix(path.name.removesuffix(".gz")), "")
@@ -58,9 +61,10 @@ def rows_of_stream(stream: BinaryIO, model: Model, left_out: list[str]) -> Rows:
             continue
         if text.startswith("{"):
             yield _object(text, origin, None, taken)
-        elif text:
-            _only(model)
+        elif text and _takes_lines(model):
             yield Row({"": text}, origin)
+        elif text:
+            yield RowProblem(origin, f"is no JSON object, and a line of text is one value: {_wanted(model)}")
 
 
 def _checked(path: Path, rows: Rows) -> Rows:
@@ -82,6 +86,8 @@ def _folder(folder: Path, model: Model) -> Rows:
             field="--file",
         )
     for path, source in sorted(scan(folder).items()):
+        if path == DESCRIPTION_FILE:
+            continue  # of a dataset that was pulled
         yield Row({media[0]: source.location}, path) if media else _text_file(path, source)
 
 
@@ -96,8 +102,8 @@ def _json_lines(path: Path, source: Source, model: Model, left_out: list[str]) -
     problems, taken = Problems(), _Taker(model, left_out)
     for line in read_lines(str(path), source, problems):
         text = line.text.strip()
-        if problems.kept and problems.kept[-1].row == line.number:
-            yield RowProblem(f"{path}:{line.number}", problems.kept[-1].reason)
+        if wrong := problems.take():
+            yield RowProblem(f"{path}:{line.number}", wrong[-1].reason)
         elif text:
             yield _object(text.decode(), f"{path}:{line.number}", path.parent, taken)
 
@@ -147,21 +153,29 @@ def _plain_lines(path: Path, source: Source, model: Model) -> Rows:
     problems = Problems()
     for line in read_lines(str(path), source, problems):
         origin = f"{path}:{line.number}"
-        if problems.kept and problems.kept[-1].row == line.number:
-            yield RowProblem(origin, problems.kept[-1].reason)
+        if wrong := problems.take():
+            yield RowProblem(origin, wrong[-1].reason)
         else:
             yield Row({"": line.text.decode()}, origin, path.parent)
 
 
 def _only(model: Model) -> None:
     """Raises InvalidArgument where a line is not the one value that some signature takes."""
-    if not any(way.only for way in model.ways.values()):
-        takes = listed(next(iter(model.ways.values())).inputs, 40) if model.ways else "nothing that is known"
+    if not _takes_lines(model):
         raise InvalidArgument(
-            f"a line of text is one value, and {model.name} takes {takes}; give a CSV or JSONL file",
+            f"a line of text is one value, and {_wanted(model)}; give a CSV or JSONL file",
             reason="INPUT_UNKNOWN",
             field="--file",
         )
+
+
+def _takes_lines(model: Model) -> bool:
+    return any(way.only for way in model.ways.values())
+
+
+def _wanted(model: Model) -> str:
+    takes = listed(next(iter(model.ways.values())).inputs, 40) if model.ways else "nothing that is known"
+    return f"{model.name} takes {takes}"
 
 
 def _table(path: Path, source: Source, format: str, model: Model, signature: str, left_out: list[str]) -> Rows:
@@ -179,15 +193,16 @@ def _table(path: Path, source: Source, format: str, model: Model, signature: str
     left_out += [name for name in shape.header if not chosen.takes(name)]
     names = [shape.header[at] for at in taken]
     choose(model, names, signature, names)
-    problems, said = Problems(), 0
+    problems = Problems(keep=sys.maxsize)  # each is an answer
     for batch in read_rows(str(path), source, shape, problems):
-        bad = [RowProblem(f"{path}:{each.row}", each.reason) for each in problems.kept[said:]]
-        places = [each.row for each in problems.kept[said:]]
-        said = len(problems.kept)
+        wrong = deque(problems.take())
         for number, row in zip(batch.numbers, batch.rows, strict=True):
-            while places and places[0] < number:
-                places.pop(0)
-                yield bad.pop(0)
+            while wrong and wrong[0].row < number:
+                yield _wrong(path, wrong.popleft())
             yield Row({name: row[at] for name, at in zip(names, taken, strict=True)}, f"{path}:{number}", path.parent)
-        yield from bad
-    yield from (RowProblem(f"{path}:{each.row}", each.reason) for each in problems.kept[said:])
+        yield from (_wrong(path, each) for each in wrong)
+    yield from (_wrong(path, each) for each in problems.take())
+
+
+def _wrong(path: Path, problem: Problem) -> RowProblem:
+    return RowProblem(f"{path}:{problem.row}", problem.reason)
