@@ -104,3 +104,11 @@ def test_the_worst_images_are_those_where_much_is_missed_or_surely_wrong() -> No
     assert [-each.minus_row for each in drawn.worst] == [3, 1]
     assert [len(each.missed) for each in drawn.worst] == [1, 1]
     assert drawn.worst[0].right.tolist() == [False]
+
+
+def test_a_class_of_which_very_many_are_found_takes_no_place_of_another() -> None:
+    many = [(THERE, 0, 0.9)] * 150
+    found = boxes(*many, (HERE, 1, 0.1))
+    precision = judged(2, [(boxes((THERE, 0, 1), (HERE, 1, 1)), found)])
+    assert precision.by_class()[1].tolist() == [1.0] * 10
+    assert len(found.surest()) == 101

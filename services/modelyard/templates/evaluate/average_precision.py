@@ -15,7 +15,7 @@ OVERLAPS = np.round(np.arange(0.5, 1.0, 0.05), 2)
 """Intersection over union that makes a hit."""
 RECALLS = np.linspace(0, 1, 101)
 MOST_BOXES = 100
-"""Of an image: the surest."""
+"""Of a class on an image: the surest."""
 _REPEATS, _SEED = 200, 20260101
 Interval = tuple[float, float]
 
@@ -37,6 +37,15 @@ class Boxes:
     def where(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Boxes":
         """Some of them."""
         return Boxes(self.edges[which], self.labels[which], self.scores[which])
+
+    def surest(self) -> "Boxes":
+        """Those that count, in the order of their scores."""
+        order = np.argsort(-self.scores, kind="stable")
+        place = np.zeros(len(self), np.int64)
+        for label in np.unique(self.labels):
+            of_class = self.labels[order] == label
+            place[of_class] = np.arange(of_class.sum())
+        return self.where(order[place < MOST_BOXES])
 
 
 def true_boxes(edges: NDArray[np.float32], labels: NDArray[np.int64]) -> Boxes:
@@ -82,8 +91,8 @@ class Precision:
         self._true: list[NDArray[np.int64]] = []
 
     def add(self, true: Boxes, found: Boxes) -> NDArray[np.bool_]:
-        """An image; answers which of its MOST_BOXES surest, in the order of their scores, hit: [n, overlaps]."""
-        found = found.where(np.argsort(-found.scores, kind="stable")[:MOST_BOXES])
+        """An image; answers which of its surest hit: [n, overlaps]."""
+        found = found.surest()
         made = hits(true, found)
         self._labels.append(found.labels)
         self._scores.append(found.scores)

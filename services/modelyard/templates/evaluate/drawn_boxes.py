@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.index import Examples
-from modelyard.templates.evaluate.average_precision import MOST_BOXES, Boxes, overlap
+from modelyard.templates.evaluate.average_precision import Boxes, overlap
 from modelyard.templates.evaluate.exhibits import exhibit
 
 SURE = 0.3
@@ -37,7 +37,7 @@ class Drawn:
 
     def add(self, row: int, true: Boxes, found: Boxes, made: NDArray[np.bool_]) -> None:
         """An image; `made`: which of its surest boxes hit, as `Precision.add` answers it."""
-        found = found.where(np.argsort(-found.scores, kind="stable")[:MOST_BOXES])
+        found = found.surest()
         sure = found.scores >= SURE
         found, right = found.where(sure), made[sure, 0]
         missed = true.where(~_hit(true, found.where(right)))
