@@ -94,9 +94,11 @@ def _splits_are_folders(paths: Sequence[str], kind: str) -> bool:
     depths = Counter(path.count("/") for path in paths)
     tops = {path.split("/")[0] for path in paths}
     example = f"class/{kind}{next(iter(media.SUFFIXES[kind]))}"
-    if set(depths) == {2} and tops <= set(SPLITS):
+    # Beside a folder that is none of a split, such as docs/, those of splits have not got the names that readers know.
+    named = all(top.lower() in names.SPLIT_ALIASES for top in tops)
+    if set(depths) == {2} and named:
         return True
-    if set(depths) == {1} and tops <= set(SPLITS):
+    if set(depths) == {1} and named:
         raise LayoutUnknown(f"{paths[0]!r} is in a split but in no class; expected train/{example}")
     if set(depths) == {1}:
         return False

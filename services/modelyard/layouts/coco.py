@@ -5,47 +5,30 @@
 reaches beyond its image is cut to it.
 """
 
-import math
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from modelyard.layouts import media
 from modelyard.layouts.chunks import Chunk, Problems, in_portions
 from modelyard.layouts.class_folders import check_shape
+from modelyard.layouts.coco_annotations import Annotations, Id, read_annotations
 from modelyard.layouts.description import SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
 from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files, Range
 from modelyard.layouts.heads import UnusableError
-from modelyard.layouts.json_stream import JsonDamagedError, json_lists
 from modelyard.layouts.lines import splits_of_files
 from modelyard.layouts.names import suffix
 from modelyard.layouts.options import Findings, Options
 from modelyard.layouts.parsing import is_showable
 from modelyard.layouts.splitting import HELD_OUT, hash_split
-from modelyard.layouts.text_files import open_bytes
 
 _SAMPLE = 50
 _HEAD_BYTES = 1 << 16
 _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"')
-
-
-@dataclass
-class _Boxes:
-    """What one file of boxes says."""
-
-    images: dict[int, str] = field(default_factory=dict)
-    """By its id, the image's name."""
-    categories: dict[int, str] = field(default_factory=dict)
-    image_ids: "array[int]" = field(default_factory=lambda: array("q"))
-    category_ids: "array[int]" = field(default_factory=lambda: array("q"))
-    numbers: "array[int]" = field(default_factory=lambda: array("q"))
-    """As which of the file's annotations each comes, counted from 1."""
-    edges: "array[float]" = field(default_factory=lambda: array("f"))
-    """Four a box: x_min, y_min, x_max, y_max."""
 
 
 def box_files(files: Files) -> list[str]:
@@ -71,16 +54,20 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     encodings: Counter[str] = Counter()
     names: dict[str, None] = {}
     rows = 0
+    refusal: DataUnreadable | None = None
     shape: tuple[int | None, ...] | None = None
     for path, split in by_file.items():
-        boxes = _read_boxes(path, files, findings.problems)
-        names |= dict.fromkeys(name for _, name in sorted(boxes.categories.items()))
-        rows += len(boxes.images)
-        for image in _usable(path, boxes, files, findings.problems):
+        boxes = read_annotations(path, files, findings.problems)
+        names |= dict.fromkeys(boxes.categories[key] for key in sorted(boxes.categories, key=_order))
+        rows += boxes.seen["images"]
+        for image in _usable(boxes, files):
             counts[split or hash_split(image.path, rule.held_out)] += 1
             encodings[image.encoding] += 1
             shape = image.shape if shape is None else media.merged(shape, image.shape)
+        refusal = refusal or _refusal(boxes)
     _check(paths, names, counts, rows, findings.problems)
+    if refusal is not None:
+        raise refusal
     return Description(
         modality="image",
         layout="coco",
@@ -98,13 +85,13 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
 def _check(
     paths: Sequence[str], names: Mapping[str, None], counts: Counter[str], rows: int, problems: Problems
 ) -> None:
+    why = f": {problems.kept[0]}" if problems.kept else ""
     if not names:
-        raise DataUnreadable(paths[0], "has no categories", reason="NO_CLASSES")
+        raise DataUnreadable(paths[0], f"has no categories{why}", reason="NO_CLASSES")
     odd = next((name for name in names if not name or not is_showable(name)), None)
     if odd is not None:
         raise DataUnreadable(paths[0], f"has a category called {odd!r}, which can't be printed", reason="NO_CLASSES")
     if 2 * counts.total() <= rows:
-        why = f": {problems.kept[0]}" if problems.kept else ""
         raise DataUnreadable(
             paths[0], f"names {rows:,} images, of which {counts.total():,} can be used{why}", reason="FILES_MISSING"
         )
@@ -112,65 +99,21 @@ def _check(
         raise LayoutUnknown("no image belongs to the split 'train'", reason="NO_TRAINING_EXAMPLES")
 
 
-def _read_boxes(path: str, files: Files, problems: Problems) -> _Boxes:
-    boxes = _Boxes()
-    kinds: Counter[str] = Counter()
-    try:
-        with open_bytes(path, files[path]) as stream:
-            for key, element in json_lists(stream):
-                kinds[key] += 1
-                if not isinstance(element, dict):
-                    continue
-                if key == "images":
-                    _add_image(path, boxes, element, kinds[key], problems)
-                elif key == "categories":
-                    boxes.categories[_id(element.get("id"))] = str(element.get("name", ""))
-                elif key == "annotations":
-                    _add_box(path, boxes, element, kinds[key], problems)
-    except JsonDamagedError as error:
-        raise DataUnreadable(path, str(error), reason="JSON_DAMAGED") from None
-    for key in ("images", "categories"):
-        if not kinds[key]:
-            raise DataUnreadable(path, f"has no {key!r}; it has {', '.join(kinds) or 'nothing'}")
-    for number, image, category in zip(boxes.numbers, boxes.image_ids, boxes.category_ids, strict=True):
-        if image not in boxes.images:
-            problems.add(path, 0, f"annotation {number} is of image {image}, which there is not")
-        elif category not in boxes.categories:
-            problems.add(path, 0, f"annotation {number} has the category {category}, which there is not")
-    return boxes
+def _refusal(boxes: Annotations) -> DataUnreadable | None:
+    """Some boxes that can't be used are left out; where it is half of them, something else is wrong."""
+    if not boxes.unusable or 2 * boxes.unusable < boxes.boxes:
+        return None
+    return DataUnreadable(
+        boxes.path,
+        f"has {boxes.boxes:,} boxes, of which {boxes.unusable:,} can't be used: {boxes.first_unusable}; "
+        "correct these annotations, or remove them",
+        reason="ROWS_UNUSABLE",
+    )
 
 
-def _id(value: object) -> int:
-    return value if type(value) is int and -(1 << 62) < value < 1 << 62 else -1
-
-
-def _add_image(path: str, boxes: _Boxes, element: Mapping[str, Any], number: int, problems: Problems) -> None:
-    name = element.get("file_name")
-    key = _id(element.get("id"))
-    if not isinstance(name, str) or not name:
-        problems.add(path, 0, f"image {number} has no file_name")
-    elif key in boxes.images:
-        problems.add(path, 0, f"image {number} ({name}) has the id {key} of {boxes.images[key]}")
-    else:
-        boxes.images[key] = name
-
-
-def _add_box(path: str, boxes: _Boxes, element: Mapping[str, Any], number: int, problems: Problems) -> None:
-    if element.get("iscrowd"):
-        return
-    box = element.get("bbox")
-    edges = [float(edge) for edge in box if type(edge) in (int, float)] if isinstance(box, list) else []
-    if len(edges) != 4 or len(box or ()) != 4 or not all(map(math.isfinite, edges)) or min(edges[2:]) <= 0:
-        problems.add(path, 0, f"annotation {number} has no box but {box!r:.60}; a box is [x, y, width, height]")
-        return
-    x, y, width, height = edges
-    if not all(abs(edge) < 1e9 for edge in (x, y, width, height)):
-        problems.add(path, 0, f"annotation {number} has a box far out: {box}")
-        return
-    boxes.image_ids.append(_id(element.get("image_id")))
-    boxes.category_ids.append(_id(element.get("category_id")))
-    boxes.numbers.append(number)
-    boxes.edges.extend((x, y, x + width, y + height))
+def _order(key: Id) -> tuple[bool, Id]:
+    """Whole numbers by size, then texts by letter."""
+    return isinstance(key, str), key
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,32 +127,29 @@ class _Image:
     """Of its boxes among those of the file."""
 
 
-def _usable(path: str, boxes: _Boxes, files: Files, problems: Problems) -> Iterator[_Image]:
+def _usable(boxes: Annotations, files: Files) -> Iterator[_Image]:
     """The images that can be read, in the order of their ids; their boxes are cut to what lies on them."""
-    place = place_of_files(path, list(boxes.images.values())[:_SAMPLE], MediaFiles.among(files), files)
+    names = list(boxes.images.values())
+    place = place_of_files(boxes.path, names[:_SAMPLE], MediaFiles.among(files), files)
     if place is None:
-        some = next(iter(boxes.images.values()), "")
-        raise DataUnreadable(
-            path, f"names images such as {some!r}, which are not in the folder", reason="FILES_MISSING"
-        )
-    places: defaultdict[int, list[int]] = defaultdict(list)
-    for at, key in enumerate(boxes.image_ids):
-        places[key].append(at)
-    for key in sorted(boxes.images):
-        image = place.path(path, boxes.images[key])
+        first = f": {boxes.problems.kept[0]}" if boxes.problems.kept else ""
+        said = f"names images such as {names[0]!r}, which are not in the folder" if names else f"has no image{first}"
+        raise DataUnreadable(boxes.path, said, reason="FILES_MISSING")
+    for key in sorted(boxes.images, key=_order):
+        image = place.find(boxes.path, boxes.images[key], files)
         if image not in files:
-            problems.add(path, 0, f"there is no file {image}")
+            boxes.problems.add(boxes.path, 0, f"there is no file {image}")
             continue
         try:
             encoding, shape = media.look("image", files[image])
         except UnusableError as problem:
-            problems.add(image, 0, str(problem))
+            boxes.problems.add(image, 0, str(problem))
             continue
-        inside = [at for at in places[key] if _cut(path, image, boxes, at, shape, problems)]
+        inside = [at for at in boxes.places.get(key, ()) if _cut(image, boxes, at, shape)]
         yield _Image(image, encoding, shape, inside)
 
 
-def _cut(path: str, image: str, boxes: _Boxes, at: int, shape: tuple[int | None, ...], problems: Problems) -> bool:
+def _cut(image: str, boxes: Annotations, at: int, shape: tuple[int | None, ...]) -> bool:
     """Make a box end where its image does; answers whether anything is left."""
     height, width = shape[:2]
     if height is None or width is None:
@@ -218,9 +158,7 @@ def _cut(path: str, image: str, boxes: _Boxes, at: int, shape: tuple[int | None,
     cut = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
     if cut[2] <= cut[0] or cut[3] <= cut[1]:
         box = ", ".join(f"{edge:g}" for edge in (left, top, right - left, bottom - top))
-        problems.add(
-            path, 0, f"annotation {boxes.numbers[at]} lies outside of {image} ({width} × {height} pixels): [{box}]"
-        )
+        boxes.refuse(boxes.numbers[at], f"lies outside of {image} ({width} × {height} pixels): [{box}]")
         return False
     boxes.edges[4 * at : 4 * at + 4] = array("f", cut)
     return True
@@ -264,15 +202,15 @@ def _examples(
     for path, split in description.files.items():
         if path not in files:
             raise DataUnreadable(path, "is named by the description, but the tree does not have it")
-        found = _read_boxes(path, files, problems)
+        found = read_annotations(path, files, problems)
         unclaimed = next((name for name in found.categories.values() if name not in classes), None)
         if unclaimed is not None:
             raise DataUnreadable(path, f"has the category {unclaimed!r}, which the description does not claim")
         label_of = {key: classes[name] for key, name in found.categories.items()}
         numbers = np.array([label_of.get(key, -1) for key in found.category_ids], np.int64)
-        for each in _usable(path, found, files, problems):
+        for each in _usable(found, files):
             check_shape(each.path, each.shape, image)
-            mine = np.array([at for at in each.places if numbers[at] >= 0], np.int64)
+            mine = np.array(each.places, np.int64)
             # A view of what the images before it have cut.
             edges = np.asarray(found.edges, np.float32).reshape(-1, 4)[mine]
             yield (

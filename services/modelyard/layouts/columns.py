@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelyard.layouts.parsing import is_showable
-from modelyard.layouts.values import is_date, is_missing, is_number, number
+from modelyard.layouts.values import MAX_FLOAT32, is_date, is_missing, is_number, number, with_one_writing
 
 MAX_CATEGORIES = 1000
 """A column with more different values is a text."""
@@ -48,6 +48,8 @@ class ColumnFacts:
     lowest: float = math.inf
     highest: float = -math.inf
     """Of whole numbers."""
+    infinite: bool = False
+    """Some number is none as float32."""
     longest: int = 0
     words: int = 0
     """Over the different values that were remembered."""
@@ -86,6 +88,7 @@ class ColumnFacts:
         return True
 
     def _bound(self, numbers: Sequence[float]) -> None:
+        self.infinite = self.infinite or max(map(abs, numbers)) >= MAX_FLOAT32
         if self.whole:
             self.whole = all(map(float.is_integer, numbers))
             self.lowest = min(self.lowest, min(numbers))
@@ -103,7 +106,9 @@ class ColumnFacts:
             if before and not self.all_are:
                 self.broke = Break(kind, path, rows[at], values[at], before)
         if "number" in self.all_are:
-            self._bound([found for found in map(number, fresh) if not math.isnan(found)] or [0.0])
+            finite = [found for found in map(number, fresh) if not math.isnan(found)]
+            self._bound(finite or [0.0])
+            self.infinite = self.infinite or len(finite) < len(fresh)
 
     def _measure(self, fresh: Iterable[str]) -> None:
         self.longest = max(self.longest, max(map(len, fresh)))
@@ -116,9 +121,14 @@ class ColumnFacts:
             return
         self._seen |= fresh | absent
         self.distinct |= {value.strip() for value in fresh}
-        if len(self.distinct) > self.most:
+        if len(self.distinct) > self.most and len(self.names) > self.most:
             self.too_many = True
             self.distinct, self._seen = set(), set()
+
+    @property
+    def names(self) -> set[str]:
+        """The different values as classes have them: of numbers, `1` and `1.0` are one."""
+        return with_one_writing(self.distinct) if "number" in self.all_are else self.distinct
 
     @property
     def are_numbers(self) -> bool:
@@ -133,7 +143,8 @@ class ColumnFacts:
     @property
     def may_be_times(self) -> bool:
         """Whether they are whole numbers that may be seconds since 1970."""
-        return self.are_numbers and self.whole and _SOME_TIME[0] <= self.lowest and self.highest <= _SOME_TIME[1]
+        finite = self.whole and not self.infinite
+        return self.are_numbers and finite and _SOME_TIME[0] <= self.lowest and self.highest <= _SOME_TIME[1]
 
     @property
     def are_texts(self) -> bool:
@@ -147,5 +158,5 @@ class ColumnFacts:
     def classes(self) -> tuple[str, ...]:
         """The different values: numbers by size, others by letter."""
         if self.are_numbers:
-            return tuple(sorted(self.distinct, key=lambda name: (number(name), name)))
+            return tuple(sorted(self.names, key=lambda name: (number(name), name)))
         return tuple(sorted(self.distinct))

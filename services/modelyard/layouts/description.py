@@ -18,7 +18,8 @@ from typing import Any
 
 DESCRIPTION_FILE = "modelyard.dataset.json"
 FORMAT = 2
-MAX_BYTES = 4 << 20
+MAX_BYTES = 3 << 20
+"""As much as the catalog reads of one: it fits into one message."""
 
 MODALITIES = ("image", "text", "audio", "video", "table", "interactions")
 LAYOUTS = ("class_folders", "idx", "table", "lines", "parallel", "coco", "tfrecord")

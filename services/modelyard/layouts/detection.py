@@ -7,18 +7,21 @@ text. `Options.layout` chooses one; what does not fit it is said.
 import re
 from collections.abc import Callable, Mapping
 
-from modelyard.layouts import class_folders, coco, idx, lines, media, parallel, tables, tfrecord
+from modelyard.layouts import class_folders, coco, idx, lines, media, parallel, table_files, tables, tfrecord
 from modelyard.layouts.broken_files import Group, check_kinds, find_broken, left_out
 from modelyard.layouts.class_folders import in_folders
 from modelyard.layouts.description import DESCRIPTION_FILE, MAX_BYTES, MODALITIES, Description
 from modelyard.layouts.encoding import to_bytes
-from modelyard.layouts.errors import FileBroken, LayoutUnknown
+from modelyard.layouts.errors import DescriptionWrong, FileBroken, LayoutUnknown
 from modelyard.layouts.files import Files
 from modelyard.layouts.media_folders import kind_of_files, kinds_there
-from modelyard.layouts.names import SPLIT_ALIASES, TABLES, TEXTS, is_tfrecord, suffix, what_is_there
+from modelyard.layouts.names import SPLIT_ALIASES, TABLES, TEXTS, in_known_split, is_tfrecord, suffix, what_is_there
 from modelyard.layouts.options import CHOICES, Detection, Findings, Options
+from modelyard.layouts.parsing import parse_description
 
-_NOTES = re.compile(r"(read[-_ ]?me|licen[cs]e|copying|notice|authors|citation|changelog|about)\b.*", re.IGNORECASE)
+_NOTES = re.compile(
+    r"((read[-_ ]?me|licen[cs]e|copying|notice|authors|citation|changelog)([-_.].*)?|about)\.\w+", re.IGNORECASE
+)
 EXPECTED = (
     "Expected class/image.png or train/class/image.png (images, sounds, videos or .txt), a table (.csv, .tsv, .jsonl, "
     ".parquet), lines of text (.txt), two files of parallel lines (train.en, train.it), COCO's JSON beside images, "
@@ -64,8 +67,7 @@ def with_known_splits(files: Files) -> dict[str, str]:
     renamed: dict[str, str] = {}
     taken: set[str] = set()
     for path in files:
-        top, slash, rest = path.partition("/")
-        known = f"{SPLIT_ALIASES[top.lower()]}/{rest}" if slash and top in tops else path
+        known = in_known_split(path)
         if known in taken:
             raise LayoutUnknown(f"{path} and another file are both {known}; keep one folder for each split")
         renamed[path] = known
@@ -91,14 +93,22 @@ def _check_description(description: Description, options: Options) -> None:
         raise LayoutUnknown(
             f"--split-by {options.split_by}: layout {description.layout} has no columns", reason="NO_SUCH_COLUMN"
         )
-    size = len(to_bytes(description))
-    if size > MAX_BYTES:
+    content = to_bytes(description)
+    if len(content) > MAX_BYTES:
         raise LayoutUnknown(
-            f"the description would take {size:,} bytes, more than {MAX_BYTES:,}: there are {len(description.files):,} "
-            f"files and {sum(len(feature.classes) for feature in description.features):,} names of categories; join "
-            "files, or make columns of kind text with --features",
+            f"the description would take {len(content):,} bytes, more than {MAX_BYTES:,}: there are "
+            f"{len(description.files):,} files and {sum(len(feature.classes) for feature in description.features):,} "
+            "names of categories; join files, or make columns of kind text with --features",
             reason="DESCRIPTION_TOO_LARGE",
         )
+    try:
+        parse_description(content)
+    except DescriptionWrong as error:
+        raise LayoutUnknown(
+            f"no description could hold this: {error.message}. Join files, give folders and columns other names, or "
+            "say with --features what columns are",
+            reason=error.reason,
+        ) from None
 
 
 def _guess(files: Files) -> str:
@@ -122,7 +132,7 @@ def _is_about_folders(files: Files, kinds: Mapping[str, int]) -> bool:
     """Whether folders of classes hold the examples, and tables at the top are notes that no file of them names."""
     if not kinds or any("/" in path for path in _tables(files)):
         return False
-    return not tables.name_files(files, _tables(files))
+    return not table_files.name_files(files, _tables(files))
 
 
 def _visible(files: Files) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelyard.layouts.files import Files
-from modelyard.layouts.names import IMAGES, SOUNDS, VIDEOS, split_of_name, suffix
+from modelyard.layouts.names import IMAGES, SOUNDS, VIDEOS, in_known_split, split_of_name, suffix
 
 OWN_FOLDER = "./"
 """In a feature's `folder`: the folder that the table itself lies in."""
@@ -32,6 +32,14 @@ class FileColumn:
             own, slash, _ = table.rpartition("/")
             folder = own + slash + folder.removeprefix(OWN_FOLDER)
         return folder + name + self.suffix
+
+    def find(self, table: str, value: str, files: Files) -> str:
+        """The same where folders of splits may have got the names that readers know; `path` where there is no file."""
+        path = self.path(table, value)
+        if path in files:
+            return path
+        known = in_known_split(path)
+        return known if known in files else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ def place_of_files(table: str, found: Sequence[str], there: MediaFiles, files: F
     for folder in dict.fromkeys([OWN_FOLDER if own else "", "", *inside, *folders]):
         for ending in ("", *there.endings):
             column = FileColumn("", folder, ending)
-            paths = [column.path(table, value) for value in found]
+            paths = [column.find(table, value, files) for value in found]
             if sum(path in files and suffix(path) in ENDINGS for path in paths) * 2 > len(paths):
                 return column
     return None

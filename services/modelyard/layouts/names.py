@@ -70,6 +70,12 @@ def split_of_name(path: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def in_known_split(path: str) -> str:
+    """With a first folder of a split called as readers know it: `Val/a.png` becomes `validation/a.png`."""
+    top, slash, rest = path.partition("/")
+    return f"{SPLIT_ALIASES[top.lower()]}/{rest}" if slash and top.lower() in SPLIT_ALIASES else path
+
+
 def identifier(header: str) -> str:
     """`[a-z0-9_]`: `Marital Status` becomes `marital_status`, `userId` `user_id`; "" where nothing is left."""
     return _NO_IDENTIFIER.sub("_", _HUMP.sub("_", header).lower()).strip("_")

@@ -38,7 +38,7 @@ class RowChecks:
     header: Sequence[str]
     rule: SplitRule
     required: Sequence[int] = ()
-    """Must not be missing."""
+    """Must not be missing; a number of these must not be infinite either."""
     numbers: Sequence[int] = ()
     times: Sequence[int] = ()
     known: Mapping[int, frozenset[str]] | None = None
@@ -87,6 +87,8 @@ class RowChecks:
             yield from _where(
                 rows, place, values.is_missing, lambda value, name: f"has no value in column {name}", self
             )
+            if place in self.numbers:
+                yield from _where(rows, place, values.is_infinite, _no("finite number of 32 bits"), self)
         if self.rule.by == "split_column":
             yield from _where(
                 rows,
@@ -111,7 +113,7 @@ class RowChecks:
     def _file_problem(self, place: int, column: FileColumn, table: str, value: str, files: Files) -> str:
         if values.is_missing(value):
             return "names no file"
-        path = column.path(table, value)
+        path = column.find(table, value, files)
         file = files.get(path)
         if file is None:
             return f"there is no file {path}"
@@ -150,7 +152,7 @@ def _is_no(parse: Callable[[str], object]) -> Callable[[str], bool]:
 
 
 def _is_unknown(known: frozenset[str]) -> Callable[[str], bool]:
-    return lambda value: value.strip() not in known and not values.is_missing(value)
+    return lambda value: values.as_class(value, known) not in known and not values.is_missing(value)
 
 
 def _no(what: str) -> Callable[[str, str], str]:

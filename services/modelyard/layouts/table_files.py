@@ -1,14 +1,18 @@
-"""Which of a tree's tables hold the examples: all of those have the same columns."""
+"""Which of a tree's tables hold the examples, all of which have the same columns; and whether they name files."""
 
 from collections.abc import Sequence
 
-from modelyard.layouts.errors import DataUnreadable
+from modelyard.layouts.chunks import Problems
+from modelyard.layouts.errors import DataUnreadable, FileBroken
+from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.names import TABLES, identifier, suffix
 from modelyard.layouts.options import Options
-from modelyard.layouts.rows import Shape, read_shape
+from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
 from modelyard.layouts.rows.csv_rows import NAMED
 from modelyard.layouts.table_plan import RATINGS, is_interactions
+
+_SAMPLE = 50
 
 
 def main_tables(files: Files, paths: Sequence[str], options: Options) -> tuple[list[str], Shape, list[str]]:
@@ -24,6 +28,33 @@ def main_tables(files: Files, paths: Sequence[str], options: Options) -> tuple[l
     for path in chosen[1:]:
         _check_same(chosen[0], first, path, shapes[path])
     return chosen, first, [path for path in paths if path not in chosen]
+
+
+def name_files(files: Files, paths: Sequence[str]) -> bool:
+    """Whether one of the tables names files of the tree. Raises FileBroken where one that can't be read may do so."""
+    there = MediaFiles.among(files)
+    broken: FileBroken | None = None
+    for path in paths:
+        try:
+            shape = read_shape(path, files[path], TABLES[suffix(path)])
+            batch = first_rows(files, [path], shape)
+        except FileBroken as error:
+            broken = broken or error
+            continue
+        for column in zip(*batch.rows[:_SAMPLE], strict=True) if batch else ():
+            if place_of_files(path, column, there, files) is not None:
+                return True
+    if broken is not None:
+        raise broken
+    return False
+
+
+def first_rows(files: Files, paths: Sequence[str], shape: Shape) -> Batch | None:
+    """Of the first of the tables that has rows."""
+    for path in paths:
+        for batch in read_rows(path, files[path], shape, Problems()):
+            return batch
+    return None
 
 
 def _check_same(path: str, shape: Shape, other_path: str, other: Shape) -> None:

@@ -134,7 +134,7 @@ def _plan_media(plan: Plan, sample: Batch, files: Files, options: Options) -> No
                     reason="FILES_MISSING",
                 )
             continue
-        paths = [path for path in (place.path(sample.path, value) for value in found) if path in files]
+        paths = [path for path in (place.find(sample.path, value, files) for value in found) if path in files]
         kind = kind_of_files(paths, files, options.modality)
         plan.roles[at] = "input"
         plan.kinds[at] = kind

@@ -103,13 +103,16 @@ def _column(feature: Feature, found: Sequence[str], path: str, files: Files) -> 
         return np.array([moments[value] for value in found], np.int64)
     if feature.kind == "category" and feature.dtype == "int64":
         place_of = {name: number for number, name in enumerate(feature.classes)}
-        labels = {value: place_of.get(value.strip(), -1) for value in set(found)}
+        labels = {value: place_of.get(values.as_class(value, place_of), -1) for value in set(found)}
         return np.array([labels[value] for value in found], np.int64)
     if feature.kind in MEDIA:
         place = FileColumn(feature.kind, feature.folder, feature.suffix)
-        paths = [place.path(path, value) for value in found]
+        paths = [place.find(path, value, files) for value in found]
         return [Range(each, 0, files[each].size) for each in paths]
     if feature.kind == "text":
         return [value.encode() for value in found]
-    names = {value: b"" if values.is_missing(value) else value.strip().encode() for value in set(found)}
+    classes = frozenset(feature.classes)
+    names = {
+        value: b"" if values.is_missing(value) else values.as_class(value, classes).encode() for value in set(found)
+    }
     return [names[value] for value in found]

@@ -12,14 +12,13 @@ from modelyard.layouts.chunks import Problems
 from modelyard.layouts.columns import MAX_CATEGORIES, ColumnFacts
 from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Items, Split
 from modelyard.layouts.errors import DataUnreadable, FileBroken, LayoutUnknown
-from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.lines import splits_of_files
 from modelyard.layouts.names import TABLES, feature_names, identifier, suffix
 from modelyard.layouts.options import Findings, Options
 from modelyard.layouts.parsing import MAX_CLASSES
-from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
-from modelyard.layouts.table_files import main_tables
+from modelyard.layouts.rows import Shape, read_rows, read_shape
+from modelyard.layouts.table_files import first_rows, main_tables
 from modelyard.layouts.table_plan import ITEMS, Plan, is_interactions, make_plan
 
 _TEXTS = frozenset({"text", "sentence", "summary", "answer", "response"})
@@ -27,7 +26,6 @@ _SPOKEN = frozenset({"transcript", "transcription"})
 _CLASS_NAMES = frozenset({"label", "labels", "class", "category"})
 _FEW_NUMBERS = 20
 """A target of at most so many different whole numbers is a category."""
-_SAMPLE = 50
 _NO_NAMES = ("column 1", "column 2")
 _ID_DTYPES = {"number": "float32", "time": "int64"}
 
@@ -36,8 +34,14 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
     """Raises LayoutUnknown (a sentence that says what was seen) and DataUnreadable."""
     main, shape, others = main_tables(files, sorted(paths), options)
     by_file = splits_of_files(main)
-    plan = make_plan(shape.header, _first_rows(files, main, shape), files, by_file, options)
+    plan = make_plan(shape.header, first_rows(files, main, shape), files, by_file, options)
     counts, facts, rows = _pass(files, main, by_file, shape, plan, findings.problems)
+    infinite = _infinite_targets(plan, facts, findings)
+    if infinite:
+        # Who reads leaves out the rows whose target is infinite. Here they could not be told before all rows were seen.
+        plan.kinds |= dict.fromkeys(infinite, "number")
+        findings.problems = Problems()
+        counts, facts, rows = _pass(files, main, by_file, shape, plan, findings.problems)
     _check_usable(rows, findings.problems)
     if not counts["train"]:
         raise LayoutUnknown(
@@ -52,6 +56,11 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
     unused = [path for path in others if items is None or path != items.file]
     if unused:
         findings.notes.append(f"not used: {', '.join(unused[:10])}")
+    if not shape.table.header and options.header is None:
+        findings.notes.append(
+            f"the first row of {main[0]} is an example, so columns are called {shape.header[0]!r} and so on; "
+            "--header says that it names them"
+        )
     for name in shape.left_out:
         findings.notes.append(f"column {name!r} is left out: it holds lists, structures or bytes")
     return Description(
@@ -64,32 +73,6 @@ def describe(files: Files, paths: Sequence[str], options: Options, findings: Fin
         table=shape.table,
         items=items,
     )
-
-
-def name_files(files: Files, paths: Sequence[str]) -> bool:
-    """Whether one of the tables names files of the tree. Raises FileBroken where one that can't be read may do so."""
-    there = MediaFiles.among(files)
-    broken: FileBroken | None = None
-    for path in paths:
-        try:
-            shape = read_shape(path, files[path], TABLES[suffix(path)])
-            batch = _first_rows(files, [path], shape)
-        except FileBroken as error:
-            broken = broken or error
-            continue
-        for column in zip(*batch.rows[:_SAMPLE], strict=True) if batch else ():
-            if place_of_files(path, column, there, files) is not None:
-                return True
-    if broken is not None:
-        raise broken
-    return False
-
-
-def _first_rows(files: Files, paths: Sequence[str], shape: Shape) -> Batch | None:
-    for path in paths:
-        for batch in read_rows(path, files[path], shape, Problems()):
-            return batch
-    return None
 
 
 def _pass(
@@ -113,6 +96,16 @@ def _pass(
         if counts.total() + problems.count == before:
             raise FileBroken(path, "has no rows under its header", reason="EMPTY")
     return counts, facts, counts.total() + problems.count
+
+
+def _infinite_targets(plan: Plan, facts: Sequence[ColumnFacts], findings: Findings) -> list[int]:
+    """The targets that turned out to be numbers, some of them infinite."""
+    return [
+        at
+        for at, fact in enumerate(facts)
+        if plan.roles[at] == "target" and at not in plan.kinds and fact.infinite and fact.are_numbers
+        if _kind(plan, at, fact, findings) == "number"
+    ]
 
 
 def _most(plan: Plan, at: int) -> int:
@@ -144,8 +137,10 @@ def _features(
             f"{path} has no column that a model could look at: {_shown_roles(plan)}", reason="NO_INPUTS"
         )
     if len(inputs) == len(targets) == 1 and kinds[inputs[0]] == kinds[targets[0]] == "text":
-        names[inputs[0]], names[targets[0]] = "source", "target"
-    elif len(names) == 2 and targets and kinds[inputs[0]] == "text" and tuple(plan.header) == _NO_NAMES:
+        others = {name for at, name in enumerate(names) if at not in (inputs[0], targets[0])}
+        if not others & {"source", "target"}:
+            names[inputs[0]], names[targets[0]] = "source", "target"
+    elif len(names) == 2 and inputs and targets and kinds[inputs[0]] == "text" and tuple(plan.header) == _NO_NAMES:
         names[inputs[0]], names[targets[0]] = "text", "label"
     return tuple(_feature(files, path, plan, at, names[at], kinds[at], facts[at]) for at in range(len(names)))
 
@@ -162,7 +157,7 @@ def _kind(plan: Plan, at: int, facts: ColumnFacts, findings: Findings) -> str:
         plan.roles[at] = "ignore"
         return "number"
     if not is_target and plan.roles[at] == "input" and header.endswith("_id"):
-        if not facts.too_many and len(facts.distinct) < facts.present and facts.showable:
+        if not facts.too_many and len(facts.names) < facts.present and facts.showable:
             return "category"
         plan.roles[at] = "ignore"
         findings.notes.append(
@@ -172,7 +167,7 @@ def _kind(plan: Plan, at: int, facts: ColumnFacts, findings: Findings) -> str:
     if is_target and header in _SPOKEN:
         return "text"
     if facts.are_numbers:
-        few = facts.whole and not facts.too_many and (header in _CLASS_NAMES or len(facts.distinct) <= _FEW_NUMBERS)
+        few = facts.whole and not facts.too_many and (header in _CLASS_NAMES or len(facts.names) <= _FEW_NUMBERS)
         if is_target and few:
             return "category"
         if facts.may_be_times and any(word in ("time", "timestamp", "date", "ts") for word in header.split("_")):
@@ -215,15 +210,15 @@ def _feature(files: Files, table: str, plan: Plan, at: int, name: str, kind: str
         )
     if kind == "category":
         classes = plan.classes.get(at) or facts.classes()
-        if role == "target" and len(classes) < 2:
-            raise LayoutUnknown(
-                f"column {header!r} of {table}, the target, has one class only, {classes[0]!r}; it takes two",
-                reason="ONE_CLASS",
-            )
         if facts.too_many and at not in plan.classes:
             raise LayoutUnknown(
                 f"column {header!r} of {table} has more than {MAX_CLASSES:,} different values; make it a text",
                 reason="TOO_MANY_CLASSES",
+            )
+        if role == "target" and len(classes) < 2:
+            raise LayoutUnknown(
+                f"column {header!r} of {table}, the target, has one class only, {classes[0]!r}; it takes two",
+                reason="ONE_CLASS",
             )
         return Feature(name, kind, "int64" if role == "target" else "string", (), role, classes=classes, column=column)
     return Feature(name, kind, _ID_DTYPES.get(kind, "string"), (), role, column=column)

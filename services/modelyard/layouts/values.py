@@ -1,7 +1,8 @@
 """What a value of a table means: it is missing, a number, or a time."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 
 from modelyard.layouts.chunks import MISSING_TIME
@@ -11,6 +12,7 @@ MISSING = frozenset({"", "NA", "N/A", "n/a", "na", "null", "NULL", "NaN", "nan",
 NAN = math.nan
 MAX_FLOAT32 = 3.4028235677973366e38
 """What is larger is infinite as float32."""
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 
 
 def is_missing(value: str) -> bool:
@@ -28,6 +30,43 @@ def number(value: str) -> float:
             return NAN
         raise
     return found if -MAX_FLOAT32 < found < MAX_FLOAT32 else NAN
+
+
+def is_infinite(value: str) -> bool:
+    """Whether it is a number, but none as float32: `inf`, `1e39`, `NAN`."""
+    try:
+        return math.isnan(number(value)) and not is_missing(value)
+    except ValueError:
+        return False
+
+
+def as_class(value: str, classes: Collection[str]) -> str:
+    """The class that a value means: itself, or the same whole number written the other way, `1` and `1.0`.
+
+    The stripped value where it is none of these.
+    """
+    name = value.strip()
+    if name in classes:
+        return name
+    other = _written_otherwise(name)
+    return other if other in classes else name
+
+
+def with_one_writing(names: Collection[str]) -> set[str]:
+    """Numbers without `1.0` where whole ones are written `1` too: they are the same class.
+
+    Pandas writes a column of whole numbers so once a value is missing. Codes such as `007` stay what they are.
+    """
+    whole = {name for name in names if (found := _WHOLE.fullmatch(name)) and not found[2]}
+    return {name.removesuffix(".0") if whole and _WHOLE.fullmatch(name) else name for name in names}
+
+
+def _written_otherwise(name: str) -> str:
+    """`1.0` for `1`, and `1` for `1.0`; "" for what is no whole number."""
+    found = _WHOLE.fullmatch(name)
+    if found is None:
+        return ""
+    return found[1] if found[2] else f"{name}.0"
 
 
 def are_plain_numbers(found: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.layouts import DataUnreadable, Description, LayoutUnknown, SplitRule, from_json
+from modelyard.layouts.detection import with_known_splits
 from modelyard.layouts.splitting import HELD_OUT, hash_split
 from tests.support.pictures import picture
 from tests.support.sounds import wav
@@ -40,6 +41,18 @@ def test_each_example_is_a_file_and_its_folder() -> None:
     assert rows["train"].columns["label"] == [0, 0, 0, 1, 1]
     assert rows["train"].columns["image"] == [files[path] for path in rows["train"].origins]
     assert rows["validation"].origins == ["validation/b/0000.png"]
+
+
+def test_folders_of_splits_are_known_by_their_other_names_beside_a_folder_that_is_none() -> None:
+    files = pictures(Train__a=3, Train__b=2, val__a=1, val__b=1) | {"docs/paper.pdf": "%PDF"}
+    assert set(with_known_splits(tree(files)).values()) == set(files)
+    description, rows, problems = whole(files)
+    assert description.split_rule == SplitRule("folder")
+    assert {name: found.columns["label"] for name, found in rows.items()} == {
+        "train": [0, 0, 0, 1, 1],
+        "validation": [0, 1],
+    }
+    assert problems == ["docs/paper.pdf: is no image; images are .png, .jpg, .jpeg, .gif, .bmp, .webp"]
 
 
 def test_images_of_different_sizes_have_no_fixed_height_and_width() -> None:

@@ -118,7 +118,7 @@ def test_what_is_not_strict_json_is_refused(text: str) -> None:
 
 
 def test_one_that_is_too_large_is_refused() -> None:
-    with pytest.raises(DescriptionWrong, match="more than 4,194,304"):
+    with pytest.raises(DescriptionWrong, match="more than 3,145,728"):
         parse_description(b" " * (4 << 20) + b"{}")
 
 

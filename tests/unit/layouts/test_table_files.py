@@ -8,9 +8,10 @@ import pyarrow.parquet
 import pytest
 
 from modelyard.layouts import DataUnreadable, LayoutUnknown, Table
+from modelyard.layouts.detection import with_known_splits
 from tests.support.pictures import picture
 from tests.support.sounds import wav
-from tests.support.trees import described, detected, whole
+from tests.support.trees import described, detected, tree, whole
 
 
 def test_json_lines_are_rows() -> None:
@@ -120,3 +121,35 @@ def test_a_table_at_the_top_of_class_folders_is_a_note_unless_it_names_files() -
     files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
     files["notes.csv"] = "what,who\nlight,ann\n"
     assert described(files).layout == "class_folders"
+
+
+def test_a_table_finds_its_files_in_folders_of_splits_that_got_another_name() -> None:
+    own: dict[str, str | bytes] = {f"{top}/{at}.png": picture(at) for top in ("train", "val") for at in range(9)}
+    table = "file,label\n" + "".join(f"{path},{at % 2}\n" for at, path in enumerate(own))
+    renamed = {known: own[path] for path, known in with_known_splits(tree(own)).items()}
+    assert "validation/0.png" in renamed
+    _, rows, problems = whole({**renamed, "labels.csv": table})
+    assert problems == []
+    assert sum(len(split.origins) for split in rows.values()) == 18
+    assert {image for split in rows.values() for image in split.columns["file"]} == set(own.values())
+
+
+def test_a_name_that_another_column_has_is_not_given_to_the_source_or_the_target() -> None:
+    rows = [(f"this is what was written {at} times", f"it was written {at} times") for at in range(40)]
+    text = "article,summary,source\n" + "".join(f"{article},{summary},\n" for article, summary in rows)
+    description, found, _ = whole({"a.csv": text}, target="summary")
+    assert [(each.name, each.role) for each in description.features] == [
+        ("article", "input"),
+        ("summary", "target"),
+        ("source", "ignore"),
+    ]
+    assert found["train"].columns["article"][0] == b"this is what was written 0 times"
+    lines = "".join(
+        json.dumps({"article": article, "summary": summary, "source": "web"}) + "\n" for article, summary in rows
+    )
+    ignored = {"source": {"role": "ignore"}}
+    assert [each.name for each in whole({"a.jsonl": lines}, target="summary", features=ignored)[0].features] == [
+        "article",
+        "summary",
+        "source",
+    ]

@@ -24,6 +24,12 @@ def test_each_line_of_a_text_is_an_example_and_lies_where_it_is() -> None:
     assert chunk.columns["text"][0] == Range("corpus.txt", 0, 6)
 
 
+def test_a_text_that_is_called_like_notes_begin_is_none() -> None:
+    songs = ("About a Girl.txt", "Notice me.txt", "Lithium.txt")
+    _, rows, _ = whole(dict.fromkeys(songs, "a line\n" * 10) | {"LICENSE-MIT.txt": "x", "about.txt": "y"})
+    assert {origin.partition(":")[0] for found in rows.values() for origin in found.origins} == set(songs)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_texts_with_a_byte_order_mark_are_read(encoding: str) -> None:
     _, rows, _ = whole({"a.txt": "jedna\ndvě\ntři\n".encode(encoding)}, layout="lines")

@@ -7,8 +7,6 @@ from modelyard.layouts.errors import DescriptionWrong as PartWrong
 from modelyard.layouts.parsing import parse_description
 
 PATH = DESCRIPTION_FILE
-MAX_BYTES = 3 << 20
-"""What is read of it fits into one message."""
 
 
 def read_description(data: bytes, version: str) -> Description:

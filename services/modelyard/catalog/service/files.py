@@ -27,7 +27,7 @@ from modelyard.catalog.service.ports import Catalog, StoredPack, Transaction
 from modelyard.foundation.auth.identity import Identity
 from modelyard.foundation.clock import Clock
 from modelyard.foundation.objectstore.store import ObjectMissing, ObjectStore
-from modelyard.layouts.description import Description
+from modelyard.layouts.description import MAX_BYTES, Description
 from modelyard.tree import Entry, Manifest, TreeError
 
 T = TypeVar("T")
@@ -145,8 +145,8 @@ class FileService:
                 f"{resolved} has no file {descriptions.PATH}; push it with the SDK or CLI, which write one",
                 resource=resolved,
             )
-        if entry.size > descriptions.MAX_BYTES:
-            raise descriptions.wrong(resolved, f"it has {entry.size:,} bytes, more than {descriptions.MAX_BYTES:,}")
+        if entry.size > MAX_BYTES:
+            raise descriptions.wrong(resolved, f"it has {entry.size:,} bytes, more than {MAX_BYTES:,}")
         data = await self._reader.content(tree, entry)
         return resolved, await asyncio.to_thread(read_description, data, resolved)
 

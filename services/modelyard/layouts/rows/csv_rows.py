@@ -6,7 +6,7 @@ Source: RFC 4180; what it leaves open is decided by what the file's beginning lo
 import csv
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TextIO
 
@@ -29,6 +29,7 @@ _NUMBER = re.compile(r"[-+]?[\d.,]+")
 _NO_HEADER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?|.+\s.*[.!?]", re.DOTALL)
 """A number, or a sentence."""
 _MAX_HEADER = 64
+_ROWS_THAT_COUNT = 3
 
 
 def read_shape(path: str, file: File, header: bool | None) -> Shape:
@@ -108,16 +109,36 @@ def _is_quoted(sample: str, delimiter: str) -> bool:
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row reads like names: short, different, no numbers, and not to be found among the values."""
+    """Whether the first row reads like names: short, different, no numbers, and not to be found among the values.
+
+    Numbers are names only where they count the columns, as pandas calls those that have none: `,0,1,2,label`.
+    """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:_SAMPLE_ROWS]
     if any(len(cell) > _MAX_HEADER for cell in first):
         return False
     if len(set(first)) < len(first):
         return any(_NUMBER.fullmatch(cell.strip()) for row in rest[:1] for cell in row)
-    if any(_NO_HEADER.fullmatch(cell) for cell in first if cell):
+    numbers = {at: cell for at, cell in enumerate(first) if cell and _NO_HEADER.fullmatch(cell)}
+    if numbers and not _count_columns(numbers, rest):
         return False
+    again = {
+        at for at, cell in enumerate(first) if cell and any(at < len(row) and row[at].strip() == cell for row in rest)
+    }
+    if numbers and len(numbers) == sum(map(bool, first)):
+        return again != numbers.keys()
+    # A column called 0 may hold zeros.
+    return again <= numbers.keys()
+
+
+def _count_columns(numbers: Mapping[int, str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether these cells are 0, 1, 2, … or 1, 2, 3, …, two at least, and in no column the next rows count on."""
+    cells = list(numbers.values())
+    if len(cells) < 2 or not any(cells == [str(start + at) for at in range(len(cells))] for start in (0, 1)):
+        return False
+    some = rest[:_ROWS_THAT_COUNT]
     return not any(
-        cell and any(at < len(row) and row[at].strip() == cell for row in rest) for at, cell in enumerate(first)
+        all(at < len(row) and row[at].strip() == str(int(cell) + further) for further, row in enumerate(some, 1))
+        for at, cell in numbers.items()
     )
 
 
