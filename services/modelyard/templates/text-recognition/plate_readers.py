@@ -11,9 +11,8 @@ WIDTHS = (24, 48, 64, 96)
 HALVED = ((2, 2), (2, 2), (2, 1), (2, 1))
 """By each block: height and width."""
 SMALLEST = 16
-TURN, MOVE, SMALLER = 0.005, 0.025, 0.1
-"""Of a whole turn, and of the picture's sides. Nothing grows: a symbol that is cut off at an edge, and yet is in the
-transcript, teaches to read symbols that are not there."""
+TURN, MOVE, SIZE = 0.01, 0.05, 0.08
+"""Of a whole turn, and of the picture's sides."""
 
 
 def build(
@@ -26,7 +25,7 @@ def build(
         for change in (
             layers.RandomRotation(TURN, fill_mode="nearest", seed=seed),
             layers.RandomTranslation(MOVE, MOVE, fill_mode="nearest", seed=seed + 1),
-            layers.RandomZoom((0.0, SMALLER), (0.0, SMALLER), fill_mode="nearest", seed=seed + 2),
+            layers.RandomZoom(SIZE, SIZE, fill_mode="nearest", seed=seed + 2),
         ):
             state = change(state)
     for width, halved in zip(WIDTHS, HALVED, strict=True):
