@@ -16,6 +16,7 @@ from modelyard.cli.output import (
     console,
     print_json,
     show_all,
+    show_done,
     show_facts,
     show_table,
     state_text,
@@ -70,8 +71,7 @@ def undeploy(context: typer.Context, name: str) -> None:
     """Stop serving; predictions in flight end."""
     with settings(context).client() as client, suggesting("deployment", name, lambda: names(client)):
         client.deployments.delete(name)
-    if settings(context).json:
-        print_json({"name": name})
+    show_done(as_json=settings(context).json, name=name)
 
 
 @app.command("list")

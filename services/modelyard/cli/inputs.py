@@ -82,9 +82,9 @@ def _tensor(name: str, value: Any, dtype: str) -> Any:
         return list(values)
     if dtype not in _FORMATS:
         raise InvalidArgument(f"input {name!r} is of type {dtype}, which can't be typed here", reason="INPUT_INVALID")
-    wrong = next((each for each in values if not _packs(_FORMATS[dtype], each)), None)
-    if wrong is not None or None in values:
-        raise InvalidArgument(f"input {name!r} takes {dtype}, not {json.dumps(wrong)}", reason="INPUT_INVALID")
+    for each in values:
+        if not _packs(_FORMATS[dtype], each):
+            raise InvalidArgument(f"input {name!r} takes {dtype}, not {json.dumps(each)}", reason="INPUT_INVALID")
     return Array(dtype, shape, values)
 
 

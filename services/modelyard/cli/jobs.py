@@ -18,6 +18,7 @@ from modelyard.cli.output import (
     plain,
     print_json,
     show_all,
+    show_done,
     show_facts,
     show_table,
     state_text,
@@ -247,8 +248,7 @@ def delete(context: typer.Context, name: str) -> None:
     """Delete a job that has ended, with its checkpoints and outputs; the model that it made stays."""
     with settings(context).client() as client, suggesting("job", name, lambda: names(client)):
         client.jobs.delete(name)
-    if settings(context).json:
-        print_json({"name": name})
+    show_done(as_json=settings(context).json, name=name)
 
 
 @app.command()

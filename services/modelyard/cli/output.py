@@ -36,6 +36,12 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def show_done(*, as_json: bool, **facts: Any) -> None:
+    """What was done, for scripts; people see no word where all went well."""
+    if as_json:
+        print_json(facts)
+
+
 def to_json(message: Message) -> dict[str, Any]:
     """A message with the field names of the .proto."""
     fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)

@@ -6,7 +6,7 @@ from typing import TypeVar
 import typer
 
 from modelyard.cli.globals import settings
-from modelyard.cli.output import age, print_json, show_all, to_json
+from modelyard.cli.output import age, print_json, show_all, show_done, to_json
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.names import short
@@ -43,8 +43,7 @@ def delete(context: typer.Context, name: str) -> None:
     """Delete an empty project."""
     with settings(context).client() as client, suggesting("project", name, lambda: names(client)):
         client.projects.delete(name)
-    if settings(context).json:
-        print_json({"name": name})
+    show_done(as_json=settings(context).json, name=name)
 
 
 def of_project(client: Client, found: Iterator[T]) -> Iterator[T]:

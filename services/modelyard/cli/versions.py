@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from modelyard.cli.bars import byte_bars
 from modelyard.cli.globals import settings
-from modelyard.cli.output import age, bytes_text, print_json, show_all
+from modelyard.cli.output import age, bytes_text, show_all, show_done
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.names import short
@@ -90,8 +90,7 @@ def add_pull(app: typer.Typer, noun: Noun) -> None:
             byte_bars(quiet=settings(context).json) as progress,
         ):
             noun.of(client).pull(name, folder, progress=progress)
-        if settings(context).json:
-            print_json({"name": name, "folder": str(folder)})
+        show_done(as_json=settings(context).json, name=name, folder=str(folder))
 
 
 def add_alias(app: typer.Typer, noun: Noun, of: Callable[[Client], Aliased], example: str) -> None:
@@ -101,8 +100,7 @@ def add_alias(app: typer.Typer, noun: Noun, of: Callable[[Client], Aliased], exa
     def alias(context: typer.Context, name: str, alias: str, version: int) -> None:
         with settings(context).client() as client, suggesting(noun.name, name, lambda: noun.names(client)):
             of(client).set_alias(name, alias, version)
-        if settings(context).json:
-            print_json({"name": name, "alias": alias, "version": version})
+        show_done(as_json=settings(context).json, name=name, alias=alias, version=version)
 
 
 def add_delete(app: typer.Typer, noun: Noun) -> None:
@@ -112,5 +110,4 @@ def add_delete(app: typer.Typer, noun: Noun) -> None:
     def delete(context: typer.Context, name: str) -> None:
         with settings(context).client() as client, suggesting(noun.name, name, lambda: noun.names(client)):
             noun.of(client).delete(name)
-        if settings(context).json:
-            print_json({"name": name})
+        show_done(as_json=settings(context).json, name=name)

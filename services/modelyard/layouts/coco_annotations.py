@@ -47,24 +47,25 @@ class Annotations:
     """One object for each id, however many boxes have it."""
 
     def add_image(self, element: Mapping[str, Any]) -> None:
-        number, name, key = self.seen["images"], element.get("file_name"), _id(element.get("id"))
-        if not isinstance(name, str) or not name:
-            self._problem(f"image {number} has no file_name")
-        elif key is None:
-            self._problem(f"image {number} ({name}) has no id but {element.get('id')!r:.60}; {_IDS}")
-        elif key in self.images:
-            self._problem(f"image {number} ({name}) has the id {key!r:.60} of {self.images[key]}")
+        name = element.get("file_name")
+        if isinstance(name, str) and name:
+            self._keep(self.images, f"image {self.seen['images']}", name, element)
         else:
-            self.images[key] = name
+            self._problem(f"image {self.seen['images']} has no file_name")
 
     def add_category(self, element: Mapping[str, Any]) -> None:
-        number, name, key = self.seen["categories"], str(element.get("name", "")), _id(element.get("id"))
+        name = str(element.get("name", ""))
+        self._keep(self.categories, f"category {self.seen['categories']}", name, element)
+
+    def _keep(self, kept: dict[Id, str], what: str, name: str, element: Mapping[str, Any]) -> None:
+        """By its id, which it has alone."""
+        key = _id(element.get("id"))
         if key is None:
-            self._problem(f"category {number} ({name!r:.60}) has no id but {element.get('id')!r:.60}; {_IDS}")
-        elif key in self.categories:
-            self._problem(f"category {number} ({name!r:.60}) has the id {key!r:.60} of {self.categories[key]!r:.60}")
+            self._problem(f"{what} ({name!r:.60}) has no id but {element.get('id')!r:.60}; {_IDS}")
+        elif key in kept:
+            self._problem(f"{what} ({name!r:.60}) has the id {key!r:.60} of {kept[key]!r:.60}")
         else:
-            self.categories[key] = name
+            kept[key] = name
 
     def add_box(self, element: Mapping[str, Any]) -> None:
         if element.get("iscrowd"):

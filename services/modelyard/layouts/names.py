@@ -77,8 +77,10 @@ def in_known_split(path: str) -> str:
 
 
 def identifier(header: str) -> str:
-    """`[a-z0-9_]`: `Marital Status` becomes `marital_status`, `userId` `user_id`; "" where nothing is left."""
-    return _NO_IDENTIFIER.sub("_", _HUMP.sub("_", header).lower()).strip("_")
+    """`[a-z0-9_]`: `Marital Status` becomes `marital_status`, `userId` `user_id`; `0` becomes `field_0`, as TensorFlow
+    calls no input by a digit; "" where nothing is left."""
+    name = _NO_IDENTIFIER.sub("_", _HUMP.sub("_", header).lower()).strip("_")
+    return f"field_{name}" if name[:1].isdecimal() else name
 
 
 def feature_names(headers: Iterable[str]) -> list[str]:

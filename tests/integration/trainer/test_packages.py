@@ -282,7 +282,7 @@ def test_without_a_strong_sandbox_foreign_code_does_not_run_at_all(client: Clien
     package = push(client, "unwanted", train__py=TRAINS, template__toml=TYPED)
     job = ended(client, client.jobs.create(package=package, dataset="strokes").name)
     assert (job.state, job.failure_class) == (State.STATE_FAILED, Class.FAILURE_CLASS_SANDBOX_UNAVAILABLE), job
-    assert "none runs here" in job.error.message
+    assert "so none is run or read here" in job.error.message
     assert job.attempt == 1
 
 

@@ -6,7 +6,16 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelyard.api.catalog.v1 import dataset_pb2
-from modelyard.cli.output import age, bytes_text, duration_text, metrics_text, show_all, show_facts, state_text
+from modelyard.cli.output import (
+    age,
+    bytes_text,
+    duration_text,
+    metrics_text,
+    show_all,
+    show_done,
+    show_facts,
+    state_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +87,10 @@ def test_a_line_for_a_script_is_not_broken(capsys: pytest.CaptureFixture[str]) -
 def test_a_long_line_does_not_fill_up_the_others_of_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     show_facts([("state", "failed"), ("why", "x" * 600)])
     assert capsys.readouterr().out.splitlines() == ["state  failed", f"why    {'x' * 600}"]
+
+
+def test_what_was_done_is_said_to_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    show_done(as_json=False, name="mnist")
+    assert capsys.readouterr().out == ""
+    show_done(as_json=True, name="mnist", version=3)
+    assert json.loads(capsys.readouterr().out) == {"name": "mnist", "version": 3}

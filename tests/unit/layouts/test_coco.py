@@ -197,9 +197,9 @@ def test_what_has_no_id_or_the_id_of_another_is_named_by_both_who_describe_and_w
         "boxes.json: category 3 ('cow') has the id 7 of 'cat'",
         f"boxes.json: category 4 ('ant') has no id but True; {rule}",
         f"boxes.json: category 5 ('bee') has no id but None; {rule}",
-        f"boxes.json: image 11 (10.png) has no id but None; {rule}",
-        f"boxes.json: image 12 (11.png) has no id but 1.5; {rule}",
-        "boxes.json: image 13 (a) has the id 3 of 3.png",
+        f"boxes.json: image 11 ('10.png') has no id but None; {rule}",
+        f"boxes.json: image 12 ('11.png') has no id but 1.5; {rule}",
+        "boxes.json: image 13 ('a') has the id 3 of '3.png'",
     ]
 
 
@@ -208,10 +208,10 @@ def test_a_file_most_of_whose_images_have_no_id_of_their_own_is_refused() -> Non
     with pytest.raises(DataUnreadable) as refused:
         detected(images("images", 10) | {"boxes.json": boxes(10, images=listed, annotations=[])})
     assert refused.value.message == (
-        "boxes.json names 10 images, of which 4 can be used: boxes.json: image 2 (1.png) has the id 6 of 0.png"
+        "boxes.json names 10 images, of which 4 can be used: boxes.json: image 2 ('1.png') has the id 6 of '0.png'"
     )
     listed = [{"file_name": f"{at}.png"} for at in range(10)]
-    with pytest.raises(DataUnreadable, match=r"^boxes\.json has no image: boxes\.json: image 1 \(0\.png\) has no id"):
+    with pytest.raises(DataUnreadable, match=r"^boxes\.json has no image: boxes\.json: image 1 \('0\.png'\) has no id"):
         detected(images("images", 10) | {"boxes.json": boxes(10, images=listed)})
 
 

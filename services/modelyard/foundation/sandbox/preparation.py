@@ -123,7 +123,7 @@ def _able(sandbox: Sandbox) -> capabilities.Capabilities:
     problem = able.problem(sandbox.tier)
     if problem:
         raise SandboxUnavailable(
-            f"this machine can't keep foreign code and models apart, so none runs here: {problem}"
+            f"this machine can't keep code, models and data of others apart, so none is run or read here: {problem}"
             if sandbox.tier is Tier.FOREIGN
             else f"this machine can't confine a program: {problem}"
         )

@@ -64,7 +64,7 @@ async def test_nothing_runs_where_the_machine_can_t_confine_it(tmp_path: Path, m
     monkeypatch.setattr(capabilities, "look", lambda: none)
     with pytest.raises(SandboxUnavailable) as refused:
         await run(Tier.FOREIGN, "open('ran', 'w')", tmp_path)
-    assert refused.value.message.endswith("none runs here: bubblewrap is not installed: install it")
+    assert refused.value.message.endswith("none is run or read here: bubblewrap is not installed: install it")
     assert refused.value.reason == "SANDBOX_UNAVAILABLE"
     assert not (tmp_path / "ran").exists()
     assert Limits() == Limits(open_files=4096)
