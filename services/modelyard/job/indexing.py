@@ -143,7 +143,8 @@ def _check_counts(description: Description, found: Mapping[str, int], problems: 
             raise DatasetDescriptionWrong(
                 _origin(description, split),
                 f"split {split.name!r} has {found[split.name]} examples; the description claims {split.examples}"
-                + left_out,
+                + left_out
+                + f". If files have changed since it was written, remove {DESCRIPTION_FILE} and push them again",
             )
     if not sum(found.values()):
         raise DatasetDescriptionWrong(DESCRIPTION_FILE, f"claims no examples: there is nothing to learn from{left_out}")

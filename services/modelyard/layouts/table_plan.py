@@ -102,6 +102,9 @@ def _plan_ids(plan: Plan) -> None:
     for at, name in enumerate(plan.header):
         if identifier(name) in _IDS:
             plan.roles[at], plan.kinds[at] = "ignore", "id"
+    # pandas and R write the rows' numbers before the rest, under no name; where the second has none there is no header.
+    if len(plan.header) > 1 and plan.header[0] == "column 1" and plan.header[1] != "column 2":
+        plan.roles[0], plan.kinds[0] = "ignore", "id"
 
 
 def _plan_interactions(plan: Plan, options: Options) -> None:

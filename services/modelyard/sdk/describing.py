@@ -44,7 +44,8 @@ def describe(
                 "remove this file to have it found out anew, with your options",
                 reason="ALREADY_DESCRIBED",
             )
-        return Described(dict(sources), Findings(notes=[f"it is laid out as its {DESCRIPTION_FILE} says"]))
+        note = f"it is laid out as its {DESCRIPTION_FILE} says; if files have changed since, remove it and push again"
+        return Described(dict(sources), Findings(notes=[note]))
     try:
         renamed = {known: sources[path] for path, known in with_known_splits(sources).items()}
         found = detect(renamed, options)

@@ -179,6 +179,15 @@ def test_ids_are_ignored_and_said() -> None:
     assert findings.notes == ["column 'PassengerId' is ignored: it is an id, with another value in nearly every row"]
 
 
+def test_the_rows_numbers_that_pandas_writes_under_no_name_are_ignored() -> None:
+    text = ",age,y\n" + "".join(f"{at},{at % 50},{at % 2}\n" for at in range(60))
+    assert kinds({"a.csv": text}) == {
+        "column_1": ("id", "ignore"),
+        "age": ("number", "input"),
+        "y": ("category", "target"),
+    }
+
+
 def test_files_named_after_splits_are_splits() -> None:
     files: dict[str, str | bytes] = {"adult-train.csv": adult(30), "adult-dev.csv": adult(4), "test.csv": adult(5)}
     description, rows, _ = whole(files)

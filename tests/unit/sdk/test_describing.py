@@ -45,7 +45,9 @@ def test_a_description_of_ones_own_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION_FILE).write_text("{}")
     found = describe(scan(tmp_path))
     assert found.sources == scan(tmp_path)
-    assert found.findings.notes == ["it is laid out as its modelyard.dataset.json says"]
+    assert found.findings.notes == [
+        "it is laid out as its modelyard.dataset.json says; if files have changed since, remove it and push again"
+    ]
     with pytest.raises(InvalidArgument, match=r"which says how it is laid out, .* remove this file"):
         describe(scan(tmp_path), Options(target="label"))
 
