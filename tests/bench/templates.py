@@ -77,7 +77,12 @@ def measure() -> list[Row]:
         running_stack(Path(name), environment=EMBEDDED) as stack,
         Client(stack.address, token=stack.token) as client,
     ):
-        return [_steps(client, case) for case in CASES]
+        rows = []
+        for case in CASES:
+            rows.append(_steps(client, case))
+            # It takes most of an hour: what is measured is said at once.
+            print(rows[-1].line(), flush=True)
+        return rows
 
 
 def _steps(client: Client, case: Case) -> Row:
