@@ -27,7 +27,7 @@ from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.errors import AlreadyExists
 from modelyard.sdk.names import short
-from modelyard.sdk.predicting.model import DEFAULT, Input, of_version
+from modelyard.sdk.predicting.model import DEFAULT, Input, Model, of_version
 
 app = typer.Typer(help="Deployments: list, show.", no_args_is_help=True)
 State = deployment_pb2.Deployment.State
@@ -56,7 +56,8 @@ def deploy(
                 deployment = client.deployments.update(name, model)
         if wait:
             deployment = _wait(client, deployment, quiet=as_json)
-        asked = "" if as_json else question(client, deployment.model_version)
+        version = deployment.model_version
+        asked = "" if as_json else question(of_version(client.models.version(version), short(version)))
     if as_json:
         print_json(to_json(deployment))
     elif deployment.state == State.STATE_SERVING:
@@ -121,14 +122,13 @@ def names(client: Client) -> list[str]:
     return [short(each.name) for each in client.deployments.list()]
 
 
-def question(client: Client, version: str) -> str:
+def question(model: Model) -> str:
     """What `modelyard predict` takes for it: an option for what its inputs stand for, else tensors."""
-    model = of_version(client.models.version(version), short(version))
-    if "encoded" in model.ways or not model.ways:
+    if not model.ways:
         return "--image FILE"
-    default = model.ways.get(DEFAULT, next(iter(model.ways.values())))
-    chosen = "" if default.name == DEFAULT else f"--signature {default.name} "
-    return chosen + " ".join(_options(list(default.inputs.values())))
+    way = model.ways.get("encoded") or model.ways.get(DEFAULT) or next(iter(model.ways.values()))
+    chosen = "" if way.name in ("encoded", DEFAULT) else f"--signature {way.name} "
+    return chosen + " ".join(_options(list(way.inputs.values())))
 
 
 _DECODED = {"image": "uint8", "audio": "float32", "video": "uint8"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelyard.cli.deployments import _options
-from modelyard.sdk.predicting.model import Input
+from modelyard.cli.deployments import question
+from modelyard.sdk.predicting.model import Input, Model, Way
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,18 @@ from modelyard.sdk.predicting.model import Input
     ],
 )
 def test_it_is_asked_by_what_its_inputs_stand_for(inputs: list[Input], said: str) -> None:
-    assert " ".join(_options(inputs)) == said
+    assert question(model(serving_default=inputs)) == said
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "video"])
+def test_a_model_that_takes_files_is_asked_with_one_of_their_kind(kind: str) -> None:
+    decoded, encoded = Input(kind, "float32", (-1, -1), kind), Input(f"{kind}_bytes", "string", (-1,), kind)
+    assert question(model(serving_default=[decoded], encoded=[encoded])) == f"--{kind} FILE"
+
+
+def test_a_model_without_a_default_is_asked_by_its_first_signature() -> None:
+    assert question(model(recommend=[Input("user", "string", (-1,), "user")])) == "--signature recommend --user ID"
+
+
+def model(**ways: list[Input]) -> Model:
+    return Model("m@1", {name: Way(name, {each.name: each for each in inputs}) for name, inputs in ways.items()})
