@@ -8,6 +8,7 @@ Says JSON lines: `progress`, `problems`, and as the last one `done` or `failed`.
 import contextlib
 import errno
 import json
+import resource
 import sys
 import time
 import traceback
@@ -41,11 +42,21 @@ TREE_FILE = "tree.jsonl"
 MAX_PROBLEMS = 10_000
 """So many are named; all are counted."""
 SHOWN_PROBLEMS = 5
+MAX_OPEN_FILES = 1 << 16
+"""Every column of every split is written to two files."""
 SAY_EVERY_S = 0.2
 MAX_MESSAGE = 2000
 
 Progress = Callable[[int, int], None]
 """Examples that are done, of how many."""
+
+
+def raise_open_files() -> None:
+    """Let this process have MAX_OPEN_FILES open, or as many as it is allowed to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def build_index(
@@ -56,6 +67,7 @@ def build_index(
     `entries` is the whole tree. The index file appears last and at once, so a folder that has it is complete. Raises
     DatasetDescriptionWrong, naming the file and what was found, and DecoderMissing.
     """
+    raise_open_files()
     target = target or folder
     problems = Problems(MAX_PROBLEMS)
     with PackFiles(folder, entries) as files:

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from modelyard.job.errors import DatasetDescriptionWrong
 from modelyard.tree import Entry
 
 PACKS_FOLDER = "packs"
+MAX_OPEN = 64
 
 
 def pack_path(folder: Path, pack: str) -> Path:
@@ -19,12 +21,42 @@ def pack_path(folder: Path, pack: str) -> Path:
     return folder / PACKS_FOLDER / quote(pack, safe="")
 
 
+class OpenPacks:
+    """Packs by their numbers, of which those that were read last are open. For one thread."""
+
+    def __init__(self, most: int = MAX_OPEN) -> None:
+        self.paths: list[Path] = []
+        self._most = most
+        self._open: OrderedDict[int, int] = OrderedDict()
+
+    def add(self, path: Path) -> int:
+        """Its number."""
+        self.paths.append(path)
+        return len(self.paths) - 1
+
+    def read(self, number: int, offset: int, length: int) -> bytes:
+        """At most this many bytes of the pack, from this one on. Raises OSError where the pack is not there."""
+        descriptor = self._open.pop(number, None)
+        if descriptor is None:
+            while len(self._open) >= self._most:
+                os.close(self._open.popitem(last=False)[1])
+            descriptor = os.open(self.paths[number], os.O_RDONLY | os.O_CLOEXEC)
+        self._open[number] = descriptor
+        return os.pread(descriptor, length, offset)
+
+    def close(self) -> None:
+        """What is read again is opened again."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
 @dataclass(frozen=True, slots=True)
 class PackFile:
     """One file of the tree: a modelyard.layouts File."""
 
-    descriptor: int
-    """The pack, open."""
+    packs: OpenPacks
+    pack: int
+    """Its number; nobody asks for that of an empty file."""
     offset: int
     size: int
 
@@ -35,7 +67,7 @@ class PackFile:
             return b""
         data, start = b"", self.offset + offset
         # One call reads at most 2 GiB.
-        while len(data) < length and (more := os.pread(self.descriptor, length - len(data), start + len(data))):
+        while len(data) < length and (more := self.packs.read(self.pack, start + len(data), length - len(data))):
             data += more
         return data
 
@@ -45,47 +77,43 @@ class PackFile:
 
 
 class PackFiles(Mapping[str, PackFile]):
-    """The tree's files by their paths; a modelyard.layouts Files. Packs stay open until `close`."""
+    """The tree's files by their paths; a modelyard.layouts Files. `close` leaves no pack open."""
 
     def __init__(self, folder: Path, entries: Iterable[Entry]) -> None:
         """Raises DatasetDescriptionWrong where a pack is shorter than its entries say, OSError where one is missing."""
         self.numbers: dict[str, int] = {}
         """Pack -> its place in `packs`."""
-        self.packs: list[Path] = []
-        self._descriptors: list[int] = []
+        self._packs = OpenPacks()
         self._files: dict[str, PackFile] = {}
-        self._entries: dict[str, Entry] = {}
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        self._descriptors.append(nothing)
-        lengths: dict[str, int] = {}
+        lengths: list[int] = []
         for entry in entries:
             if not entry.size:
-                self._files[entry.path] = PackFile(nothing, 0, 0)
+                self._files[entry.path] = PackFile(self._packs, 0, 0, 0)
                 continue
             if entry.pack not in self.numbers:
                 path = pack_path(folder, entry.pack)
-                self.numbers[entry.pack] = len(self.packs)
-                self.packs.append(path)
-                self._descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-                lengths[entry.pack] = os.fstat(self._descriptors[-1]).st_size
-            if entry.offset + entry.size > lengths[entry.pack]:
+                self.numbers[entry.pack] = self._packs.add(path)
+                lengths.append(path.stat().st_size)
+            number = self.numbers[entry.pack]
+            if entry.offset + entry.size > lengths[number]:
                 raise DatasetDescriptionWrong(
-                    entry.path, f"its pack ends at byte {lengths[entry.pack]}; the copy is incomplete"
+                    entry.path, f"its pack ends at byte {lengths[number]}; the copy is incomplete"
                 )
-            descriptor = self._descriptors[self.numbers[entry.pack] + 1]
-            self._files[entry.path] = PackFile(descriptor, entry.offset, entry.size)
-            self._entries[entry.path] = entry
+            self._files[entry.path] = PackFile(self._packs, number, entry.offset, entry.size)
+
+    @property
+    def packs(self) -> list[Path]:
+        """Those that hold files which are not empty."""
+        return self._packs.paths
 
     def place(self, path: str) -> tuple[int, int]:
         """The pack's place in `packs` and the file's first byte in it; an empty file is anywhere."""
-        entry = self._entries.get(path)
-        return (0, 0) if entry is None else (self.numbers[entry.pack], entry.offset)
+        file = self._files[path]
+        return file.pack, file.offset
 
     def close(self) -> None:
-        """No file can be read any more."""
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-        self._descriptors = []
+        """Nothing is open any more."""
+        self._packs.close()
 
     def __enter__(self) -> "PackFiles":
         return self

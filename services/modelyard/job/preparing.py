@@ -20,7 +20,7 @@ from modelyard.foundation.errors import FailedPrecondition
 from modelyard.foundation.sandbox.confined import Confined
 from modelyard.foundation.sandbox.policy import End, EndKind, Limits, Sandbox, Tier
 from modelyard.job.index import INDEX_FILE, PROBLEMS_FILE
-from modelyard.job.indexing import TREE_FILE, write_tree
+from modelyard.job.indexing import MAX_OPEN_FILES, TREE_FILE, write_tree
 from modelyard.job.messages import FailureClass
 from modelyard.job.packs import PACKS_FOLDER
 from modelyard.job.writing import UNPACKED_FOLDER
@@ -158,6 +158,7 @@ def _limits(job: Limits, packs_bytes: int) -> Limits:
         file_bytes=disk,
         disk_bytes=disk,
         disk_files=_MAX_FILES,
+        open_files=MAX_OPEN_FILES,
         wall_s=_LEAST_S + packs_bytes / _BYTES_A_SECOND,
     )
 

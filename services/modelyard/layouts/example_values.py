@@ -8,6 +8,7 @@ from modelyard.layouts import media
 from modelyard.layouts.description import MEDIA, Feature
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.parsing import MAX_CLASSES
+from modelyard.layouts.values import is_missing
 
 
 class BadRecordError(Exception):
@@ -78,7 +79,7 @@ def _numbers(feature: Feature, found: list[Any]) -> Any:
 
 
 def _category(feature: Feature, value: Any) -> Any:
-    if value == b"" and feature.role == "target":
+    if feature.role == "target" and _is_no_class(feature, value):
         raise BadRecordError(f"has no {feature.header!r}")
     if isinstance(value, float):
         raise BadRecordError(f"has {value!r} as {feature.header!r}, which is a category")
@@ -92,6 +93,14 @@ def _category(feature: Feature, value: Any) -> Any:
         raise BadRecordError(f"has {utf_8(value)!r} as {feature.header!r}, which is no class")
     utf_8(value)
     return value
+
+
+def _is_no_class(feature: Feature, value: Any) -> bool:
+    """Whether it is what tables write where there is no value, and no class is called so."""
+    if not isinstance(value, bytes):
+        return False
+    name = utf_8(value)
+    return is_missing(name) and name not in feature.classes
 
 
 def utf_8(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""JSON from strangers, read without surprises: no deep nesting, no key twice, no NaN."""
+"""JSON from strangers, read without surprises: no deep nesting, no key twice, no NaN, no half characters."""
 
 import json
 import re
@@ -19,9 +19,21 @@ def parse_strictly(data: bytes, max_bytes: int) -> object:
     if _depth(text) > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
+    if "\\u" in text and has_half_characters(found):
+        raise ValueError("it has half a character in it (a lone \\ud8xx)")
+    return found
+
+
+def has_half_characters(found: object) -> bool:
+    """Whether a key or a text in parsed JSON holds a lone surrogate, which no encoding can write."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _depth(text: str) -> int:

@@ -1,6 +1,7 @@
 """Which of a tree's tables hold the examples, all of which have the same columns; and whether they name files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.errors import DataUnreadable, FileBroken
@@ -8,7 +9,7 @@ from modelyard.layouts.file_columns import MediaFiles, place_of_files
 from modelyard.layouts.files import Files
 from modelyard.layouts.names import TABLES, identifier, suffix
 from modelyard.layouts.options import Options
-from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape
+from modelyard.layouts.rows import Batch, Shape, read_rows, read_shape, shape_as
 from modelyard.layouts.rows.csv_rows import NAMED
 from modelyard.layouts.table_plan import RATINGS, is_interactions
 
@@ -24,10 +25,27 @@ def main_tables(files: Files, paths: Sequence[str], options: Options) -> tuple[l
         chosen = rated or chosen
     else:
         chosen = list(paths)
+    shapes |= _with_same_quotes(files, {path: shapes[path] for path in chosen})
     first = shapes[chosen[0]]
     for path in chosen[1:]:
         _check_same(chosen[0], first, path, shapes[path])
     return chosen, first, [path for path in paths if path not in chosen]
+
+
+def _with_same_quotes(files: Files, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Those that change: the file that leaves the least doubt decides for all whether fields stand between quotes."""
+    first = next(iter(shapes.values())).table
+    like_first = {
+        path: shape
+        for path, shape in shapes.items()
+        if (shape.table.format, shape.table.delimiter) == (first.format, first.delimiter)
+    }
+    quoted = min(like_first.values(), key=lambda shape: shape.doubt).table.quoted
+    return {
+        path: shape_as(path, files[path], replace(shape.table, quoted=quoted))
+        for path, shape in like_first.items()
+        if shape.table.quoted != quoted
+    }
 
 
 def name_files(files: Files, paths: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from modelyard.layouts.errors import DataUnreadable, DescriptionWrong
 from modelyard.layouts.file_columns import FileColumn
 from modelyard.layouts.files import Files, Range
 from modelyard.layouts.row_checks import RowChecks
-from modelyard.layouts.rows import Shape, read_rows, read_shape
+from modelyard.layouts.rows import Shape, read_rows, shape_as
 
 _REQUIRED = ("target", "user", "item", "rating")
 
@@ -52,7 +52,7 @@ def _shape(path: str, files: Files, table: Table, features: Sequence[Feature]) -
     headers = tuple(feature.header for feature in features)
     if table.format == "jsonl":
         return Shape(table, headers)
-    found = read_shape(path, files[path], table.format, table.header)
+    found = shape_as(path, files[path], table)
     missing = [header for header in headers if header not in found.header]
     if missing:
         raise DataUnreadable(

@@ -4,6 +4,10 @@ features.json, beside the records or given with `--features`, by the records' ke
 
 {"image": {"kind": "image"}, "label": {"kind": "category", "role": "target", "classes": ["cat", "dog"]},
  "size": {"kind": "number", "shape": [3]}, "words": {"kind": "number", "dtype": "int64", "shape": [null]}}
+
+A category is a whole number, its place among the classes, or a class's name. Classes that the file does not name are
+collected: of numbers all from 0 to the largest, of names those that there are. With a shape it is whole numbers; they
+are numbers in the dataset too where it says "dtype": "int64", as targets do by themselves, else bytes of float32.
 """
 
 import json
@@ -47,13 +51,13 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     by_file = splits_of_files(paths)
     rule = SplitRule("file") if any(by_file.values()) else SplitRule("hash", held_out=HELD_OUT)
     features = _features(spec, options)
-    open_classes: dict[str, set[str]] = {each.name: set() for each in features if _is_open(each)}
+    open_classes: dict[str, set[int | str]] = {each.name: set() for each in features if _is_open(each)}
     counts: Counter[str] = Counter()
     for split, _, values in _examples(by_file, rule, features, files, findings.problems):
         counts[split] += 1
         for name, found in open_classes.items():
             if values[name] != b"":
-                found.add(str(values[name]) if isinstance(values[name], int) else utf_8(values[name]))
+                found.add(values[name] if isinstance(values[name], int) else utf_8(values[name]))
             if len(found) > MAX_CLASSES:
                 raise LayoutUnknown(f"{name} has more than {MAX_CLASSES:,} different values", reason="TOO_MANY_CLASSES")
     _check(paths, counts, findings.problems)
@@ -116,9 +120,16 @@ def _features(spec: Mapping[str, Mapping[str, Any]], options: Options) -> tuple[
         known["dtype"] = "int64" if kind == "category" and role == "target" else _DTYPES.get(kind, "string")
         fields[name] = {**known, **given, "column": key if key != name else ""}
     try:
-        return features_of(fields)
+        features = features_of(fields)
     except DescriptionWrong as error:
         raise LayoutUnknown(f"--features: {error.message}", reason="FEATURES_WRONG") from None
+    odd = next((each for each in features if each.kind == "category" and each.dtype not in ("int64", "string")), None)
+    if odd is not None:
+        raise LayoutUnknown(
+            f'--features: {odd.name} is a category of {odd.dtype}; its dtype is "int64" or "string"',
+            reason="FEATURES_WRONG",
+        )
+    return features
 
 
 def _is_open(feature: Feature) -> bool:
@@ -126,11 +137,8 @@ def _is_open(feature: Feature) -> bool:
     return feature.kind == "category" and not feature.classes and feature.shape == ()
 
 
-def _closed(feature: Feature, found: set[str]) -> Feature:
-    numbers = all(name.isdecimal() for name in found)
-    classes = sorted(found, key=int) if numbers else sorted(found)
-    if numbers and found:
-        classes = [str(number) for number in range(int(classes[-1]) + 1)]
+def _closed(feature: Feature, found: set[int | str]) -> Feature:
+    classes = _classes(feature, found)
     if feature.role == "target" and len(classes) < 2:
         raise LayoutUnknown(f"{feature.name}, the target, has one class only: {', '.join(classes)}", reason="ONE_CLASS")
     odd = next((name for name in classes if not name or not is_showable(name)), None)
@@ -145,6 +153,22 @@ def _closed(feature: Feature, found: set[str]) -> Feature:
         classes=tuple(classes),
         column=feature.column,
     )
+
+
+def _classes(feature: Feature, found: set[int | str]) -> list[str]:
+    """Numbers are places among the classes, so none between them may lack; names that are numbers go by their size."""
+    numbers = {value for value in found if isinstance(value, int)}
+    names = {value for value in found if isinstance(value, str)}
+    if numbers and names:
+        raise LayoutUnknown(
+            f"{feature.name} is a number such as {min(numbers)} in some records and a text such as {min(names)!r} in "
+            'others; write one of the two, or say with --features what its "classes" are',
+            reason="FEATURES_WRONG",
+        )
+    if numbers:
+        return [str(number) for number in range(max(numbers) + 1)]
+    by_size = all(name.isdecimal() for name in names)
+    return sorted(names, key=lambda name: (int(name) if by_size else 0, name))
 
 
 def _modality(features: Sequence[Feature], options: Options) -> str:

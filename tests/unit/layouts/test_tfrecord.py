@@ -179,3 +179,49 @@ def test_who_describes_and_who_reads_agree_on_damaged_records(data: st.DataObjec
 
 
 GOOD = framed([example(x=[float(at)], y=[at % 2]) for at in range(12)])
+
+
+def test_numbers_of_classes_count_from_zero_and_names_that_are_numbers_are_those_that_there_are() -> None:
+    spec = {"x": {"kind": "number"}, "y": {"kind": "category"}}
+    numbers = [example(x=[float(at)], y=[(1, 4)[at % 2]]) for at in range(30)]
+    names = [example(x=[float(at)], y=[(b"10", b"9", b"007")[at % 3]]) for at in range(30)]
+    description, rows, _ = whole({"a.tfrecord": framed(numbers)}, features=spec)
+    assert description.classes == ("0", "1", "2", "3", "4")
+    assert set(rows["train"].columns["y"]) == {1, 4}
+    description, rows, _ = whole({"a.tfrecord": framed(names)}, features=spec)
+    assert description.classes == ("007", "9", "10")
+    found = [
+        (origin, description.classes[label])
+        for split in rows.values()
+        for origin, label in zip(split.origins, split.columns["y"], strict=True)
+    ]
+    assert {(int(origin.split(":")[1]) - 1) % 3: name for origin, name in found} == {0: "10", 1: "9", 2: "007"}
+
+
+def test_numbers_in_some_records_and_names_in_others_are_no_category() -> None:
+    records = [example(x=[float(at)], y=[at % 2] if at % 3 else [b"cat"]) for at in range(30)]
+    spec = {"x": {"kind": "number"}, "y": {"kind": "category"}}
+    with pytest.raises(LayoutUnknown, match="y is a number such as 0 in some records and a text such as 'cat'"):
+        detected({"a.tfrecord": framed(records)}, features=spec)
+    given = {"x": {"kind": "number"}, "y": {"kind": "category", "classes": ["dog", "cat"]}}
+    _, rows, _ = whole({"a.tfrecord": framed(records)}, features=given)
+    assert set(rows["train"].columns["y"]) == {0, 1}
+
+
+@pytest.mark.parametrize("missing", [b"", b" ", b"NA", b"null", b"NaN"])
+def test_what_means_that_there_is_no_class_is_none_unless_a_class_is_called_so(missing: bytes) -> None:
+    records = [example(x=[float(at)], y=[missing if at == 20 else (b"no", b"yes")[at % 2]]) for at in range(30)]
+    spec: dict[str, Any] = {"x": {"kind": "number"}, "y": {"kind": "category"}}
+    description, _, problems = whole({"a.tfrecord": framed(records)}, features=spec)
+    assert description.classes == ("no", "yes")
+    assert problems == ["a.tfrecord:21: has no 'y'"]
+    if missing == b"NA":
+        spec["y"]["classes"] = ["no", "yes", "NA"]
+        description, _, problems = whole({"a.tfrecord": framed(records)}, features=spec)
+        assert (description.classes, problems) == (("no", "yes", "NA"), [])
+
+
+def test_a_category_is_of_whole_numbers_or_texts() -> None:
+    spec = {"x": {"kind": "number"}, "y": {"kind": "category", "dtype": "float32"}}
+    with pytest.raises(LayoutUnknown, match='y is a category of float32; its dtype is "int64" or "string"'):
+        detected({"a.tfrecord": framed([example(x=[1.0], y=[0])])}, features=spec)

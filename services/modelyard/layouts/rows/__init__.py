@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from modelyard.layouts.chunks import Problems
+from modelyard.layouts.description import Table
 from modelyard.layouts.files import File
 from modelyard.layouts.rows import csv_rows, jsonl_rows, parquet_rows
 from modelyard.layouts.rows.batch import Batch, Shape
 
-__all__ = ["Batch", "Shape", "read_rows", "read_shape"]
+__all__ = ["Batch", "Shape", "read_rows", "read_shape", "shape_as"]
 
 
 def read_shape(path: str, file: File, format: str, header: bool | None = None) -> Shape:
@@ -15,6 +16,13 @@ def read_shape(path: str, file: File, format: str, header: bool | None = None) -
     if format == "csv":
         return csv_rows.read_shape(path, file, header)
     return jsonl_rows.read_shape(path, file) if format == "jsonl" else parquet_rows.read_shape(path, file)
+
+
+def shape_as(path: str, file: File, table: Table) -> Shape:
+    """The same where it is known how they are written down: what the columns are called. Raises DataUnreadable."""
+    if table.format == "csv":
+        return csv_rows.shape_as(path, file, table)
+    return read_shape(path, file, table.format)
 
 
 def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:

@@ -6,8 +6,7 @@ Source: RFC 4180; what it leaves open is decided by what the file's beginning lo
 import csv
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from modelyard.layouts.chunks import Problems
@@ -15,8 +14,9 @@ from modelyard.layouts.description import Table
 from modelyard.layouts.errors import DataUnreadable, FileBroken
 from modelyard.layouts.files import File
 from modelyard.layouts.names import suffix
-from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
-from modelyard.layouts.text_files import MAX_LINE_BYTES, encoding_of, open_text
+from modelyard.layouts.rows.batch import Batch, Shape, in_batches
+from modelyard.layouts.rows.quotes import lines_of, quotes, reader
+from modelyard.layouts.text_files import encoding_of, open_text
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar (|)"}
@@ -33,7 +33,26 @@ _ROWS_THAT_COUNT = 3
 
 
 def read_shape(path: str, file: File, header: bool | None) -> Shape:
-    """Delimiter, encoding and header, out of the file's beginning. Raises DataUnreadable."""
+    """Delimiter, quotes, encoding and header, out of the file's beginning. Raises DataUnreadable."""
+    sample, whole = _sample(path, file)
+    delimiter = _delimiter(path, sample, whole)
+    quoted, doubt = quotes(sample, delimiter, whole)
+    rows = _sample_rows(sample, delimiter, quoted, whole)
+    if header is None:
+        header = _has_header(rows)
+    table = Table("csv", delimiter, _plain(encoding_of(path, file)), header, quoted)
+    return Shape(table, _names(path, rows[0], header), doubt=doubt)
+
+
+def shape_as(path: str, file: File, table: Table) -> Shape:
+    """The file's own columns, where it is known how its rows are written down. Raises DataUnreadable."""
+    sample, whole = _sample(path, file)
+    rows = _sample_rows(sample, table.delimiter, table.quoted, whole)
+    return Shape(table, _names(path, rows[0], table.header))
+
+
+def _sample(path: str, file: File) -> tuple[str, bool]:
+    """The file's beginning, and whether that is all of it. Raises FileBroken where there are no rows in it."""
     with open_text(path, file) as stream:
         sample = stream.read(_SAMPLE_CHARACTERS)
     if not sample.strip():
@@ -41,37 +60,30 @@ def read_shape(path: str, file: File, header: bool | None) -> Shape:
     whole = len(sample) < _SAMPLE_CHARACTERS
     if not whole and "\n" not in sample and "\r" not in sample:
         raise FileBroken(path, f"has no line break in its first {len(sample):,} characters; it is no table")
-    delimiter = _delimiter(path, sample, whole)
-    quoted = _is_quoted(sample, delimiter)
-    rows = _sample_rows(sample, delimiter, quoted, whole)
-    if header is None:
-        header = _has_header(rows)
-    names = [name.strip() for name in rows[0]] if header else [f"column {at}" for at in range(1, len(rows[0]) + 1)]
+    return sample, whole
+
+
+def _names(path: str, first: Sequence[str], header: bool) -> tuple[str, ...]:
+    """What the columns are called. Raises DataUnreadable."""
+    names = [name.strip() if header else "" for name in first]
     names = [name or f"column {at}" for at, name in enumerate(names, 1)]
     if len(names) > _MAX_COLUMNS:
         raise DataUnreadable(path, f"has {len(names):,} columns; at most {_MAX_COLUMNS:,} are read")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataUnreadable(path, f"has two columns {twice[0]!r}; give every column a name of its own")
-    return Shape(Table("csv", delimiter, _plain(encoding_of(path, file)), header, quoted), tuple(names))
+    return tuple(names)
 
 
 def _plain(encoding: str) -> str:
     return encoding.removesuffix("-sig")
 
 
-def _reader(stream: Iterable[str], delimiter: str, quoted: bool) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_LINE_BYTES)
-    if quoted:
-        return csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-    return csv.reader(stream, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-
-
 def _sample_rows(sample: str, delimiter: str, quoted: bool, whole: bool) -> list[list[str]]:
     """The sample's rows; the last one is left out where it may have been cut."""
     rows: list[list[str]] = []
     try:
-        rows.extend(row for row in _reader(sample.splitlines(keepends=True), delimiter, quoted) if row)
+        rows.extend(row for row in reader(lines_of(sample), delimiter, quoted) if row)
     except csv.Error:
         return rows
     return rows if whole or len(rows) == 1 else rows[:-1]
@@ -86,7 +98,8 @@ def _delimiter(path: str, sample: str, whole: bool) -> str:
     usual = "\t" if suffix(path) in (".tsv", ".tab") else ","
     best, best_score = usual, (False, 0.0, 0)
     for delimiter in (usual, "\t", "|", ";", ","):
-        rows = _sample_rows(sample, delimiter, _is_quoted(sample, delimiter), whole)[:_SAMPLE_ROWS]
+        quoted, _ = quotes(sample, delimiter, whole)
+        rows = _sample_rows(sample, delimiter, quoted, whole)[:_SAMPLE_ROWS]
         widths = Counter(map(len, rows))
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         if width < 2 or count * 2 <= len(rows):
@@ -97,15 +110,6 @@ def _delimiter(path: str, sample: str, whole: bool) -> str:
         if score > best_score or (score == best_score and best == ","):
             best, best_score = delimiter, score
     return best
-
-
-def _is_quoted(sample: str, delimiter: str) -> bool:
-    """Commas and semicolons go with quotes; of tabs and bars it is what their quotes look like."""
-    if delimiter in (",", ";"):
-        return True
-    cells = [cell for line in sample.splitlines()[:_SAMPLE_ROWS] for cell in line.split(delimiter)]
-    opened = [cell for cell in cells if cell.startswith('"')]
-    return bool(opened) and all(len(cell) > 1 and cell.endswith('"') for cell in opened)
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -148,8 +152,7 @@ def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterat
         found = _rows(path, stream, shape, problems)
         if shape.table.header:
             next(found, None)
-        while some := list(islice(found, BATCH_ROWS)):
-            yield Batch(path, [number for number, _ in some], [row for _, row in some])
+        yield from in_batches(path, found)
 
 
 class _OpenQuoteError(Exception):
@@ -163,6 +166,8 @@ class _Lines:
         self._stream = stream
         self._again: deque[str] = deque()
         self._taken: list[str] = []
+        self.characters = 0
+        """Of what the row took so far."""
         self.first = 1
         """The number of the line that the next row begins in."""
 
@@ -174,6 +179,7 @@ class _Lines:
             raise _OpenQuoteError
         line = self._again.popleft() if self._again else next(self._stream)
         self._taken.append(line)
+        self.characters += len(line)
         return line
 
     @property
@@ -185,17 +191,21 @@ class _Lines:
         """The row is done; what it took behind its first `lines` is for the next rows."""
         self._again.extendleft(reversed(self._taken[lines:]))
         self._taken.clear()
+        self.characters = 0
         self.first += lines
 
 
-def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line that it begins in. Where a quote is left open, its line is a problem and no other."""
+def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterator[tuple[int, list[str], int]]:
+    """Each row with the line that it begins in, and how many characters its lines have.
+
+    Where a quote is left open, its line is a problem and no other.
+    """
     lines, width = _Lines(stream), len(shape.header)
-    reader = _reader(lines, shape.table.delimiter, shape.table.quoted)
+    found = reader(lines, shape.table.delimiter, shape.table.quoted)
     while True:
         problem = ""
         try:
-            row = next(reader)
+            row = next(found)
         except StopIteration:
             return
         except _OpenQuoteError:
@@ -205,11 +215,12 @@ def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterat
         first = lines.first
         if row and len(row) != width:
             problem = _wrong_width(len(row), width, first, first + lines.taken - 1)
+        characters = lines.characters
         lines.keep(1 if problem else lines.taken)
         if problem:
             problems.add(path, first, problem)
         elif row:
-            yield first, row
+            yield first, row, characters
 
 
 def _wrong_width(found: int, wanted: int, first: int, last: int) -> str:

@@ -8,7 +8,8 @@ from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Table
 from modelyard.layouts.errors import DataUnreadable, FileBroken
 from modelyard.layouts.files import File
-from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
+from modelyard.layouts.rows.batch import Batch, Shape, in_batches
+from modelyard.layouts.strict_json import has_half_characters
 from modelyard.layouts.text_files import encoding_of, lines
 
 _SAMPLE_ROWS = 10_000
@@ -48,23 +49,20 @@ def line_is_array(file: File) -> bool:
 
 def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[Batch]:
     """Raises FileBroken for another encoding."""
+    yield from in_batches(path, _rows(path, file, shape, problems))
+
+
+def _rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterator[tuple[int, list[str], int]]:
     known = dict.fromkeys(shape.header, "")
-    numbers: list[int] = []
-    rows: list[list[str]] = []
     for line in lines(path, file, problems):
         if not line.text.strip():
             continue
         try:
-            rows.append(_row(line.text, known))
+            row = _row(line.text, known)
         except _NoRowError as problem:
             problems.add(path, line.number, str(problem))
-            continue
-        numbers.append(line.number)
-        if len(rows) == BATCH_ROWS:
-            yield Batch(path, numbers, rows)
-            numbers, rows = [], []
-    if rows:
-        yield Batch(path, numbers, rows)
+        else:
+            yield line.number, row, len(line.text)
 
 
 def _row(text: bytes, known: dict[str, str]) -> list[str]:
@@ -73,11 +71,6 @@ def _row(text: bytes, known: dict[str, str]) -> list[str]:
     if len(row) != len(known):
         more = next(key for key in fields if key not in known)
         raise _NoRowError(f"has the key {more!r}, which the first rows do not have")
-    if b"\\u" in text:
-        try:
-            "".join(row.values()).encode()
-        except UnicodeEncodeError:
-            raise _NoRowError("has half a character in it (a lone \\ud8xx)") from None
     return list(row.values())
 
 
@@ -90,6 +83,8 @@ def _object(text: bytes) -> dict[str, Any]:
         raise _NoRowError(f"is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise _NoRowError(f"is {type(fields).__name__}, not an object with keys")
+    if b"\\u" in text and has_half_characters(fields):
+        raise _NoRowError("has half a character in it (a lone \\ud8xx)")
     return fields
 
 

@@ -1,16 +1,18 @@
 """Rows of Parquet files, read by pyarrow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from modelyard.layouts.chunks import Problems
 from modelyard.layouts.description import Table
 from modelyard.layouts.errors import DataUnreadable, DecoderMissing, FileBroken
 from modelyard.layouts.files import File
-from modelyard.layouts.rows.batch import BATCH_ROWS, Batch, Shape
+from modelyard.layouts.rows.batch import BATCH_CHARACTERS, BATCH_ROWS, Batch, Shape
 
 _MAX_COLUMNS = 4096
+_BUFFER_BYTES = 1 << 20
+"""Of each column; without it a row group's columns are read as a whole."""
 
 
 def read_shape(path: str, file: File) -> Shape:
@@ -30,11 +32,44 @@ def read_rows(path: str, file: File, shape: Shape, problems: Problems) -> Iterat
     """Raises FileBroken for a damaged file."""
     number = 1
     with _opened(path, file) as parquet:
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=list(shape.header)):
-            columns = [_as_texts(batch.column(batch.schema.get_field_index(name))) for name in shape.header]
-            rows = list(zip(*columns, strict=True))
-            yield Batch(path, range(number, number + len(rows)), rows)
-            number += len(rows)
+        for batch in parquet.iter_batches(_rows_at_once(parquet), columns=list(shape.header)):
+            for columns in _portions([_as_strings(batch.column(name)) for name in shape.header]):
+                rows = list(zip(*map(_texts, columns), strict=True))
+                yield _readable(path, range(number, number + len(rows)), rows, shape, problems)
+                number += len(rows)
+
+
+def _rows_at_once(parquet: Any) -> int:
+    """BATCH_ROWS, or fewer where the average row of some row group is heavy: Arrow has them in memory together.
+
+    Beside them it has a page of each column as a whole, however large who wrote the file made it.
+    """
+    groups = (parquet.metadata.row_group(at) for at in range(parquet.num_row_groups))
+    heaviest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+    return max(1, min(BATCH_ROWS, BATCH_CHARACTERS // max(1, heaviest)))
+
+
+def _portions(columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The same rows, halved until they are no heavier than a batch may be, or one row."""
+    rows = len(columns[0])
+    if rows <= 1 or sum(column.nbytes for column in columns) <= BATCH_CHARACTERS:
+        yield columns
+        return
+    yield from _portions([column.slice(0, rows // 2) for column in columns])
+    yield from _portions([column.slice(rows // 2) for column in columns])
+
+
+def _readable(
+    path: str, numbers: Sequence[int], rows: Sequence[Sequence[str | None]], shape: Shape, problems: Problems
+) -> Batch:
+    """A batch of the rows whose texts are all UTF-8; the others are problems."""
+    good: dict[int, Sequence[str]] = {}
+    for number, row in zip(numbers, rows, strict=True):
+        if None in row:
+            problems.add(path, number, f"has a text in column {shape.header[row.index(None)]!r} that is no UTF-8")
+        else:
+            good[number] = cast(Sequence[str], row)
+    return Batch(path, list(good), list(good.values()))
 
 
 @contextmanager
@@ -46,7 +81,9 @@ def _opened(path: str, file: File) -> Iterator[Any]:
         raise DecoderMissing("Parquet files", "pyarrow") from None
     with file.open() as stream:
         try:
-            yield pyarrow.parquet.ParquetFile(stream)
+            yield pyarrow.parquet.ParquetFile(stream, buffer_size=_BUFFER_BYTES)
+        except UnicodeDecodeError as error:
+            raise FileBroken(path, "has a column whose name is no UTF-8; write it with other names") from error
         except (pyarrow.ArrowException, OSError) as error:
             first = str(error).partition("\n")[0]
             raise FileBroken(path, f"is not a Parquet file that can be read: {first}") from error
@@ -62,12 +99,27 @@ def _is_plain(type: Any) -> bool:
     )
 
 
-def _as_texts(column: Any) -> list[str]:
+def _as_strings(column: Any) -> Any:
     import pyarrow
     import pyarrow.types as types
 
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if not types.is_string(column.type):
-        column = column.cast(pyarrow.string())
-    return [value or "" for value in column.to_pylist()]
+    return column if types.is_string(column.type) else column.cast(pyarrow.string())
+
+
+def _texts(column: Any) -> list[str | None]:
+    """ "" where there is none, None for what is no UTF-8."""
+    import pyarrow
+
+    try:
+        return [value or "" for value in column.to_pylist()]
+    except UnicodeDecodeError:
+        return [_text(value or b"") for value in column.cast(pyarrow.binary()).to_pylist()]
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

@@ -67,29 +67,26 @@ class Values:
 
 
 class Classes:
-    """Numbers of classes: one an example, or several (the labels of boxes)."""
+    """Numbers of classes: one an example, as many as the shape says, or any number (the labels of boxes)."""
 
     def __init__(self, feature: Feature) -> None:
         self._names = feature.classes
-        self._several = feature.shape != ()
+        self._ragged = None in feature.shape
         self._by_split: dict[str, NDArray[np.int64]] = {}
         self.examples = self.empty = self.unknown = 0
 
     def add(self, portion: Portion, name: str) -> Hashes:
         values = portion.values(name)
-        labels = (
-            np.concatenate([np.zeros(0, "<i8"), *(np.frombuffer(each, "<i8") for each in values)])
-            if (self._several)
-            else values
-        )
+        labels = values.reshape(-1)
         self.examples += len(values)
-        if self._several:
+        if self._ragged:
+            labels = np.concatenate([np.zeros(0, "<i8"), *(np.frombuffer(each, "<i8") for each in values)])
             self.empty += sum(1 for each in values if not each)
         known = labels[(labels >= 0) & (labels < len(self._names))]
         self.unknown += len(labels) - len(known)
         counts = np.bincount(known, minlength=len(self._names))
         self._by_split[portion.split] = self._by_split.get(portion.split, np.zeros(len(counts), np.int64)) + counts
-        return hash_bytes(values) if self._several else hash_numbers(values)
+        return hash_bytes(values) if self._ragged else hash_numbers(values)
 
     def found(self) -> dict[str, Any]:
         total = sum(self._by_split.values(), np.zeros(len(self._names), np.int64))

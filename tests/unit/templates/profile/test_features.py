@@ -1,0 +1,59 @@
+"""What a feature's values are counted as."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.job.index import Index
+from modelyard.job.trial import prepare_dataset
+from modelyard.layouts import Options
+from modelyard.templates.profile.features import Classes
+from modelyard.templates.profile.portions import portions
+from tests.unit.layouts.test_tfrecord import example, framed
+
+TAGS = [[0, 1], [2, 2], [1, 0], [2, 1], [0, 1]]
+
+
+def tagged(folder: Path, shape: list[int | None], tags: list[list[int]]) -> Index:
+    spec: dict[str, Any] = {
+        "x": {"kind": "number"},
+        "tags": {"kind": "category", "role": "target", "shape": shape, "classes": ["red", "green", "blue"]},
+    }
+    records = [example(x=[float(at)], **({"tags": each} if each else {})) for at, each in enumerate(tags)]
+    files = {"train.tfrecord": framed(records), "test.tfrecord": framed(records[:1])}
+    prepare_dataset(folder, files, options=Options(features=spec))
+    return Index(folder)
+
+
+def counted(index: Index, classes: Classes) -> tuple[dict[str, int], list[int]]:
+    """Values by class, and the hashes of the examples of `train`."""
+    hashes: list[int] = []
+    for portion in portions(index.split("train")):
+        hashes += classes.add(portion, "tags").tolist()
+    return {each["value"]: each["count"] for each in classes.found()["topValues"]}, hashes
+
+
+def test_classes_of_a_fixed_number_an_example_are_counted_each(tmp_path: Path) -> None:
+    index = tagged(tmp_path, [2], TAGS)
+    classes = Classes(index.features["tags"])
+    values, hashes = counted(index, classes)
+    assert values == {"red": 3, "green": 4, "blue": 3}
+    assert (classes.found()["count"], classes.examples, classes.empty) == (10, 5, 0)
+    assert hashes[0] == hashes[4]
+    assert len(set(hashes)) == 4, "the order counts"
+
+
+def test_classes_of_any_number_an_example_are_counted_each(tmp_path: Path) -> None:
+    index = tagged(tmp_path, [None], [[0], [], [1, 2, 2], [0, 0]])
+    classes = Classes(index.features["tags"])
+    assert counted(index, classes)[0] == {"red": 3, "blue": 2, "green": 1}
+    assert (classes.examples, classes.empty) == (4, 1)
+
+
+@pytest.mark.parametrize("shape", [[2], [None]])
+def test_numbers_of_no_class_are_counted_apart(tmp_path: Path, shape: list[int | None]) -> None:
+    index = tagged(tmp_path, shape, [[0, -1], [7, 1]])
+    classes = Classes(index.features["tags"])
+    assert counted(index, classes)[0] == {"red": 1, "green": 1, "blue": 0}
+    assert (classes.unknown, classes.found()["missingCount"]) == (2, 2)
