@@ -5,6 +5,11 @@ import random
 import wave
 
 
+def of_unknown_length(flac: bytes) -> bytes:
+    """As an encoder writes a FLAC that can't go back in it, such as to a pipe (RFC 9639 §8.2): 36 bits are zero."""
+    return flac[:21] + bytes([flac[21] & 0xF0, 0, 0, 0, 0]) + flac[26:]
+
+
 def wav(samples: int = 800, *, rate: int = 8000, channels: int = 1, seed: int = 0) -> bytes:
     """Noise of 16 bits; the same seed gives the same bytes."""
     out = io.BytesIO()

@@ -21,7 +21,6 @@ from modelyard.job.tensors import aligned, tensor_of
 from modelyard.layouts import Feature, clips, waves
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
-from modelyard.layouts.sounds import sound_length
 from modelyard.layouts.videos import video_size
 
 MEDIA = ("image", "audio", "video")
@@ -174,11 +173,11 @@ def _sounds(examples: Examples, name: str, form: Form) -> _Decoder:
 
 
 def _lengths(examples: Examples, name: str) -> Iterator[tuple[int, float]]:
-    """Rate and seconds of each, of its header. What is wrong with one that has none, decoding it will tell."""
+    """Rate and seconds of each. What is wrong with one that has none, decoding it will tell."""
     column = examples.column(name)
     for row in range(len(examples)):
         with suppress(UnusableError):
-            sound = sound_length(column.file(row))
+            sound = waves.measured(column.file(row))
             yield sound.rate, sound.seconds
 
 

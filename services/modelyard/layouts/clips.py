@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelyard.layouts import pictures
 from modelyard.layouts.heads import UnusableError
-from modelyard.layouts.videos import MAX_PIXELS
+from modelyard.layouts.videos import MAX_PIXELS, UNTURNED, Turn, changes_sides
 
 MAX_FRAMES = 1 << 20
 """Of one file; more are not looked at."""
@@ -79,6 +79,25 @@ def frames_of(container: Any, stream: Any) -> Iterator[Any]:
         yield frame
 
 
+def turn_of(frame: Any) -> Turn:
+    """How it is to be turned before it is looked at, as the file says it."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return UNTURNED
+    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).tolist()
+    return a, b, c, d
+
+
+def turned(picture: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+    """A picture [height, width, 3] as it is shown: by quarters, and mirrored where the file says so."""
+    a, b, c, d = turn
+    if changes_sides(turn):
+        picture, across, down = picture.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
 def reason(error: Any) -> str:
     """Why FFmpeg decodes no further, in words."""
     import av
@@ -112,9 +131,9 @@ def _pick(data: bytes, wanted: NDArray[np.int64], height: int, width: int) -> ND
 
 
 def _picture(frame: Any, height: int, width: int) -> NDArray[np.uint8]:
-    turns = round(frame.rotation / 90) % 4
-    if turns % 2:
+    turn = turn_of(frame)
+    if changes_sides(turn):
         height, width = width, height
     way = "AREA" if height * width < frame.height * frame.width else "BICUBIC"
     picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=way)
-    return np.rot90(picture, turns)
+    return turned(picture, turn)

@@ -1,6 +1,7 @@
 """Lengths of sounds, read from their headers before anything is decoded.
 
-Sources: Microsoft's RIFF WAVE; RFC 9639 (FLAC) §8.2; RFC 3533 (Ogg) §6; Vorbis I §4.2.2; RFC 7845 (Opus in Ogg) §5.1.
+Sources: Microsoft's RIFF WAVE, and its mmreg.h for what it calls compressed formats; RFC 9639 (FLAC) §8.2;
+RFC 3533 (Ogg) §6; Vorbis I §4.2.2; RFC 7845 (Opus in Ogg) §5.1.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ _TAIL_BYTES = 1 << 16
 _MAX_CHUNKS = 256
 _OPEN_END = (0, 0xFFFFFFFF)
 """Written as the size by programs that do not know it yet."""
+_PLAIN = (1, 3, 6, 7)
+"""PCM, floats, A-law and µ-law: a block is one sample of each channel."""
+_BLOCKED = (2, 0x11, 0x31)
+"""ADPCM as Microsoft and as IMA have it, and GSM 6.10: they say how many samples a block unpacks to."""
+_EXTENSIBLE = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +66,62 @@ def _duration(seconds: float) -> str:
 def _wav(head: Head) -> Sound:
     if head.at(8, 4) != b"WAVE":
         raise UnusableError(f"is RIFF of the kind {head.at(8, 4)!r}, no WAV sound")
-    at, form, wide = 12, None, 0
+    at, form, said, wide = 12, None, 0, 0
     for _ in range(_MAX_CHUNKS):
         kind, size = head.unpack("<4sI", at)
         at += 8
         if kind == b"ds64":
             (wide,) = head.unpack("<Q", at + 8)
         elif kind == b"fmt ":
-            form = head.unpack("<HHIIHH", at)
+            form = _wav_form(head, at, size)
+        elif kind == b"fact":
+            (said,) = head.unpack("<I", at)
         elif kind == b"data":
             if form is None:
                 break
-            _, channels, rate, _, block, _ = form
             there = head.file.size - at
             size = wide if size == 0xFFFFFFFF and wide else there if size in _OPEN_END else size
             if size > there:
                 raise UnusableError(f"is cut off: its header speaks of {size:,} bytes of sound, {there:,} are there")
-            if not block or not size // block:
+            if not form.block or not size // form.block:
                 raise UnusableError("holds no sound")
-            return Sound("wav", size // block, rate, channels)
+            return Sound("wav", form.samples(size, said), form.rate, form.channels)
         at += size + size % 2
     raise UnusableError("is a damaged WAV: it has no format before its sound")
+
+
+@dataclass(frozen=True, slots=True)
+class _WavForm:
+    """The chunk `fmt `."""
+
+    channels: int
+    rate: int
+    block: int
+    """Bytes."""
+    unpacked: int
+    """Samples of one channel that a block becomes; 0 where it does not say."""
+
+    def samples(self, size: int, said: int) -> int:
+        """Of one channel, in `size` bytes of which the chunk `fact` says that they are so many; 0 where nothing says.
+
+        It says where in the last block they end; what else it says is not true: libsndfile divides by the channels
+        once too often, others leave it as it was before there was any sound.
+        """
+        if not self.unpacked:
+            return 0 if said in _OPEN_END else said
+        blocks = size // self.block
+        ends_there = (blocks - 1) * self.unpacked < said <= -(-size // self.block) * self.unpacked
+        return said if ends_there and self.unpacked > 1 else blocks * self.unpacked
+
+
+def _wav_form(head: Head, at: int, size: int) -> _WavForm:
+    tag, channels, rate, _, block, _ = head.unpack("<HHIIHH", at)
+    if tag == _EXTENSIBLE and size >= 26:
+        (tag,) = head.unpack("<H", at + 24)
+    unpacked = 1 if tag in _PLAIN else 0
+    if tag in _BLOCKED and size >= 20:
+        (unpacked,) = head.unpack("<H", at + 18)
+    return _WavForm(channels, rate, block, unpacked)
 
 
 def _flac(head: Head) -> Sound:

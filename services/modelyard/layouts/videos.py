@@ -1,6 +1,6 @@
 """Sizes and lengths of videos, as far as their headers say them before anything is decoded.
 
-Sources: ISO/IEC 14496-12 (MP4) §4.2, §8.2–8.7; the GIF89a specification §18–26.
+Sources: ISO/IEC 14496-12 (MP4) §4.2, §6.2.2, §8.2–8.7; the GIF89a specification §18–26.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,20 @@ class Video:
     frames: int
     """0 where the header does not say."""
     height: int
+    """As it is shown: a phone held upright writes its frames lying, and how they are to be turned."""
     width: int
+
+
+Turn = tuple[int, int, int, int]
+"""a, b, c, d: what is at (x, y), y downwards, is shown at (a x + c y, b x + d y), moved to where all is seen. Only
+whether sides change places and which way they go is taken of it."""
+UNTURNED: Turn = (1, 0, 0, 1)
+
+
+def changes_sides(turn: Turn) -> bool:
+    """Whether height is shown as width: a turn by more than 45 and less than 135 degrees, either way."""
+    a, b, *_ = turn
+    return abs(b) > abs(a)
 
 
 def video_size(file: File) -> Video:
@@ -94,14 +107,17 @@ def _mp4(head: Head) -> Video:
     for kind, start, end in _boxes(head, 0, head.file.size):
         if kind != b"moov":
             continue
-        for track, inside, until in _boxes(head, start, end):
-            if track == b"trak" and (video := _video_track(head, inside, until)):
+        movie = UNTURNED
+        for part, inside, until in _boxes(head, start, end):
+            if part == b"mvhd":
+                movie = _turn(head, inside, (36, 48))
+            if part == b"trak" and (video := _video_track(head, inside, until, movie)):
                 return video
         raise UnusableError("is an MP4 file without a video track")
     raise UnusableError("is cut off: an MP4 without its index (moov)")
 
 
-def _video_track(head: Head, start: int, end: int) -> Video | None:
+def _video_track(head: Head, start: int, end: int, movie: Turn) -> Video | None:
     boxes: dict[bytes, int] = {}
     for kind, inside in _inside(head, start, end, (b"mdia", b"minf", b"stbl")):
         # The first hdlr is the track's; QuickTime has one more in minf.
@@ -113,7 +129,22 @@ def _video_track(head: Head, start: int, end: int) -> Video | None:
         width, height = head.unpack(">HH", boxes[b"stsd"] + 8 + 32)
     if b"stsz" in boxes:
         (frames,) = head.unpack(">I", boxes[b"stsz"] + 8)
+    if b"tkhd" in boxes and changes_sides(_both(_turn(head, boxes[b"tkhd"], (40, 52)), movie)):
+        height, width = width, height
     return Video("mp4", frames, height, width)
+
+
+def _turn(head: Head, start: int, places: tuple[int, int]) -> Turn:
+    """The matrix of a tkhd or mvhd, at one of two places: dates are longer in version 1."""
+    a, b, _, c, d = head.unpack(">5i", start + places[head.at(start, 1)[0] == 1])
+    return a, b, c, d
+
+
+def _both(first: Turn, then: Turn) -> Turn:
+    """One turn behind the other."""
+    a, b, c, d = first
+    e, f, g, h = then
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 def _inside(head: Head, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, int]]:

@@ -1,9 +1,14 @@
 """Sounds as float32 in -1 … 1: one channel, one rate, one length."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from modelyard.layouts.files import File
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.sounds import Sound, sound_length
 
 MARGIN = 64
 """Samples behind the end that the filter of a resampler looks at."""
@@ -16,8 +21,10 @@ def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
     """
     import soundfile
 
+    from modelyard.layouts.recordings import Recording
+
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with Recording(io.BytesIO(data)) as file:
             needed = -(-samples * file.samplerate // rate) + (MARGIN if file.samplerate != rate else 0)
             channels = file.read(min(needed, max(file.frames, 0)), "float32", always_2d=True)
             own_rate = int(file.samplerate)
@@ -33,6 +40,26 @@ def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
     out = np.zeros(samples, np.float32)
     out[: len(mono)] = mono[:samples]
     return np.clip(out, -1.0, 1.0, out=out)
+
+
+def measured(file: File) -> Sound:
+    """What the header says of a sound; one whose header does not say how long it is, such as a FLAC that was written
+    to a pipe, is decoded to its end. Raises UnusableError."""
+    sound = sound_length(file)
+    if sound.samples:
+        return sound
+    import soundfile
+
+    from modelyard.layouts.recordings import Recording
+
+    try:
+        with file.open() as opened, Recording(opened) as recording:
+            samples, rate = sum(map(len, recording.forward())), int(recording.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise UnusableError(f"does not decode: {str(error.error_string).strip().rstrip('.')}") from error
+    if not samples:
+        raise UnusableError("holds no sound")
+    return replace(sound, samples=samples * sound.rate // rate)
 
 
 def not_finite(samples: NDArray[np.float32], rate: int, before: int = 0) -> str:

@@ -18,7 +18,8 @@ from modelyard.job.messages import JobSpec
 from modelyard.job.session import Context
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
-from tests.support.videos import video
+from tests.support.sounds import of_unknown_length
+from tests.support.videos import of, turned, video
 
 TEXTS = b"text,label\n" + b"".join(
     b"word %d %s,%s\n" % (n, b"yes" if n % 2 else b"no", b"ab"[n % 2 :][:1]) for n in range(80)
@@ -87,6 +88,16 @@ def test_sounds_of_every_file_and_rate_become_one_form(tmp_path: Path) -> None:
     assert all(np.abs(row - ideal)[200:2800].max() < 1e-3 for row in audio)
 
 
+def test_a_sound_of_unknown_length_may_be_the_longest(tmp_path: Path) -> None:
+    files = {f"train/{label}/{n}.wav": sound(8000, 4000) for label in "xy" for n in range(4)}
+    files["train/x/streamed.flac"] = of_unknown_length(sound(8000, 12_000, "FLAC"))
+    context = job(tmp_path, files)
+    audio, _ = context.arrays("train")
+    assert audio.shape == (9, 12_000)
+    row = next(row for row in range(9) if context.example_path("train", row) == "train/x/streamed.flac")
+    assert np.abs(audio[row] - 0.5 * np.sin(2 * np.pi * 440 * np.arange(12_000) / 8000)).max() < 1e-3
+
+
 def test_stereo_becomes_the_mean_of_its_channels_at_the_rate_that_is_asked_for(tmp_path: Path) -> None:
     tone = np.sin(2 * np.pi * 440 * np.arange(22_050) / 44_100)
     files = {f"train/{label}/{n}.wav": sound(16000, 8000) for label in "xy" for n in range(4)}
@@ -98,6 +109,16 @@ def test_stereo_becomes_the_mean_of_its_channels_at_the_rate_that_is_asked_for(t
     row = next(row for row in range(len(audio)) if context.example_path("train", row) == "train/x/stereo.wav")
     ideal = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 16000)
     assert np.abs(audio[row] - ideal)[200:].max() < 1e-3
+
+
+def test_videos_of_a_phone_held_upright_are_upright_at_their_own_size(tmp_path: Path) -> None:
+    pixels = np.zeros((3, 48, 64, 3), np.uint8)
+    pixels[:, :24, :32] = 240
+    phone = turned(of(pixels, "mp4"), 0, 1, -1, 0)
+    context = job(tmp_path, {f"train/{label}/{label}.mp4": phone for label in "uv"})
+    found, _ = context.arrays("train", frames=2)
+    assert found.shape == (2, 2, 64, 48, 3)
+    assert found[0].astype(int) == pytest.approx(np.rot90(pixels[:2], -1, (1, 2)).astype(int), abs=60)
 
 
 def test_videos_are_frames_evenly_spaced(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 All in this process: it is the program's own functions that run, on datasets prepared as a worker prepares them.
 """
 
+import base64
 import io
 import json
 import math
+import re
 import shutil
 import struct
 import wave
@@ -27,7 +29,7 @@ from modelyard.layouts import Options, clips, pictures
 from modelyard.templates.profile.__main__ import main
 from tests.support.pictures import picture
 from tests.support.sounds import wav
-from tests.support.videos import claiming, video
+from tests.support.videos import claiming, of, turned, video
 
 VERSION = "projects/default/datasets/d/versions/2"
 
@@ -206,6 +208,21 @@ def test_videos_are_decoded_and_shown_as_strips(tmp_path: Path) -> None:
     assert (lengths["frames"]["minimum"], lengths["frames"]["maximum"]) == (1, 8)
     assert {tuple(each["shape"]) for each in video["shapes"]} == {(12, 16, 3)}
     assert found.page.count("frame 6 of 6") == 4
+
+
+def test_videos_of_a_phone_held_upright_are_shown_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 48, 64, 3), np.uint8)
+    pixels[:, :24, :32] = 240
+    phone = turned(of(pixels, "mp4"), 0, 1, -1, 0)
+    found = profile(tmp_path, {f"train/{label}/{label}.mp4": phone for label in "ab"})
+    video = found.feature("video")
+    assert [each["shape"] for each in video["shapes"]] == [[64, 48, 3]]
+    lengths = {each["unit"]: each["maximum"] for each in video["lengths"]}
+    assert (lengths["width"], lengths["height"]) == (48, 64)
+    frame = re.search(r"data:image/jpeg;base64,([^\"]+)", found.page)
+    assert frame
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(frame[1]))).convert("L"), int)
+    assert shown == pytest.approx(np.rot90(pixels[0, :, :, 0], -1).astype(int), abs=60)
 
 
 def test_videos_that_do_not_say_how_many_frames_they_have_are_counted_and_too_long_ones_named(

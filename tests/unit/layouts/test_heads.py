@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from modelyard.layouts import sounds
 from modelyard.layouts.files import File
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
@@ -106,11 +107,78 @@ def sound(format: str, subtype: str, channels: int = 2) -> bytes:
 
 @pytest.mark.parametrize(
     ("format", "subtype"),
-    [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS")],
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("WAV", "ULAW"),
+        ("WAVEX", "PCM_16"),
+        ("FLAC", "PCM_24"),
+        ("OGG", "VORBIS"),
+        ("OGG", "OPUS"),
+    ],
 )
 def test_sounds_say_how_long_they_are(format: str, subtype: str) -> None:
     found = sound_length(InMemory(sound(format, subtype)))
-    assert (found.encoding, found.samples, found.rate, found.channels) == (format.lower(), 24_000, 48_000, 2)
+    assert (found.encoding, found.samples, found.rate, found.channels) == (
+        format.lower().removesuffix("ex"),
+        24_000,
+        48_000,
+        2,
+    )
+
+
+def compressed(subtype: str, channels: int = 1) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, np.full((6000, channels), 0.1), 8000, format="WAV", subtype=subtype)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("subtype", "channels", "samples"),
+    [
+        ("MS_ADPCM", 1, 6000),
+        ("MS_ADPCM", 2, 6000),
+        ("IMA_ADPCM", 1, 6060),
+        ("IMA_ADPCM", 2, 6060),
+        ("GSM610", 1, 6000),
+        ("G721_32", 1, 6000),
+        ("NMS_ADPCM_16", 1, 6000),
+    ],
+)
+def test_a_compressed_wav_is_as_long_as_its_samples_not_its_blocks(subtype: str, channels: int, samples: int) -> None:
+    found = sound_length(InMemory(compressed(subtype, channels)))
+    assert (found.samples, found.rate, found.channels) == (samples, 8000, channels)
+
+
+def saying(data: bytes, samples: int) -> bytes:
+    at = data.index(b"fact") + 8
+    return data[:at] + struct.pack("<I", samples) + data[at + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("subtype", "said", "samples"),
+    [
+        ("IMA_ADPCM", 5556, 5556),
+        ("IMA_ADPCM", 5555, 6060),
+        ("IMA_ADPCM", 0, 6060),
+        ("IMA_ADPCM", 0xFFFFFFFF, 6060),
+        ("GSM610", 10**9, 6080),
+        ("G721_32", 0, 0),
+        ("G721_32", 0xFFFFFFFF, 0),
+        ("PCM_16", 6000, 6000),
+        ("FLOAT", 77, 6000),
+    ],
+)
+def test_a_wav_whose_fact_is_no_fact_is_as_long_as_its_blocks(subtype: str, said: int, samples: int) -> None:
+    data = compressed(subtype)
+    data = saying(data, said) if b"fact" in data else data
+    assert sound_length(InMemory(data)).samples == samples
+
+
+def test_a_compressed_wav_that_would_become_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sounds, "MAX_SAMPLES", 5000)
+    with pytest.raises(UnusableError, match=r"^is 0\.0 minutes long, 6,000 samples in 1 channel"):
+        sound_length(InMemory(compressed("MS_ADPCM")))
 
 
 def long_wav(seconds: int, rate: int = 8000) -> File:

@@ -1,15 +1,20 @@
 """MP4 and WebM as they are pushed, and as training and predictions take them."""
 
+import io
 import struct
+from typing import Any
 
+import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from modelyard.layouts import clips, pictures
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.videos import Video, video_size
 from tests.support.sounds import wav
 from tests.support.trees import InMemory, whole
-from tests.support.videos import claiming, video
+from tests.support.videos import claiming, of, turned, video
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 6
 FORMS = ("mp4", "webm")
@@ -111,6 +116,65 @@ def test_a_size_is_found_however_the_file_was_written(form: str, options: dict[s
     found = video_size(InMemory(data))
     assert (found.height, found.width) == (HEIGHT, WIDTH)
     assert clips.decode(data, 3, 24, 32).mean((1, 2, 3)) == pytest.approx([0, 80, 200], abs=12)
+
+
+TURNS = {
+    "by 90°": ((0, 1, -1, 0), ["transpose=clock"]),
+    "by 180°": ((-1, 0, 0, -1), ["hflip", "vflip"]),
+    "by 270°": ((0, -1, 1, 0), ["transpose=cclock"]),
+    "in a mirror": ((-1, 0, 0, 1), ["hflip"]),
+    "in a mirror and by 90°": ((0, 1, 1, 0), ["transpose=cclock_flip"]),
+    "in a mirror and by 270°": ((0, -1, -1, 0), ["transpose=clock_flip"]),
+}
+"""Matrices, and the filters with which the program ffmpeg shows what has them."""
+
+
+def corners() -> bytes:
+    """A video of one frame whose quarters all differ."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[: HEIGHT // 2, : WIDTH // 2], pixels[: HEIGHT // 2, WIDTH // 2 :] = 240, 160
+    pixels[HEIGHT // 2 :, : WIDTH // 2] = 80
+    return of(pixels[np.newaxis], "mp4")
+
+
+def filtered(data: bytes, filters: list[str]) -> NDArray[np.int64]:
+    """The first frame, as FFmpeg's filters have it."""
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = container.streams.video[0]
+        graph: Any = av.filter.Graph()
+        nodes = [graph.add_buffer(template=stream), *(graph.add(*each.split("=")) for each in filters)]
+        graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+        graph.push(next(container.decode(stream)))
+        return np.asarray(graph.pull().to_ndarray(format="rgb24"), np.int64)
+
+
+@pytest.mark.parametrize("box", [b"tkhd", b"mvhd"])
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_video_is_decoded_as_players_show_it(turn: str, box: bytes) -> None:
+    matrix, filters = TURNS[turn]
+    data = turned(corners(), *matrix, box=box)
+    shown = filtered(data, filters)
+    found = video_size(InMemory(data))
+    assert (found.height, found.width) == shown.shape[:2]
+    assert clips.decode(data, 1, found.height, found.width)[0].astype(int) == pytest.approx(shown, abs=3)
+
+
+def test_a_turn_of_the_movie_follows_that_of_its_track() -> None:
+    data = turned(turned(corners(), 0, 1, -1, 0), 0, 1, -1, 0, box=b"mvhd")
+    assert video_size(InMemory(data)) == Video("mp4", 1, HEIGHT, WIDTH)
+    shown = filtered(data, ["hflip", "vflip"])
+    assert clips.decode(data, 1, HEIGHT, WIDTH)[0].astype(int) == pytest.approx(shown, abs=3)
+
+
+def test_a_matrix_that_shows_nothing_turns_nothing() -> None:
+    data = turned(corners(), 0, 0, 0, 0)
+    assert video_size(InMemory(data)) == Video("mp4", 1, HEIGHT, WIDTH)
+    assert clips.decode(data, 1, HEIGHT, WIDTH)[0].astype(int) == pytest.approx(filtered(data, []), abs=3)
+
+
+def test_turned_videos_keep_their_shape_at_any_size() -> None:
+    found = clips.decode(turned(corners(), 0, 1, -1, 0), 1, 8, 6)[0]
+    assert found[:4, 3:].mean() > found[:4, :3].mean() > 60 > found[4:, :3].mean()
 
 
 def test_boxes_in_boxes_without_an_end_are_a_reason() -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from modelyard.layouts import recordings
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting.media import content
 from modelyard.sdk.predicting.model import Input
+from tests.support.sounds import of_unknown_length
 
 WANTED = Input("audio_bytes", "string", (-1,), "audio", 8000)
 SOUND = np.sin(np.arange(800) / 5) / 2
@@ -52,3 +54,49 @@ def test_samples_that_are_no_numbers_are_refused_before_they_are_sent(wanted: In
     with pytest.raises(InvalidArgument, match=r"holds samples that are no numbers .* after 0\.05 s") as caught:
         content(wanted, out.getvalue(), None)
     assert (caught.value.reason, caught.value.field) == ("AUDIO_UNUSABLE", wanted.name)
+
+
+@pytest.mark.parametrize("subtype", ["MS_ADPCM", "IMA_ADPCM", "GSM610"])
+def test_a_compressed_wav_is_sent_whole_as_samples_or_as_a_wav_of_16_bits(subtype: str) -> None:
+    data = written("WAV", subtype)
+    _, sent, _ = content(WANTED, data, None)
+    samples, rate = soundfile.read(io.BytesIO(sent), dtype="float32")
+    assert (rate, samples[400:800]) == (8000, pytest.approx(SOUND[400:], abs=0.1))
+    shape, floats, _ = content(Input("audio", "float32", (-1, -1), "audio", 8000), data, None)
+    assert shape[0] in range(800, 800 + 505)
+    assert np.frombuffer(floats, np.float32)[: len(samples)] == pytest.approx(samples, abs=1e-3)
+
+
+def test_a_sound_of_unknown_length_is_sent_whole_as_a_wav() -> None:
+    _, sent, _ = content(WANTED, of_unknown_length(written("FLAC", "PCM_16")), None)
+    samples, rate = soundfile.read(io.BytesIO(sent))
+    assert (rate, samples) == (8000, pytest.approx(SOUND, abs=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("taken", "note"), [(-1, ""), (900, ""), (200, "of the file, 0.1 s long, the first 0.0 s are used")]
+)
+def test_a_sound_of_unknown_length_is_sent_as_so_many_samples_as_the_model_takes(taken: int, note: str) -> None:
+    data = of_unknown_length(written("FLAC", "PCM_16"))
+    shape, sent, said = content(Input("audio", "float32", (-1, taken), "audio", 8000), data, None)
+    assert (shape, said) == ((800 if taken < 0 else taken,), note)
+    samples = np.frombuffer(sent, np.float32)
+    assert samples == pytest.approx(np.append(SOUND, np.zeros(100))[: len(samples)], abs=1e-3)
+
+
+@pytest.mark.parametrize("wanted", [WANTED, Input("audio", "float32", (-1, -1), "audio", 8000)])
+def test_a_sound_of_unknown_length_that_is_too_long_is_refused_before_it_is_in_memory(
+    wanted: Input, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "MAX_SAMPLES", 700)
+    with pytest.raises(InvalidArgument, match="at most 700 are decoded, so cut it into pieces") as caught:
+        content(wanted, of_unknown_length(written("FLAC", "PCM_16")), None)
+    assert caught.value.reason == "AUDIO_UNUSABLE"
+
+
+def test_opus_is_sent_at_the_rate_that_its_header_says_whatever_it_decodes_at() -> None:
+    data = written("OGG", "OPUS")
+    assert soundfile.info(io.BytesIO(data)).samplerate == 8000
+    _, sent, _ = content(Input("audio_bytes", "string", (-1,), "audio", 48_000), data, None)
+    with wave.open(io.BytesIO(sent)) as file:
+        assert (file.getframerate(), file.getnframes()) == (48_000, 4800)

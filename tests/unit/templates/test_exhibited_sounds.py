@@ -11,6 +11,7 @@ import soundfile
 
 from modelyard.job.columns import Column
 from modelyard.templates.evaluate.sounds import exhibited, markup
+from tests.support.sounds import of_unknown_length
 from tests.support.trees import InMemory
 
 
@@ -26,3 +27,11 @@ def test_samples_that_are_no_numbers_behind_what_a_model_hears_are_drawn_as_well
     assert max(found["high"]) == (1.0 if number == np.inf else 0.5)
     json.dumps(found, allow_nan=False)
     assert markup(found).count("<svg") == 1
+
+
+def test_a_sound_of_unknown_length_is_drawn_to_its_end() -> None:
+    out = io.BytesIO()
+    soundfile.write(out, np.full(4000, 0.5), 8000, format="FLAC")
+    file = InMemory(of_unknown_length(out.getvalue()))
+    column = cast(Column, SimpleNamespace(read=lambda _: file.content, file=lambda _: file))
+    assert exhibited(column, 0)["seconds"] == 0.5

@@ -6,7 +6,7 @@ Sizes are read from headers before anything is decoded.
 import io
 import wave
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
@@ -15,6 +15,10 @@ from modelyard.layouts.videos import video_size
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source
 from modelyard.sdk.predicting.model import Input
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_FILE_BYTES = 60 << 20
 """What fits into one request."""
@@ -100,24 +104,30 @@ def _on_white(image: Any) -> Any:
 def _sound(wanted: Input, source: Source, name: str) -> Content:
     sound = sound_length(source)
     _check_rate(wanted, sound, name)
-    data = source.read(0, source.size)
     if wanted.dtype == "string":
-        return (), data if _is_plain_wav(data) else _as_wav(wanted, data, name), ""
+        data = source.read(0, source.size)
+        return (), data if _is_plain_wav(data) else _as_wav(wanted, source, name), ""
     row = wanted.row_shape
     if wanted.dtype != "float32" or row is None or len(row) != 1:
         raise _unusable(wanted, name, f"is a sound; the model takes {_form(wanted)}, so give it with --input")
-    samples = row[0] if row[0] >= 0 else sound.samples
+    sound, array = _decoded(wanted, source, name, row[0])
+    seconds = len(array) / sound.rate
+    cut = f"of {name}, {sound.seconds:.1f} s long, the first {seconds:.1f} s are used"
+    return array.shape, array.tobytes(), cut if sound.samples > len(array) else ""
+
+
+def _decoded(wanted: Input, source: Source, name: str, samples: int) -> "tuple[Sound, NDArray[np.float32]]":
+    """So many at the sound's own rate, -1 for all of them; and how long it is."""
     try:
         from modelyard.layouts import waves
 
-        array = waves.decode(data, sound.rate, samples)
+        sound = waves.measured(source)
+        data = source.read(0, source.size)
+        return sound, waves.decode(data, sound.rate, sound.samples if samples < 0 else samples)
     except ImportError:
         raise _no_decoder(wanted, "soundfile") from None
     except ValueError as error:
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
-    seconds = samples / sound.rate
-    cut = f"of {name}, {sound.seconds:.1f} s long, the first {seconds:.1f} s are used"
-    return (samples,), array.tobytes(), cut if sound.samples > samples else ""
 
 
 def _is_plain_wav(data: bytes) -> bool:
@@ -129,22 +139,14 @@ def _is_plain_wav(data: bytes) -> bool:
         return False
 
 
-def _as_wav(wanted: Input, data: bytes, name: str) -> bytes:
-    """A FLAC or OGG file, or a WAV of another sample size, as a WAV of 16 bits."""
-    try:
-        import soundfile
+def _as_wav(wanted: Input, source: Source, name: str) -> bytes:
+    """A FLAC or OGG file, or a WAV of another sample size, as a WAV of 16 bits, of the rate that its header says: Opus
+    is decoded at another one."""
+    sound, array = _decoded(wanted, source, name, -1)
+    import soundfile
 
-        from modelyard.layouts.waves import not_finite
-    except ImportError:
-        raise _no_decoder(wanted, "soundfile") from None
     out = io.BytesIO()
-    try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-        if wrong := not_finite(samples, rate):
-            raise _unusable(wanted, name, f"holds {wrong}")
-        soundfile.write(out, samples, rate, format="WAV", subtype="PCM_16")
-    except soundfile.LibsndfileError as error:
-        raise _unusable(wanted, name, f"can't be decoded: {error.error_string}") from error
+    soundfile.write(out, array, sound.rate, format="WAV", subtype="PCM_16")
     return out.getvalue()
 
 

@@ -22,11 +22,11 @@ MOST_PLAYED = 256 << 10
 
 def exhibited(column: Column, row: int) -> dict[str, Any]:
     """One example that can be decoded: what `markup` needs, as JSON."""
-    import soundfile
+    from modelyard.layouts.recordings import Recording
 
     data = column.read(row)
     sound = sound_length(column.file(row))
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
+    with Recording(io.BytesIO(data)) as file:
         rate = int(file.samplerate)
         # Behind what the model hears there may be samples that are no numbers.
         mono = np.nan_to_num(file.read(int(LOOKED_AT_S * rate), "float32", always_2d=True).mean(1), posinf=1, neginf=-1)

@@ -1,4 +1,4 @@
-"""How long a dataset's sounds are and how often they were measured, from their headers."""
+"""How long a dataset's sounds are and how often they were measured: from their headers, where those say it."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job.session import Context
+from modelyard.layouts import waves
 from modelyard.layouts.heads import UnusableError
-from modelyard.layouts.sounds import sound_length
 
 HIGHEST_RATE = 16_000
 """Samples a second that are taken where nobody says it: speech has little above 8 kHz."""
@@ -39,7 +39,7 @@ def lengths(context: Context, split: str, feature: str) -> Lengths:
     found = []
     for row in range(len(examples)):
         try:
-            sound = sound_length(column.file(row))
+            sound = waves.measured(column.file(row))
             found.append((sound.rate, sound.seconds))
         except UnusableError:
             # It is named and left out once it is to be decoded.

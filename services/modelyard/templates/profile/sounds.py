@@ -19,7 +19,6 @@ from modelyard.templates.profile.samples import FeatureSamples
 from modelyard.templates.profile.spectrograms import shown
 from modelyard.templates.profile.unreadable import Unreadable
 
-BLOCK = 1 << 16
 LOOKED_AT_S = 20.0
 """So much of a sound is drawn on the page."""
 SILENT = 1e-4
@@ -53,21 +52,26 @@ class Sounds:
             self.encodings[sound.encoding] += 1
             self.misnamed.look(portion, row, sound.encoding)
             if first is not None:
-                self._samples.keep(portion, row, shown(first, sound.rate, first.size / sound.rate))
+                self._samples.keep(portion, row, shown(*first))
         hashes = hash_files(files)
         self.distinct.add(hashes)
         return hashes
 
-    def _decode(self, encoded: File, sound: Sound, *, keep: bool) -> NDArray[np.float32] | None:
-        """Count what is in it; answers its beginning, in one channel. Raises UnusableError."""
+    def _decode(self, encoded: File, sound: Sound, *, keep: bool) -> tuple[NDArray[np.float32], int, float] | None:
+        """Count what is in it; answers its beginning in one channel, the rate that it decodes at, which its header need
+        not say, and how many seconds that is. Raises UnusableError."""
         import soundfile
+
+        from modelyard.layouts.recordings import UNKNOWN, Recording
 
         kept: list[NDArray[np.float32]] = []
         levels, loudest, frames = [], 0.0, 0
         try:
-            with encoded.open() as opened, soundfile.SoundFile(opened) as file:
-                rate, channels, claimed = int(file.samplerate), int(file.channels), int(file.frames)
-                for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+            with encoded.open() as opened, Recording(opened) as file:
+                rate, channels = int(file.samplerate), int(file.channels)
+                # Behind the last block of a compressed WAV, libsndfile decodes what is none.
+                claimed = sound.samples if sound.encoding == "wav" and sound.samples else int(file.frames)
+                for block in file.forward(claimed):
                     if wrong := not_finite(block, rate, frames):
                         raise UnusableError(f"holds {wrong}")
                     loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
@@ -84,10 +88,8 @@ class Sounds:
             ) from None
         if not frames:
             raise UnusableError("holds no sound")
-        if frames < max(claimed if claimed < 1 << 62 else 0, sound.samples if sound.encoding == "wav" else 0):
-            raise UnusableError(
-                f"is cut off: {max(claimed, sound.samples):,} samples are claimed, {frames:,} are there"
-            )
+        if frames < claimed < UNKNOWN:
+            raise UnusableError(f"is cut off: {claimed:,} samples are claimed, {frames:,} are there")
         for level in levels:
             self._levels.add(level)
         self.count += 1
@@ -95,7 +97,10 @@ class Sounds:
         self.silent += loudest < SILENT
         self.clipped += loudest >= 1.0
         self.seconds.add(np.array([frames / rate]))
-        return np.concatenate(kept)[: int(LOOKED_AT_S * rate)] if keep else None
+        if not keep:
+            return None
+        first = np.concatenate(kept)[: int(LOOKED_AT_S * rate)]
+        return first, rate, len(first) / rate
 
     def found(self) -> dict[str, Any]:
         rates = [

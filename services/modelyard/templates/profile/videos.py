@@ -82,18 +82,17 @@ class Videos:
                 rate = float(stream.average_rate or stream.base_rate or 25)
                 for frame in clips.frames_of(container, stream):
                     if done in chosen:
-                        pictures.append(
-                            np.asarray(self._colours.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
-                        )
+                        picture = self._colours.reformat(frame, format="rgb24").to_ndarray()
+                        pictures.append(np.ascontiguousarray(clips.turned(picture, clips.turn_of(frame))))
                     done += 1
-                height, width = int(stream.height), int(stream.width)
         except av.FFmpegError as error:
             after = f" after frame {done:,}" if done else ""
             raise UnusableError(f"does not decode{after}: {clips.reason(error)}") from None
         if not pictures:
             raise UnusableError("holds no frame that decodes")
+        height, width, colours = pictures[0].shape
         self.count += 1
-        self.shapes[height, width, 3] += 1
+        self.shapes[height, width, colours] += 1
         self._frames.add(np.array([done]))
         self._seconds.add(np.array([done / rate]))
         self._width.add(np.array([width]))
