@@ -27,9 +27,20 @@ from modelyard.local.errors import FolderInUse, FolderNotOurs, FolderTooNew
 
 FORMAT = 1
 LONGEST_SOCKET = "/proxy/metrics-front.sock"
-_FIRST = ("lock", "VERSION.new")
+_FIRST = ("lock", "VERSION.json.new")
 """What a start that was broken off at once may leave."""
 _PARTS = ("keys", "config", "db", "logs", "work", "store")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Give the file this line or these lines at once, and have them on disk; only its owner can read it."""
+    partial = path.with_name(path.name + ".new")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 class DataFolder:
@@ -63,6 +74,8 @@ class DataFolder:
                     "stop it with `modelyard down`, or choose another folder with --dir",
                     folder=str(self.root),
                 )
+            # Of one that was killed: it says an address where nobody is yet.
+            self.up_file.unlink(missing_ok=True)
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
             self._stamp()
@@ -92,9 +105,7 @@ class DataFolder:
 
     def write_up(self, facts: dict[str, Any]) -> None:
         """Record the running installation."""
-        partial = self.up_file.with_suffix(".new")
-        partial.write_text(json.dumps(facts, indent=1) + "\n")
-        partial.replace(self.up_file)
+        replace_file(self.up_file, json.dumps(facts, indent=1))
 
     def read_up(self) -> dict[str, Any] | None:
         """The running installation; None while it is not up."""
@@ -106,9 +117,7 @@ class DataFolder:
     def record_port(self, port: int) -> None:
         """For the next start, which is there again unless it is told otherwise."""
         if port != self.last_port():
-            partial = self._port_file.with_suffix(".new")
-            partial.write_text(f"{port}\n")
-            partial.replace(self._port_file)
+            replace_file(self._port_file, str(port))
 
     def last_port(self) -> int | None:
         """Where the installation was up the last time; None if it never was."""
@@ -168,9 +177,7 @@ class DataFolder:
 
     def _stamp(self) -> None:
         """The stamp first: a folder that has it is known again, however far the first start came."""
-        partial = self._stamp_file.with_suffix(".new")
-        partial.write_text(json.dumps({"version": version("modelyard"), "format": FORMAT}) + "\n")
-        partial.replace(self._stamp_file)
+        replace_file(self._stamp_file, json.dumps({"version": version("modelyard"), "format": FORMAT}))
         for name in _PARTS:
             self.part(name).mkdir(mode=0o700, exist_ok=True)
 

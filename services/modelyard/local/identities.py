@@ -1,15 +1,16 @@
 """Keys, the trust list and the tokens of an installation on one machine."""
 
-import os
+import time
 from pathlib import Path
 
+import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from modelyard.foundation.auth.keys import create_key, load_key
 from modelyard.foundation.auth.roles import MACHINE_ROLES, PEOPLE_ROLES
 from modelyard.foundation.auth.tokens import Signer
 from modelyard.foundation.auth.trust import issuer, write_trust
-from modelyard.local.folder import DataFolder
+from modelyard.local.folder import DataFolder, replace_file
 
 ADMIN_TTL_S = 366 * 86_400
 MACHINE_TTL_S = 30 * 86_400
@@ -24,7 +25,8 @@ _MACHINES = {
 
 
 def ensure_identities(folder: DataFolder) -> None:
-    """Make what is missing: both authorities' keys, the trust list, the administrator's token; renew the machines'."""
+    """Make what is missing: both authorities' keys, the trust list, the administrator's token; renew the machines', and
+    the administrator's before it ends."""
     keys = folder.part("keys")
     catalog, scheduler = (_key(keys / name) for name in ("catalog.key", "scheduler.key"))
     write_trust(
@@ -35,10 +37,19 @@ def ensure_identities(folder: DataFolder) -> None:
         },
     )
     signer = Signer("catalog", catalog)
-    if not folder.token.exists():
-        write_secret(folder.token, signer.sign("users/admin", {"*": "admin"}, ADMIN_TTL_S).token)
+    if not folder.token.exists() or _ends_soon(folder.token):
+        replace_file(folder.token, signer.sign("users/admin", {"*": "admin"}, ADMIN_TTL_S).token)
     for name, (subject, role) in _MACHINES.items():
-        write_secret(keys / f"{name}.token", signer.sign(subject, {"*": role}, MACHINE_TTL_S).token)
+        replace_file(keys / f"{name}.token", signer.sign(subject, {"*": role}, MACHINE_TTL_S).token)
+
+
+def _ends_soon(token: Path) -> bool:
+    """Within a month; also what is no token any more."""
+    try:
+        claims = jwt.decode(token.read_text().strip(), options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError):
+        return True
+    return bool(claims.get("exp", 0) < time.time() + MACHINE_TTL_S)
 
 
 def _key(path: Path) -> Ed25519PrivateKey:
@@ -49,14 +60,3 @@ def _key(path: Path) -> Ed25519PrivateKey:
         create_key(partial)
         partial.rename(path)
     return load_key(path)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Replace the file at once; only its owner can read it."""
-    partial = path.with_name(path.name + ".new")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -9,8 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from modelyard.local.folder import DataFolder
-from modelyard.local.identities import HOST, WORKER, write_secret
+from modelyard.local.folder import DataFolder, replace_file
+from modelyard.local.identities import HOST, WORKER
 from modelyard.local.store import Store
 from modelyard.trainer.package_index import index_environment
 
@@ -41,7 +41,7 @@ def plan(folder: DataFolder, address: str, store: Store) -> list[Process]:
         (run / name).mkdir(mode=0o700, exist_ok=True)
     settings = _settings(folder, run, address, store)
     for name, values in settings.items():
-        write_secret(folder.part("config") / f"{name}.toml", tomli_w.dumps(values))
+        replace_file(folder.part("config") / f"{name}.toml", tomli_w.dumps(values))
     health = {name: f"unix:{run}/{name}.sock" for name in settings} | {"proxy": address}
     after = {
         "catalog": ("store",) if store.process else (),

@@ -18,8 +18,7 @@ from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.objectstore import embedded
 from modelyard.foundation.objectstore.s3 import S3Settings, S3Store
 from modelyard.local.errors import ProcessDidNotStart, StoreChanged
-from modelyard.local.folder import DataFolder
-from modelyard.local.identities import write_secret
+from modelyard.local.folder import DataFolder, replace_file
 
 BUCKET = "modelyard"
 START_S = 60.0
@@ -82,7 +81,7 @@ def choose_store(folder: DataFolder, s3_endpoint: str = "") -> Store:
     record = json.loads(record_file.read_text()) if record_file.exists() else None
     if record is None:
         record = _first_choice(s3_endpoint)
-        write_secret(record_file, json.dumps(record))
+        replace_file(record_file, json.dumps(record))
     elif s3_endpoint and s3_endpoint != record.get("endpoint"):
         raise StoreChanged(
             f"the data of {folder.root} is in {record.get('endpoint') or 'the ' + record['kind'] + ' store'}; "

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from modelyard.foundation.config import ChannelSettings
 from modelyard.foundation.rpc.channel import connect
-from modelyard.foundation.sync.children import Child
+from modelyard.foundation.sync.children import Child, ProgramMissing
 from modelyard.local.errors import ProcessDidNotStart
 from modelyard.local.processes import Process
 from modelyard.local.store import Store
@@ -100,7 +100,7 @@ class Supervisor:
             started = time.monotonic()
             try:
                 how = await self._run_once(process, writer)
-            except OSError as error:
+            except (OSError, ProgramMissing) as error:
                 if not self._ready[process.name].is_set():
                     raise ProcessDidNotStart(
                         f"{process.name} can't be started: {error}", process=process.name

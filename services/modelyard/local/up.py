@@ -131,10 +131,13 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _renew_tokens(folder: DataFolder) -> None:
-    """Machines' tokens outlive many of these."""
+    """Machines' tokens outlive many of these, so what can't be written today may be so tomorrow."""
     while True:
         await asyncio.sleep(_RENEW_S)
-        ensure_identities(folder)
+        try:
+            ensure_identities(folder)
+        except OSError as error:
+            log.error("the tokens of the installation's own parts could not be renewed", extra={"error": str(error)})
 
 
 def _facts(wanted: Wanted, store: Store, supervisor: Supervisor) -> dict[str, object]:

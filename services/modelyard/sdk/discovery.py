@@ -61,7 +61,11 @@ def _read_token(path: str) -> str:
 
 
 def _recorded_address(folder: Path | None) -> str:
-    if folder is None or not (folder / "up.json").is_file():
+    if folder is None:
         return DEFAULT_ADDRESS
-    address = json.loads((folder / "up.json").read_text()).get("address")
+    try:
+        address = json.loads((folder / "up.json").read_text()).get("address")
+    except (OSError, ValueError):
+        # Nothing is up, or was when the power failed.
+        return DEFAULT_ADDRESS
     return str(address) if address else DEFAULT_ADDRESS

@@ -121,8 +121,14 @@ def _begin(
     same = str(uuid.uuid5(_NAMESPACE, "\n".join(said)))
     for request_id in (same, str(uuid.uuid4())):
         request = upload_service_pb2.BeginUploadRequest(parent=parent, upload=wanted, request_id=request_id)
-        begun = connection.call(stub.BeginUpload, request)
-        upload = connection.call(stub.GetUpload, upload_service_pb2.GetUploadRequest(name=begun.name))
+        try:
+            begun = connection.call(stub.BeginUpload, request)
+            upload = connection.call(stub.GetUpload, upload_service_pb2.GetUploadRequest(name=begun.name))
+        except NotFound:
+            if request_id != same:
+                raise
+            # It was into a project of this name that is gone.
+            continue
         if upload.state in (_State.STATE_OPEN, _State.STATE_COMMITTING):
             return upload
     return upload

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -100,6 +101,10 @@ class CheckpointPublisher:
             # The same files are no better the next time.
             return error.failure_class is FailureClass.USER_CODE
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._failures += 1
+                self._say(f"the checkpoint of step {waiting.step} could not be stored: this worker's disk is full")
+                return False
             # It was on disk a moment ago: the job's own code has removed it, or the disk is failing.
             self._say(f"the checkpoint of step {waiting.step} can't be read: {error}")
             return True

@@ -52,6 +52,18 @@ async def test_an_alias_is_resolved_once(admin: Client, scheduler: Client, versi
     assert again == begun
 
 
+async def test_lineage_of_an_alias_that_is_not_there_is_not_that_of_another_version(
+    admin: Client, scheduler: Client, version: str
+) -> None:
+    async def consumers(reference: str) -> set[str]:
+        query = lineage_service_pb2.QueryLineageRequest(name=f"{DIGITS}/versions/{reference}")
+        return {each.consumer for each in (await admin.lineage.QueryLineage(query)).executions}
+
+    await scheduler.execute(JOB, 0, version)
+    assert await consumers("latest") == await consumers("1") == {JOB}
+    assert await refused(consumers("goood"), "NOT_FOUND") is grpc.StatusCode.NOT_FOUND
+
+
 async def test_a_held_version_cannot_be_deleted_and_says_who_holds_it(
     admin: Client, scheduler: Client, version: str
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from modelyard.foundation.objectstore.s3 import S3Settings
+from modelyard.foundation.sync import children
+from modelyard.foundation.sync.children import ProgramMissing
 from modelyard.local.errors import ProcessDidNotStart
 from modelyard.local.processes import Process
 from modelyard.local.store import Store
@@ -75,6 +77,22 @@ async def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
         assert after["one"] != before["one"]
         assert after["two"] == before["two"]
         assert stage.supervisor.restarts == {"one": 1, "two": 0}
+
+
+async def test_a_process_whose_program_is_away_for_a_while_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(tmp_path, one=WAITS) as stage:
+        first = stage.supervisor.pids()["one"]
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(children, "find_program", missing)
+            os.kill(first, signal.SIGKILL)
+            await eventually(lambda: stage.supervisor.restarts["one"] >= 2)
+        await eventually(lambda: stage.told.count(("one", "ready")) == 2)
+
+
+def missing(name: str) -> str:
+    raise ProgramMissing(f"there is no program {name} on this machine", program=name)
 
 
 async def test_one_that_cannot_start_is_the_end_with_its_own_last_words(tmp_path: Path) -> None:

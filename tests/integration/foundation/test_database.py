@@ -177,3 +177,16 @@ async def test_a_new_file_that_another_process_writes_into_is_waited_for(tmp_pat
     (await opening).close()
     other.close()
     database.close()
+
+
+async def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    database = Database(SqlSettings(url=SecretStr(f"sqlite:///{tmp_path}/full.sqlite"), pool_size=1))
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE animals (name TEXT)")
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        connection.exec_driver_sql("INSERT INTO animals VALUES (?)", ("a" * 100_000,))
+
+    with pytest.raises(DatabaseUnavailable, match="the disk of the database is full; free some space"):
+        await database.run(fill)
+    database.close()

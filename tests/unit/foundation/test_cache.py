@@ -183,3 +183,18 @@ async def test_a_digest_of_another_form_is_a_bug(cache: FolderCache) -> None:
 async def put_raw(cache: FolderCache, name: str) -> None:
     async with cache.pinned(name, 1, Builder()):
         pass
+
+
+async def test_trees_that_nobody_uses_give_way_to_one_that_the_disk_has_no_room_for(
+    cache: FolderCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        await put(cache, name)
+    # A disk of 25 bytes, of which the cache's trees take what they have.
+    monkeypatch.setattr(FolderCache, "_free", property(lambda cache: 25 - cache.total_bytes))
+    async with cache.pinned(digest("b"), 10, Builder()):
+        await put(cache, "c", 12)
+        assert not cache.has(digest("a"))
+        assert cache.has(digest("b"))
+        with pytest.raises(CacheFull, match="has 15 bytes left and 16 are needed; free some space"):
+            await put(cache, "d", 16)

@@ -124,7 +124,7 @@ def test_sockets_go_into_the_folder_or_where_their_path_is_short_enough(tmp_path
 
 
 def test_a_start_that_was_broken_off_anywhere_can_be_repeated(tmp_path: Path) -> None:
-    for left in ("lock", "VERSION.new"):
+    for left in ("lock", "VERSION.json.new"):
         root = tmp_path / left
         root.mkdir()
         (root / left).touch()
@@ -168,3 +168,12 @@ def test_sockets_of_a_killed_process_are_removed_with_their_folder(tmp_path: Pat
         folder.remove_run_folder()
         assert not (tmp_path / "f" / "run").exists()
         folder.remove_run_folder()
+
+
+def test_an_address_that_a_killed_one_has_left_is_not_believed_while_the_next_starts(folder: DataFolder) -> None:
+    with folder.claimed():
+        folder.write_up({"address": "127.0.0.1:9"})
+        left = folder.up_file.read_text()
+    folder.up_file.write_text(left)
+    with folder.claimed():
+        assert folder.read_up() is None

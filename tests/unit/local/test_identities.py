@@ -1,12 +1,14 @@
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from modelyard.foundation.auth.tokens import Verifier
-from modelyard.local.folder import DataFolder
-from modelyard.local.identities import ensure_identities
+from modelyard.foundation.auth.keys import load_key
+from modelyard.foundation.auth.tokens import Signer, Verifier
+from modelyard.local.folder import DataFolder, replace_file
+from modelyard.local.identities import MACHINE_TTL_S, ensure_identities
 
 
 @pytest.fixture
@@ -61,3 +63,12 @@ def test_every_machine_has_a_token_of_its_own(folder: DataFolder, name: str, sub
 def test_the_administrator_is_one_in_every_project(folder: DataFolder) -> None:
     identity = Verifier(folder.part("keys") / "trust.json").verify(folder.token.read_text().strip())
     assert (identity.subject, dict(identity.projects)) == ("users/admin", {"*": "admin"})
+
+
+def test_the_administrators_token_is_renewed_before_it_ends(folder: DataFolder) -> None:
+    signer = Signer("catalog", load_key(folder.part("keys") / "catalog.key"))
+    replace_file(folder.token, signer.sign("users/admin", {"*": "admin"}, MACHINE_TTL_S - 60).token)
+    ensure_identities(folder)
+    identity = Verifier(folder.part("keys") / "trust.json").verify(folder.token.read_text().strip())
+    assert identity.subject == "users/admin"
+    assert identity.expire_time > datetime.now(UTC) + timedelta(days=300)

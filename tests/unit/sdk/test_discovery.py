@@ -89,3 +89,10 @@ def test_plaintext_is_for_this_machine(server: str) -> None:
 @pytest.mark.parametrize("server", ["example.org:443", "10.0.0.1:8470", "[2001:db8::1]:1", "localhost.example.org:1"])
 def test_elsewhere_it_is_tls(server: str) -> None:
     assert not is_local(server)
+
+
+@pytest.mark.parametrize("left", ["", "{"])
+def test_what_a_power_cut_has_left_of_the_address_is_no_address(elsewhere: Path, left: str) -> None:
+    data = installation(elsewhere)
+    (data / "up.json").write_text(left)
+    assert find_access().server == DEFAULT_ADDRESS

@@ -14,6 +14,7 @@ from modelyard.catalog.domain.executions import (
     validate_inputs,
 )
 from modelyard.catalog.domain.names import (
+    LATEST,
     ArtifactName,
     Collection,
     JobName,
@@ -249,8 +250,9 @@ def _starting_points(tx: Transaction, project_uid: str, name: VersionName) -> li
     """The version of that name, or, when it is gone, every one that had it."""
     artifact = tx.artifacts.get(name.artifact)
     if artifact is not None:
-        number = name.number or (artifact.aliases.get(name.reference) or artifact.latest_version)
-        version = tx.versions.get(artifact, number)
+        latest = artifact.latest_version if name.reference == LATEST else 0
+        number = name.number or artifact.aliases.get(name.reference) or latest
+        version = tx.versions.get(artifact, number) if number else None
         if version is not None:
             return [version.uid]
     gone = tx.executions.version_uids(project_uid, str(name))

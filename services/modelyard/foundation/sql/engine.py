@@ -92,7 +92,10 @@ class Database:
                     time.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)
                 elif isinstance(error, IntegrityError) or not (again or _is_connection_loss(error)):
                     raise
+                elif _is_full(error):
+                    raise DatabaseUnavailable("the disk of the database is full; free some space") from error
                 else:
+                    log.error("the database failed", extra={"error": str(error.orig)})
                     raise DatabaseUnavailable("the database cannot be reached or is too busy; try again") from error
             except PoolTimeoutError as error:
                 raise DatabaseUnavailable("the database is too busy; try again") from error
@@ -130,6 +133,10 @@ def is_conflict(error: DBAPIError) -> bool:
     if getattr(error.orig, "sqlstate", None) in _SERIALIZATION:
         return True
     return str(getattr(error.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _is_full(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def _is_connection_loss(error: DBAPIError) -> bool:

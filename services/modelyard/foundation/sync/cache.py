@@ -118,22 +118,27 @@ class FolderCache:
         self._entries[key] = _Entry(size, 0)
 
     async def _make_room(self, size_bytes: int) -> None:
-        while self.total_bytes + size_bytes > self._max_bytes:
+        while (full := self.total_bytes + size_bytes > self._max_bytes) or size_bytes > self._free:
             idle = [key for key in self._entries if not self._pins[key]]
-            if not idle:
+            if idle:
+                await self._drop(min(idle, key=lambda key: self._entries[key].used))
+            elif full:
                 raise CacheFull(
                     f"{size_bytes} bytes do not fit: {self.total_bytes} of {self._max_bytes} are in use; "
                     "allow a larger cache or wait until something ends",
                     needed_bytes=str(size_bytes),
                     max_bytes=str(self._max_bytes),
                 )
-            await self._drop(min(idle, key=lambda key: self._entries[key].used))
-        free = shutil.disk_usage(self._folder).free
-        if size_bytes > free:
-            raise CacheFull(
-                f"the disk of {self._folder} has {free} bytes left and {size_bytes} are needed; free some space",
-                needed_bytes=str(size_bytes),
-            )
+            else:
+                raise CacheFull(
+                    f"the disk of {self._folder} has {self._free} bytes left and {size_bytes} are needed; "
+                    "free some space",
+                    needed_bytes=str(size_bytes),
+                )
+
+    @property
+    def _free(self) -> int:
+        return shutil.disk_usage(self._folder).free
 
     async def _drop(self, key: str) -> None:
         trash = self._folder / ".trash" / new_uid()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelyard.foundation.auth.identity import Identity
-from modelyard.foundation.errors import ModelyardError
+from modelyard.foundation.errors import ModelyardError, NotFound
 from modelyard.foundation.ids import new_uid, validate_id
 from modelyard.scheduler.domain.errors import JobEnded, JobNotEnded, job_not_found
 from modelyard.scheduler.domain.events import Event, JobCancelled
@@ -102,12 +102,16 @@ class Jobs:
         if record.state is JobState.CANCELLED:
             return self._view(record)
         if record.state in ENDED:
-            raise JobEnded(f"{name} has ended: {record.state.lower()}", resource=name, state=record.state)
+            raise _ended(record)
 
         def cancelled(now: datetime, jitter: float) -> Event:
             return JobCancelled(now=now, jitter=jitter, job=name)
 
-        await self._engine.happen(cancelled, Audit.of(caller, "CancelJob", name))
+        try:
+            await self._engine.happen(cancelled, Audit.of(caller, "CancelJob", name))
+        except NotFound:
+            # It has ended in this moment.
+            raise _ended((await self.get(name)).record) from None
         return await self.get(name)
 
     async def delete(self, caller: Identity, name: str) -> None:
@@ -187,3 +191,7 @@ class Jobs:
         if self._survey is None or self._survey[0] is not state or now - self._survey[1] > 1.0:
             self._survey = (state, now, survey(state, self._engine.now()))
         return self._survey[2]
+
+
+def _ended(record: JobRecord) -> JobEnded:
+    return JobEnded(f"{record.name} has ended: {record.state.lower()}", resource=record.name, state=record.state)

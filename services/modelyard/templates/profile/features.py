@@ -17,8 +17,6 @@ from modelyard.templates.profile.texts import readable
 from modelyard.templates.profile.unreadable import Unreadable
 from modelyard.templates.profile.words import Words, each_once
 
-TOP = 100
-"""So many of the most frequent values are kept; of a target's classes all, up to MOST_CLASSES."""
 MOST_CLASSES = 1000
 SHAPES = 50
 _TEXTS_AT_ONCE = 1 << 10
@@ -59,9 +57,10 @@ class Values:
             "missingCount": self.missing,
             "distinctCount": distinct.count,
             "distinctEstimated": distinct.estimated,
-            "topValues": _counted(every.most(TOP)),
+            "topValues": _counted(every.most(self._room.top)),
             "splitValues": [
-                {"split": split, "values": _counted(values.most(TOP))} for split, values in self._words.by_split.items()
+                {"split": split, "values": _counted(values.most(self._room.top))}
+                for split, values in self._words.by_split.items()
             ],
         }
 
@@ -199,6 +198,7 @@ class Texts:
         self.characters, self.words = Numbers(1.0, drawn=0), Numbers(1.0, drawn=0)
         self.distinct = Distinct(room.hashes)
         self._frequencies = Frequencies(room.values)
+        self._top = room.top
 
     def add(self, portion: Portion, name: str) -> Hashes:
         texts, which = each_once(*portion.piece(name))
@@ -252,7 +252,7 @@ class Texts:
             "distinctCount": self.distinct.count,
             "distinctEstimated": self.distinct.estimated,
             "lengths": [numbers.length(unit) for unit, numbers in measures if numbers.count],
-            "topValues": _counted(self._frequencies.most(TOP)),
+            "topValues": _counted(self._frequencies.most(self._top)),
         }
 
 

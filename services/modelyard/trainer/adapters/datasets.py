@@ -22,7 +22,7 @@ from modelyard.trainer.reporter import Reporter
 from modelyard.trainer.work import Work
 
 OUTPUT = "profile"
-MAX_STATISTICS_BYTES = 4 << 20
+MAX_STATISTICS_BYTES = 32 << 20
 """Of the file; the catalog takes less, in another form."""
 MOST_EARLIER = 10
 """So many earlier versions are looked at for profiles."""

@@ -29,11 +29,16 @@ async def patiently(
     """The call's answer, waiting while the catalog or the store can't be reached; that may be for a while only."""
     since, pause = time.monotonic(), 0.5
     while True:
+        called = time.monotonic()
         try:
             with translated():
                 return await call(Errand(counts=counts))
         except _Weather as weather:
-            if time.monotonic() - since > patience_s:
+            now = time.monotonic()
+            if now - called > patience_s:
+                # It went well for so long: what it needs is away only now.
+                since, pause = now, 0.5
+            if now - since > patience_s:
                 raise
             reporter.line(f"{weather.message}; trying again")
             reporter.changed()

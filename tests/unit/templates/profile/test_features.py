@@ -8,8 +8,9 @@ import pytest
 from modelyard.job.index import Index
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
-from modelyard.templates.profile.features import Classes
+from modelyard.templates.profile.features import Classes, Values
 from modelyard.templates.profile.portions import portions
+from modelyard.templates.profile.room import room_of
 from tests.unit.layouts.test_tfrecord import example, framed
 
 TAGS = [[0, 1], [2, 2], [1, 0], [2, 1], [0, 1]]
@@ -57,3 +58,16 @@ def test_numbers_of_no_class_are_counted_apart(tmp_path: Path, shape: list[int |
     classes = Classes(index.features["tags"])
     assert counted(index, classes)[0] == {"red": 1, "green": 1, "blue": 0}
     assert (classes.unknown, classes.found()["missingCount"]) == (2, 2)
+
+
+def test_of_many_columns_fewer_values_are_kept_of_each(tmp_path: Path) -> None:
+    rows = "".join(f"{at},{chr(97 + at % 9)},{at % 2}\n" for at in range(90))
+    prepare_dataset(tmp_path, {"a.csv": ("size,letter,label\n" + rows).encode()})
+    kept = {}
+    for features in (3, 640):
+        values = Values(room_of(features))
+        for portion in portions(Index(tmp_path).split("train")):
+            values.add(portion, "letter")
+        found = values.found()
+        kept[features] = len(found["topValues"]), len(found["splitValues"][0]["values"]), found["distinctCount"]
+    assert kept == {3: (9, 9, 9), 640: (5, 5, 9)}

@@ -25,7 +25,7 @@ from modelyard.scheduler.adapters.sql.schema import (
     outbox,
     requests,
 )
-from modelyard.scheduler.domain.errors import JobExists
+from modelyard.scheduler.domain.errors import JobExists, job_not_found
 from modelyard.scheduler.domain.jobs import ENDED, Attempt, JobState
 from modelyard.scheduler.domain.records import JobRecord, Progress
 from modelyard.scheduler.service.ports import Audit, DeletedJob, Draft, EndedExecution, Opened, RequestKey
@@ -55,7 +55,9 @@ class SqlJobs:
             name = once(connection, requests, stored, key.body, create, now).decode()
             if made:
                 return Opened(made[0], False)
-            row = connection.execute(select(jobs).where(jobs.c.name == name)).one()
+            row = connection.execute(select(jobs).where(jobs.c.name == name, jobs.c.state != DELETED)).one_or_none()
+            if row is None:
+                raise job_not_found(name)
             return Opened(read_record(row), row.state != OPENING)
 
         return await self._group.run(work)
