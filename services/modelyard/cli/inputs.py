@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelyard.api.catalog.v1 import model_pb2
+from modelyard.layouts.strict_json import has_half_characters
 from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.predicting.model import Way
 
 _FORMATS = {
     "bool": "?",
@@ -52,17 +53,18 @@ def read_inputs(said: Sequence[str]) -> dict[str, Any]:
             inputs[name] = json.loads(Path(value[1:]).read_text() if value.startswith("@") else value)
         except OSError as error:
             raise InvalidArgument(f"{value[1:]} can't be read: {error.strerror}", reason="FILE_UNREADABLE") from error
-        except ValueError as error:
-            raise InvalidArgument(f"input {name!r} is not JSON: {error}", reason="INPUT_INVALID") from error
+        except (ValueError, RecursionError) as error:
+            why = error if isinstance(error, ValueError) else "it is nested too deep"
+            raise InvalidArgument(f"input {name!r} is not JSON: {why}", reason="INPUT_INVALID") from error
     return inputs
 
 
-def typed(inputs: Mapping[str, Any], signature: model_pb2.Signature) -> dict[str, Any]:
+def typed(inputs: Mapping[str, Any], signature: Way) -> dict[str, Any]:
     """What `sdk.tensors.encode` takes; raises InvalidArgument for a name or a value that the signature has not."""
-    specs = {spec.name: spec for spec in signature.inputs}
+    specs = signature.inputs
     for name in inputs:
         if name not in specs:
-            there = ", ".join(f"{spec.name} ({spec.dtype})" for spec in signature.inputs)
+            there = ", ".join(f"{spec.name} ({spec.dtype})" for spec in specs.values())
             raise InvalidArgument(
                 f"signature {signature.name} has no input {name!r}; it takes {there}", reason="INPUT_UNKNOWN"
             )
@@ -77,8 +79,10 @@ def typed(inputs: Mapping[str, Any], signature: model_pb2.Signature) -> dict[str
 def _tensor(name: str, value: Any, dtype: str) -> Any:
     shape, values = _flat(name, value)
     if dtype == "string":
-        if len(shape) != 1 or not all(isinstance(each, str) for each in values):
+        if len(shape) != 1 or not values or not all(isinstance(each, str) for each in values):
             raise InvalidArgument(f"input {name!r} takes a list of texts", reason="INPUT_INVALID")
+        if has_half_characters(value):
+            raise InvalidArgument(f"input {name!r} has half a character in it", reason="INPUT_INVALID")
         return list(values)
     if dtype not in _FORMATS:
         raise InvalidArgument(f"input {name!r} is of type {dtype}, which can't be typed here", reason="INPUT_INVALID")

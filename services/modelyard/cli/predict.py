@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from modelyard.api.catalog.v1 import model_pb2
 from modelyard.cli import answers
 from modelyard.cli.asked import Said
 from modelyard.cli.bars import counting
@@ -26,9 +25,9 @@ from modelyard.cli.places import is_folder
 from modelyard.cli.suggest import suggesting
 from modelyard.sdk import Client
 from modelyard.sdk.errors import InvalidArgument
-from modelyard.sdk.names import short
 from modelyard.sdk.predicting import Answer, Row, RowProblem
 from modelyard.sdk.predicting.answers import plain as as_json_has_it
+from modelyard.sdk.predicting.model import Way
 from modelyard.sdk.predicting.writing import CONTINUE, is_prompt, pieces
 from modelyard.sdk.tensors import rows
 
@@ -242,17 +241,15 @@ def _ask_tensors(client: Client, name: str, said: list[str], signature: str, *, 
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
 
 
-def _signature(client: Client, name: str, signature: str) -> model_pb2.Signature:
+def _signature(client: Client, name: str, signature: str) -> Way:
     """What the served version can be asked by that name."""
-    deployment = client.deployments.get(name)
-    version = client.models.version(deployment.serving_version or deployment.model_version)
-    found = next((each for each in version.info.signatures if each.name == signature), None)
-    if found is None:
-        there = ", ".join(each.name for each in version.info.signatures) or "none that is known"
+    model = client.deployments.model(name)
+    if signature not in model.ways:
+        there = ", ".join(model.ways) or "none that is known"
         raise InvalidArgument(
-            f"{short(version.name)} has no signature {signature!r}; it has {there}", reason="SIGNATURE_UNKNOWN"
+            f"{model.name} has no signature {signature!r}; it has {there}", reason="SIGNATURE_UNKNOWN"
         )
-    return found
+    return model.ways[signature]
 
 
 def _rows_of(outputs: dict[str, Any]) -> int:

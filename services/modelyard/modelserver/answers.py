@@ -39,7 +39,7 @@ class AnswerWriter:
             ]
         pieces: list[bytes | memoryview] = []
         for name, (before, row_bytes) in zip(self._names, around, strict=True):
-            pieces += (before, outcome.buffers[name][start * row_bytes : (start + rows) * row_bytes])
+            pieces += (before, outcome.buffers.get(name, b"")[start * row_bytes : (start + rows) * row_bytes])
         pieces.append(self._spec)
         return b"".join(pieces)
 

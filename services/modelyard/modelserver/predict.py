@@ -1,5 +1,6 @@
 """PredictionService over bytes: the same functions behind every front."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
@@ -13,6 +14,9 @@ from modelyard.modelserver.models import Models, Wanted
 from modelyard.modelserver.servable import DEFAULT_SIGNATURE, Array, Arrays, Servable, Signature
 
 M = TypeVar("M", bound=Message)
+
+READ_AT_ONCE = 1 << 20
+"""Bytes of a request; a larger one is read in a thread, so that others, and the health, do not wait for it."""
 
 
 class Engine(Protocol):
@@ -48,7 +52,10 @@ class Predictor:
 
     async def predict_on(self, servable: Servable, request: predict_pb2.PredictRequest) -> bytes:
         signature = signature_of(servable, request.model_spec.signature_name)
-        inputs = checked_inputs(signature, {key: tensors.decode(key, value) for key, value in request.inputs.items()})
+        if request.ByteSize() > READ_AT_ONCE:
+            inputs = await asyncio.to_thread(_inputs, signature, request)
+        else:
+            inputs = _inputs(signature, request)
         outputs = await self._engine.run(servable, signature, inputs)
         names = filtered(signature, list(request.output_filter))
         return response(servable, signature, {name: outputs[name] for name in names}).SerializeToString()
@@ -112,6 +119,13 @@ def signature_of(servable: Servable, name: str) -> Signature:
     return signature
 
 
+def _inputs(signature: Signature, request: predict_pb2.PredictRequest) -> Arrays:
+    # Names first: a tensor of a few bytes may unpack to hundreds of megabytes.
+    if extra := sorted(request.inputs.keys() - signature.inputs.keys()):
+        raise InvalidRequest(_names_differ(signature, request.inputs), field=f"inputs.{extra[0]}")
+    return checked_inputs(signature, {key: tensors.decode(key, value) for key, value in request.inputs.items()})
+
+
 def checked_inputs(signature: Signature, given: Mapping[str, Array]) -> Arrays:
     """Every input of the signature, checked for dtype and shape, encoded files by their headers. Raises
     InvalidRequest."""
@@ -132,7 +146,7 @@ def checked_inputs(signature: Signature, given: Mapping[str, Array]) -> Arrays:
     return inputs
 
 
-def _names_differ(signature: Signature, given: Mapping[str, Array]) -> str:
+def _names_differ(signature: Signature, given: Mapping[str, object]) -> str:
     required = signature.inputs.keys() - signature.defaults.keys()
     return (
         f"input size does not match signature: {len(given)}!={len(signature.inputs)} "

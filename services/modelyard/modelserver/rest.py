@@ -1,7 +1,6 @@
 """TensorFlow Serving's REST API: `:predict` in row and column form, status and metadata."""
 
 import base64
-import binascii
 import json
 import re
 from typing import Any
@@ -98,7 +97,7 @@ def _json(message: Message) -> bytes:
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BodyNotJson(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict) or ("instances" in document) == ("inputs" in document):
         raise InvalidRequest("the body has to be a JSON object with either 'instances' or 'inputs'")
@@ -179,12 +178,15 @@ def _flatten(key: str, value: Any, flat: list[bytes]) -> tuple[int, ...]:
             raise InvalidRequest(f'input "{key}" is not a rectangular tensor', field=f"inputs.{key}")
         return (len(value), *next(iter(shapes), ()))
     if isinstance(value, str):
-        flat.append(value.encode())
+        try:
+            flat.append(value.encode())
+        except UnicodeEncodeError:
+            raise InvalidRequest(f'input "{key}" has half a character in it', field=f"inputs.{key}") from None
         return ()
     if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
         try:
             flat.append(base64.b64decode(value["b64"], validate=True))
-        except binascii.Error as error:
+        except ValueError as error:
             raise InvalidRequest(f'input "{key}": b64 is not base64: {error}', field=f"inputs.{key}") from None
         return ()
     raise InvalidRequest(f'input "{key}" takes strings or {{"b64": …}}', field=f"inputs.{key}")

@@ -111,6 +111,11 @@ def _spec(info: Any, kind: str = "", sample_rate: int = 0) -> TensorSpec:
     return TensorSpec(info.dtype, sizes, kind, sample_rate)
 
 
+def _array(value: Any) -> Array:
+    """NumPy's own strings end before their zero bytes, so one string becomes an object."""
+    return np.asarray(value, object) if isinstance(value, bytes) else np.asarray(value)
+
+
 def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec], place: Loadable) -> Callable[[Arrays], Arrays]:
     function = loaded.signatures[key]
     dtypes = {alias: tf.as_dtype(spec.dtype) for alias, spec in inputs.items()}
@@ -120,7 +125,7 @@ def _caller(loaded: Any, key: str, inputs: dict[str, TensorSpec], place: Loadabl
         try:
             given = {alias: tf.constant(array, dtypes[alias]) for alias, array in arrays.items()}
             results = function(**place.arguments(key, given))
-            return {alias: np.asarray(tensor.numpy()) for alias, tensor in results.items()}
+            return {alias: _array(tensor.numpy()) for alias, tensor in results.items()}
         except tf.errors.OpError as error:
             kind = _FROM_TENSORFLOW.get(error.error_code, ModelFailed)
             fault = find_fault(error, arrays)

@@ -15,6 +15,8 @@ from modelyard.modelserver.errors import InvalidRequest
 from modelyard.modelserver.servable import Array
 
 MAX_TENSOR_BYTES = 256 << 20
+MAX_FILLED = 4096
+"""So many strings may be left for the last one to stand for: each is copied where the model gets it."""
 
 NUMPY: dict[int, np.dtype[Any]] = {
     pb.DT_FLOAT: np.dtype(np.float32),
@@ -89,7 +91,8 @@ def _shape(key: str, tensor: pb.Tensor, dtype: np.dtype[Any]) -> tuple[int, ...]
             f'input "{key}": a tensor in a request needs every dimension, shape is {list(shape)}',
             field=f"inputs.{key}.tensor_shape",
         )
-    if math.prod(shape) * dtype.itemsize > MAX_TENSOR_BYTES or len(shape) > 64:
+    # NumPy multiplies the sizes even where one of them is 0.
+    if math.prod(max(size, 1) for size in shape) * dtype.itemsize > MAX_TENSOR_BYTES or len(shape) > 64:
         raise InvalidRequest(
             f'input "{key}": shape {list(shape)} is more than the {MAX_TENSOR_BYTES >> 20} MiB that this server takes',
             field=f"inputs.{key}.tensor_shape",
@@ -120,6 +123,11 @@ def _from_values(key: str, tensor: pb.Tensor, dtype: np.dtype[Any], shape: tuple
     if len(values) > count:
         raise InvalidRequest(
             f'input "{key}": shape {list(shape)} has {count} elements, {field} has {len(values)}',
+            field=f"inputs.{key}.{field}",
+        )
+    if dtype.hasobject and count - len(values) > MAX_FILLED:
+        raise InvalidRequest(
+            f'input "{key}": shape {list(shape)} has {count} elements, {field} has {len(values)}; send every string',
             field=f"inputs.{key}.{field}",
         )
     if len(values) < count:

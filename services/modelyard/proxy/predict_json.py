@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.api.serving.v1 import metadata_pb2, predict_pb2, tensor_pb2
+from modelyard.layouts.strict_json import has_half_characters
 from modelyard.proxy.domain import ModelSpec
 from modelyard.proxy.errors import BadRequest, SignatureNotFound
 from modelyard.proxy.json_tensors import from_tensor, is_bytes, nested, to_tensor
@@ -36,6 +37,8 @@ def read_request(body: bytes) -> JsonRequest:
         raise BadRequest(f"the body is not JSON: {what}") from None
     if not isinstance(document, dict):
         raise BadRequest('the body must be an object with "instances" (rows) or "inputs" (columns)')
+    if b"\\u" in body and has_half_characters(document):
+        raise BadRequest("the body has half a character in it (a lone \\ud8xx)")
     unknown = document.keys() - _KEYS
     if unknown:
         raise BadRequest(f"unknown key {min(unknown)[:80]!a}; a request has {', '.join(sorted(_KEYS))}")

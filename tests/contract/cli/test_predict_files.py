@@ -139,6 +139,19 @@ def test_a_line_of_stdin_that_is_no_object_is_named_and_the_rest_goes_on(run: Ru
     assert done.exit_code == 1
 
 
+def test_a_line_of_text_may_begin_with_a_brace(run: Run) -> None:
+    done = run("predict", "reviews", "--file", "-", stdin='{laughs} fine!!\n{"text": "bad"}\n')
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
+def test_half_a_character_is_named_and_the_rest_goes_on(run: Run) -> None:
+    for line in ('{"text": "\\ud800"}', '{"\\ud800": "a"}'):
+        done = run("predict", "reviews", "--file", "-", "-o", "json", stdin=f'{line}\n{{"text": "bad"}}\n')
+        assert "has half a character in it" in done.output
+        assert "Traceback" not in done.output
+        assert done.exit_code == 1
+
+
 def test_a_file_of_one_row_is_answered_as_one_of_many(run: Run) -> None:
     Path("rows.jsonl").write_text("{oops\n")
     done = run("predict", "adult", "--file", "rows.jsonl", "-o", "json")

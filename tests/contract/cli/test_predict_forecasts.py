@@ -50,6 +50,16 @@ def test_a_series_that_is_too_short_and_rows_that_are_none_are_named_and_the_res
     assert "hours.csv, registered has 4 steps of bikers; 6 are needed to forecast from" in said.stderr
 
 
+def test_a_series_whose_times_are_of_no_one_grid_is_named(run: Run, tmp_path: Path) -> None:
+    late = "2011-12-31T08:05,casual,8,fine"
+    said = run("predict", "bikes", "--file", table(tmp_path, *hours("casual", ["1"] * 8), late))
+    assert said.exit_code == 1
+    assert (
+        "hours.csv, casual has the time 2011-12-31T00:00:00, which is no whole number of steps of 3,600 s"
+        in " ".join(said.stderr.split())
+    )
+
+
 def test_a_history_that_is_too_short_and_a_table_without_a_column_are_refused(run: Run, tmp_path: Path) -> None:
     short = run("predict", "bikes", "--row", '{"bikers": [1, 2], "time": "2011-12-31T05:00", "rider": "casual"}')
     assert isinstance(short.exception, InvalidArgument)

@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from modelyard.api.catalog.v1 import model_pb2
 from modelyard.cli.inputs import read_inputs, typed
 from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.predicting.model import Input, Way
 from modelyard.sdk.tensors import encode, rows
 
 
-def signature(**dtypes: str) -> model_pb2.Signature:
-    specs = [model_pb2.TensorSpec(name=name, dtype=dtype) for name, dtype in dtypes.items()]
-    return model_pb2.Signature(name="serving_default", inputs=specs)
+def signature(**dtypes: str) -> Way:
+    return Way("serving_default", {name: Input(name, dtype, (-1,), "number") for name, dtype in dtypes.items()})
 
 
 @pytest.mark.parametrize(
@@ -47,6 +46,8 @@ def test_a_value_arrives_as_the_type_that_the_signature_says(dtype: str, value: 
         ({"x": [1, None]}, {"x": "float32"}, "takes float32, not null"),
         ({"x": [True, "false"]}, {"x": "bool"}, 'takes bool, not "false"'),
         ({"x": [1]}, {"x": "string"}, "takes a list of texts"),
+        ({"x": []}, {"x": "string"}, "takes a list of texts"),
+        ({"x": ["\ud800"]}, {"x": "string"}, "has half a character in it"),
         ({"x": [1]}, {"x": "complex64"}, "can't be typed here"),
     ],
 )

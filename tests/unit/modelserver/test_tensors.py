@@ -49,6 +49,8 @@ def test_a_string_keeps_its_trailing_zeros() -> None:
         (pb.Tensor(dtype=pb.DT_FLOAT, tensor_shape=shape(*[1] * 65)), "is more than the 256 MiB"),
         (pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape(1 << 40), string_val=[b"x"]), "is more than the 256 MiB"),
         (pb.Tensor(dtype=pb.DT_FLOAT, tensor_shape=shape(2), tensor_content=b"1234"), "needs 8 bytes"),
+        (pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape(4098), string_val=[b"x"]), "has 1; send every string"),
+        (pb.Tensor(dtype=pb.DT_FLOAT, tensor_shape=shape(0, 1 << 62)), "is more than the 256 MiB"),
         (pb.Tensor(dtype=pb.DT_STRING, tensor_shape=shape(1), tensor_content=b"x"), "strings travel in string_val"),
         (pb.Tensor(dtype=pb.DT_FLOAT, tensor_shape=shape(1), float_val=[1, 2]), "has 1 elements, float_val has 2"),
     ],

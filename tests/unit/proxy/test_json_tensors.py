@@ -167,3 +167,18 @@ def test_several_inputs_must_be_named() -> None:
         encode(read_request(b'{"instances": [1]}'), ModelSpec("m"), signature)
     with pytest.raises(BadRequest, match=r"instances\[1\] must have the same names"):
         encode(read_request(b'{"instances": [{"a": 1, "b": 1}, {"a": 1}]}'), ModelSpec("m"), signature)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": ["\\ud800"]}',
+        b'{"inputs": {"\\ud800": [1]}}',
+        b'{"instances": [{"\\ud800": 1}]}',
+        b'{"signature_name": "\\ud800", "instances": [1]}',
+    ],
+)
+def test_half_a_character_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="half a character"):
+        read_request(body)
+    assert read_request(b'{"instances": ["\\ud83d\\ude00"]}').value == ["\U0001f600"]

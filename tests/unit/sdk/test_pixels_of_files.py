@@ -18,3 +18,12 @@ def test_what_is_transparent_shows_white(mode: str, clear: tuple[int, ...], chan
     image.save(out, "PNG")
     shape, pixels, _ = content(Input("image", "uint8", (-1, -1, -1, channels), "image"), out.getvalue(), None)
     assert (shape, list(pixels)) == ((1, 2, channels), [255] * channels + [0] * channels)
+
+
+def test_of_grey_with_two_bytes_a_pixel_the_higher_one_is_sent() -> None:
+    out = io.BytesIO()
+    Image.frombytes("I;16", (4, 1), b"".join(level.to_bytes(2, "little") for level in (0, 300, 0x8000, 0xFFFF))).save(
+        out, "PNG"
+    )
+    _, pixels, _ = content(Input("image", "uint8", (-1, -1, -1, 1), "image"), out.getvalue(), None)
+    assert list(pixels) == [0, 1, 0x80, 0xFF]

@@ -33,8 +33,10 @@ _OF_THE_ROW = (
     errors.DataLoss,
     errors.Unimplemented,
     errors.DeadlineExceeded,
+    errors.ResourceExhausted,
 )
-"""What is wrong with one row or its answer; the rest goes on."""
+"""What is wrong with one row or its answer, such as that it is too large; the rest goes on. What passes by waiting was
+waited for before."""
 
 
 class Predict(Protocol):
@@ -101,7 +103,7 @@ class Asker:
         self._serving_name = serving_name
         self.model = model
         self.signature = signature
-        self._version = version
+        self._version = self._described = version
         self._timeout = timeout
         self._in_flight = in_flight
         self._rows = rows_at_once if model.joins else 1
@@ -122,6 +124,15 @@ class Asker:
         """An answer a row, in their order; one that fails has its error. Raises what is wrong with all of them, and,
         behind the answers to those before, why there are no further rows."""
         waiting: deque[_Asked] = deque()
+        try:
+            yield from self._in_order(rows, waiting)
+        finally:
+            # Where nobody wants the rest.
+            for each in waiting:
+                if each.call is not None:
+                    each.call.cancel()
+
+    def _in_order(self, rows: Iterable[Row | RowProblem], waiting: deque[_Asked]) -> Iterator[Answer]:
         group: list[Prepared] = []
         broken: list[ModelyardError] = []
         flying = 0
@@ -209,6 +220,9 @@ class Asker:
 
     def _read(self, rows: Sequence[Prepared], response: predict_pb2.PredictResponse) -> list[Answer]:
         version = response.model_spec.version.value
+        self._described = self._described or version
+        # Another version, of a switch meanwhile, may have other classes, or the same in another order.
+        classes = self.model.classes if version == self._described else ()
         outputs = split(self.model, rows[0].way, response, len(rows))
         return [
             Answer(
@@ -216,7 +230,7 @@ class Asker:
                 found,
                 [*(one.note for one in each.cells.values() if one.note), *remarks(found)],
                 version,
-                self.model.classes,
+                classes,
             )
             for each, found in zip(rows, outputs, strict=True)
         ]

@@ -113,7 +113,17 @@ def _row(path: Path, name: str, series: Mapping[int, float], wanted: Takes) -> R
         return RowProblem(
             origin, f"has {length:,} steps of {wanted.value}; {wanted.window:,} are needed to forecast from"
         )
+    off = next((time for time in times if step and (times[-1] - time) % step), None)
+    if off is not None:
+        return RowProblem(
+            origin,
+            f"has the time {_shown(off)}, which is no whole number of steps of {step:,} s before the last, "
+            f"{_shown(times[-1])}; what is missing may be missing, but times must be of one grid",
+        )
     past = [series.get(times[-1] - back * step) for back in range(wanted.window - 1, -1, -1)]
-    last = datetime.fromtimestamp(times[-1], UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    row = {wanted.value: past, wanted.time: last}
+    row = {wanted.value: past, wanted.time: _shown(times[-1])}
     return Row(row | ({wanted.series: name} if wanted.series else {}), origin, path.parent)
+
+
+def _shown(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")

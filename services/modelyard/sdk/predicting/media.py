@@ -85,10 +85,15 @@ def _image(wanted: Input, source: Source, name: str) -> Content:
 
     try:
         with Image.open(io.BytesIO(source.read(0, source.size))) as image:
-            shown = image if row[2] == 4 else _on_white(image)
+            shown = _of_one_byte(image) if row[2] == 4 else _on_white(_of_one_byte(image))
             return (height, width, row[2]), shown.convert(_MODES[row[2]]).tobytes(), ""
     except (OSError, SyntaxError, ValueError) as error:
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _of_one_byte(image: Any) -> Any:
+    """Of grey with two bytes a pixel the higher one, as TensorFlow decodes it; Pillow makes most of it white."""
+    return image.point(lambda value: value / 256).convert("L") if image.mode.startswith("I;16") else image
 
 
 def _on_white(image: Any) -> Any:

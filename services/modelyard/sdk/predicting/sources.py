@@ -1,6 +1,7 @@
 """Rows out of files: tables, JSON lines, plain lines, a folder of files."""
 
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.media import read_text
 from modelyard.layouts.names import TABLES, suffix
 from modelyard.layouts.rows import read_rows, read_shape
+from modelyard.layouts.strict_json import has_half_characters
 from modelyard.layouts.text_files import lines as read_lines
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.folder import Source, scan
@@ -23,6 +25,8 @@ from modelyard.sdk.predicting.model import MEDIA, Model, Way, find_input, listed
 from modelyard.sdk.predicting.rows import Row, RowProblem
 
 Rows = Iterator[Row | RowProblem]
+_OBJECT = re.compile(r'\{\s*["}]')
+"""How a JSON object begins, and hardly a line of text."""
 
 
 def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] | None = None) -> Rows:
@@ -59,7 +63,7 @@ def rows_of_stream(stream: BinaryIO, model: Model, left_out: list[str]) -> Rows:
         except UnicodeDecodeError as error:
             yield RowProblem(origin, f"is no UTF-8: byte 0x{line[error.start]:02x} at {error.start:,}")
             continue
-        if text.startswith("{"):
+        if text.startswith("{") and (_OBJECT.match(text) or not _takes_lines(model)):
             yield _object(text, origin, None, taken)
         elif text and _takes_lines(model):
             yield Row({"": text}, origin)
@@ -114,6 +118,8 @@ def _object(text: str, origin: str, base: Path | None, taken: "_Taker") -> Row |
     except (ValueError, RecursionError) as error:
         why = error if isinstance(error, ValueError) else "it is nested too deep"
         return RowProblem(origin, f"is not JSON: {why}")
+    if "\\u" in text and has_half_characters(value):
+        return RowProblem(origin, "has half a character in it (a lone \\ud8xx)")
     return Row(taken(value) if isinstance(value, dict) else {"": value}, origin, base)
 
 

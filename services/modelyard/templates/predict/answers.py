@@ -173,13 +173,15 @@ def _numbers(flat: NDArray[Any]) -> list[str]:
 
 
 def _lists(values: NDArray[Any], cells: Callable[[NDArray[Any]], list[str]]) -> list[str]:
+    if not values.size:
+        return [json.dumps(each) for each in values.tolist()]
     flat, width = cells(values.ravel()), values.shape[1]
-    return [f"[{','.join(flat[start : start + width])}]" for start in range(0, len(values) * width, width)] or []
+    return [f"[{','.join(flat[start : start + width])}]" for start in range(0, len(values) * width, width)]
 
 
 def _nested(values: NDArray[Any], cells: Callable[[NDArray[Any]], list[str]]) -> list[str]:
     """Of more dimensions, such as boxes: [[x, y, x, y], …]."""
-    if values.ndim == 2:
+    if values.ndim == 2 or not values.size:
         return _lists(values, cells)
     inner = _nested(values.reshape(-1, *values.shape[2:]), cells)
     width = values.shape[1]

@@ -26,5 +26,5 @@ class Room:
 def room_of(features: int) -> Room:
     """Of each of so many."""
     part = max(FULL, features) / FULL
-    sizes = (max(_LEAST, int(size / part)) for size in (VALUES, HASHES, NUMBERS))
-    return Room(*sizes, top=max(_LEAST_TOP, int(TOP / part)))
+    values, hashes, numbers = (max(_LEAST, int(size / part)) for size in (VALUES, HASHES, NUMBERS))
+    return Room(values, hashes, numbers, max(_LEAST_TOP, int(TOP / part)))
