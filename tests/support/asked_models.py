@@ -15,7 +15,7 @@ from modelyard.api.catalog.v1 import model_pb2, model_service_pb2
 from modelyard.api.inference.v1 import deployment_pb2, deployment_service_pb2
 from modelyard.api.serving.v1 import metadata_pb2, predict_pb2
 from modelyard.api.serving.v1 import tensor_pb2 as pb
-from modelyard.foundation.errors import ModelyardError, NotFound, PermissionDenied
+from modelyard.foundation.errors import ModelyardError, NotFound, PermissionDenied, ResourceExhausted
 from modelyard.foundation.rpc.status import code_of, to_status
 from modelyard.modelserver import predict, tensors
 from modelyard.modelserver.servable import Arrays, Servable, Signature, TensorSpec
@@ -98,6 +98,18 @@ def reviews(*, row_wise: bool = True) -> Asked:
         classes=CLASSES,
         row_wise=row_wise,
     )
+
+
+def heavy() -> Asked:
+    """Answers of five rows and more are too large, and one of `huge` is so alone."""
+
+    def default(inputs: Arrays) -> Arrays:
+        if len(inputs["text"]) >= 5 or b"huge" in inputs["text"]:
+            raise ResourceExhausted("the answer is too large; ask for less at once")
+        return _classes([0.75] * len(inputs["text"]))
+
+    ways = {"serving_default": ({"text": TEXTS}, PROBABLE, default)}
+    return asked("heavy", ways, kinds_of(text="text"), classes=CLASSES)
 
 
 def adult() -> Asked:

@@ -104,7 +104,11 @@ class RestOverAsgi:
 
         async def send(backend: Backend, timeout_s: float) -> Outcome:
             end = time.monotonic() + timeout_s
-            signatures = await self._signatures_of(call, backend, asked.spec, timeout_s)
+            try:
+                signatures = await self._signatures_of(call, backend, asked.spec, timeout_s)
+            except Refused as refused:
+                # Whether another server is asked is decided as for any answer.
+                return refused.outcome
             signature = signature_of(signatures, request.signature_name)
             message = await _run(len(body), encode, request, asked.spec, signature)
             return await self._unary(call, backend, asked.method.path, message, max(0.001, end - time.monotonic()))

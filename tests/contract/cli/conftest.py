@@ -10,14 +10,25 @@ from modelyard.cli.__main__ import app
 from modelyard.cli.globals import hoist
 from tests.contract.cli.asking import Run
 from tests.support.asked_forecasts import bikes
-from tests.support.asked_models import Asked, adult, answering, digits, motions, movies, reviews, scenes, speech
+from tests.support.asked_models import (
+    Asked,
+    adult,
+    answering,
+    digits,
+    heavy,
+    motions,
+    movies,
+    reviews,
+    scenes,
+    speech,
+)
 from tests.support.asked_writers import bard
 from tests.support.background import in_background
 
 
 @pytest.fixture
 def models() -> dict[str, Asked]:
-    made = (reviews(), adult(), movies(), digits(), scenes(), speech(), motions(), bard(), bikes())
+    made = (reviews(), heavy(), adult(), movies(), digits(), scenes(), speech(), motions(), bard(), bikes())
     return {each.servable.name: each for each in made}
 
 

@@ -11,7 +11,8 @@ from typer.testing import Result
 
 from modelyard.sdk.errors import InvalidArgument, ModelyardError
 from tests.contract.cli.asking import Run
-from tests.support.asked_models import Asked
+from tests.support.asked_models import Asked, answering
+from tests.support.background import in_background
 
 
 def failure(result: Result) -> ModelyardError:
@@ -167,3 +168,15 @@ def test_a_model_says_what_it_takes_when_it_is_given_something_else(run: Run) ->
     error = failure(run("predict", "reviews", "--image", "a.png"))
     assert "reviews@1 takes no image; it takes text (text)" in error.message
     assert "did you mean `reviews`?" not in error.message
+
+
+def test_whoever_may_predict_and_sees_nothing_else_types_tensors_too(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: dict[str, Asked]
+) -> None:
+    address = f"unix:{tmp_path}/other"
+    with in_background(answering(address, *models.values(), sees_control_plane=False)):
+        monkeypatch.setenv("MODELYARD_SERVER", address)
+        done = run("predict", "reviews", "--input", 'text=["fine!!", "bad"]')
+        assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == ["positive", "negative"]
+        wrong = run("predict", "reviews", "--input", "text=[]", "--signature", "nothing")
+    assert "has no signature 'nothing'; it has serving_default" in failure(wrong).message

@@ -105,6 +105,14 @@ def test_a_row_that_fails_is_named_by_its_line_and_the_rest_goes_on(run: Run) ->
     assert [each.get("error", {}).get("field") for each in as_json] == [None, "", "age", "native_country", None]
 
 
+def test_rows_that_are_too_large_together_are_asked_one_by_one(run: Run) -> None:
+    Path("texts.txt").write_text("a\n" * 7 + "huge\n" + "a\n" * 7)
+    done = run("predict", "heavy", "--file", "texts.txt")
+    assert done.stdout.splitlines() == [f"texts.txt:{line}: positive (0.750)" for line in range(1, 16) if line != 8]
+    assert "texts.txt:8: the answer is too large; ask for less at once" in done.stderr
+    assert done.exit_code == 1
+
+
 def test_rows_of_a_damaged_table_come_in_their_order(run: Run) -> None:
     Path("people.csv").write_text("age,job,native_country\n50,cook,x\n1,2\n30,cook,x\n")
     done = run("predict", "adult", "--file", "people.csv", "-o", "json")
