@@ -172,9 +172,14 @@ async def _until_serving(process: Process) -> None:
         await channel.close()
 
 
+def rotating(path: Path) -> logging.Handler:
+    """Appends to the file, of which the newest `_LOG_FILES` full ones are kept."""
+    return logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)
+
+
 def _log_writer(path: Path) -> logging.Logger:
     """A logger of its own that writes lines as they are and rotates."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)
+    handler = rotating(path)
     handler.setFormatter(logging.Formatter("%(message)s"))
     writer = logging.Logger(f"process.{path.stem}")
     writer.addHandler(handler)

@@ -28,7 +28,7 @@ from modelyard.local.identities import ensure_identities
 from modelyard.local.processes import plan
 from modelyard.local.stopping import STOP_TIMEOUT_S
 from modelyard.local.store import Store, choose_store
-from modelyard.local.supervisor import Supervisor
+from modelyard.local.supervisor import Supervisor, rotating
 
 log = logging.getLogger("modelyard.up")
 
@@ -169,7 +169,7 @@ def check_port(address: str) -> None:
 def _log_to(path: Path) -> None:
     # On a full disk lines are lost, here and in the processes' logs; complaining about each would help nobody.
     logging.raiseExceptions = False
-    logs.configure("up", stream=path.open("a", buffering=1))
+    logs.configure("up", handler=rotating(path))
 
 
 def start_detached(wanted: Wanted) -> str:

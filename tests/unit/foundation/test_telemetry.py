@@ -21,7 +21,7 @@ def stream() -> Iterator[io.StringIO]:
     root, hook = logging.getLogger(), sys.excepthook
     before = root.handlers[:], root.level
     stream = io.StringIO()
-    logs.configure("catalog", stream=stream)
+    logs.configure("catalog", handler=logging.StreamHandler(stream))
     yield stream
     root.handlers[:], root.level = before[0], before[1]
     sys.excepthook = hook
@@ -65,7 +65,7 @@ def test_a_long_value_is_cut(stream: io.StringIO) -> None:
 
 
 def test_text_is_for_people(stream: io.StringIO) -> None:
-    logs.configure("catalog", format="text", stream=stream)
+    logs.configure("catalog", format="text", handler=logging.StreamHandler(stream))
     logging.getLogger("x").info("hello", extra={"job": "j"})
     assert stream.getvalue().rstrip().endswith("info    hello job=j")
 

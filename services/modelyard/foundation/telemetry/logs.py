@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 _SECRET = re.compile(r"(?i)(bearer\s+)\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*|(X-Amz-(?:Signature|Credential)=)[^&\s\"]+")
@@ -45,9 +45,11 @@ class TextFormatter(logging.Formatter):
         return line
 
 
-def configure(process: str, *, level: str = "info", format: str = "json", stream: TextIO | None = None) -> None:
-    """Sends everything that is logged in this process to `stream` (stderr), in place of what was set before."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def configure(
+    process: str, *, level: str = "info", format: str = "json", handler: logging.Handler | None = None
+) -> None:
+    """Sends everything that is logged in this process to `handler` (stderr), in place of what was set before."""
+    handler = handler or logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(process) if format == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

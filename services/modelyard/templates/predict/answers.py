@@ -14,6 +14,7 @@ Floats have as few digits as tell them from their neighbours of the same type; w
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,16 +70,15 @@ class Answers:
         self,
         split: str,
         origins: Sequence[str],
-        outputs: Mapping[str, NDArray[Any]],
+        outputs: Sequence[Mapping[str, NDArray[Any]]],
         problems: Mapping[int, str],
         users: Sequence[bytes] = (),
     ) -> str:
-        """A batch's: `outputs` are of the examples without a problem, in order."""
-        asked = len(origins) - len(problems)
-        if asked:
-            self._check(outputs, asked)
+        """A batch's: `outputs` are of the examples without a problem, in order: of all together, or one by one."""
+        for some in outputs:
+            self._check(some, (len(origins) - len(problems)) // len(outputs))
         head = f'{{"split":"{split}","origin":'
-        found = [(f',"{each.name}":', iter(each.cells(outputs) if asked else ())) for each in self._columns]
+        found = [(f',"{each.name}":', chain.from_iterable(map(each.cells, outputs))) for each in self._columns]
         nothing = "".join(f"{key}{_NULL}" for key, _ in found)
         lines = []
         for place, origin in enumerate(origins):

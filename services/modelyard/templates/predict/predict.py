@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from modelyard.job import context
@@ -103,8 +102,8 @@ class _Prediction:
         for examples, batch in self._first_ones():
             outputs, problems = self._ask(batch)
             if outputs:
-                count = len(batch.rows) - len(problems)
-                return Answers(outputs, count, self._model.classes, user=self._user)
+                count = (len(batch.rows) - len(problems)) // len(outputs)
+                return Answers(outputs[0], count, self._model.classes, user=self._user)
             refused += len(batch.problems) < len(batch.rows)
             problem = problem or f"{examples.origin(int(batch.rows[0]))}: {problems[0]}"
             if refused == MOST_REFUSED:
@@ -150,14 +149,15 @@ class _Prediction:
                 yield batch
             yield waiting.result()
 
-    def _ask(self, batch: Batch) -> tuple[Mapping[str, NDArray[Any]], Mapping[int, str]]:
+    def _ask(self, batch: Batch) -> tuple[list[Mapping[str, NDArray[Any]]], Mapping[int, str]]:
         """The answers, and what is wrong with the examples that have none, by their places. Where the model fails on a
-        batch, it is asked about each example by itself."""
+        batch, it is asked about each example by itself: its answers, which may be of different sizes, are then apart
+        too."""
         places = [place for place in range(len(batch.rows)) if place not in batch.problems]
         if not places:
-            return {}, batch.problems
+            return [], batch.problems
         try:
-            return self._model.ask(self._signature, batch.inputs), batch.problems
+            return [self._model.ask(self._signature, batch.inputs)], batch.problems
         except InputRefused:
             found: list[Mapping[str, NDArray[Any]]] = []
             problems = dict(batch.problems)
@@ -170,5 +170,4 @@ class _Prediction:
                     found.append(self._model.ask(self._signature, one))
                 except InputRefused as error:
                     problems[place] = error.message
-            outputs = {name: np.concatenate([each[name] for each in found]) for name in found[0]} if found else {}
-            return outputs, problems
+            return found, problems
