@@ -38,3 +38,10 @@ async def test_what_has_long_gone_well_is_tried_again_when_it_breaks_off() -> No
 async def test_what_stays_away_is_given_up() -> None:
     with pytest.raises(AttemptFailed, match="nobody there"):
         await patiently(PATIENCE_S, reporter(), Transfer(0, 0, 0, 0))
+
+
+async def test_what_breaks_off_again_and_again_is_given_up_too() -> None:
+    transfer = Transfer(*[1.2 * PATIENCE_S] * 9)
+    with pytest.raises(AttemptFailed, match="nobody there"):
+        await patiently(PATIENCE_S, reporter(), transfer)
+    assert len(transfer.seconds) == 5

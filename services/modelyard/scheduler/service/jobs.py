@@ -110,8 +110,11 @@ class Jobs:
         try:
             await self._engine.happen(cancelled, Audit.of(caller, "CancelJob", name))
         except NotFound:
+            record = (await self.get(name)).record
+            if record.state not in ENDED:
+                raise
             # It has ended in this moment.
-            raise _ended((await self.get(name)).record) from None
+            raise _ended(record) from None
         return await self.get(name)
 
     async def delete(self, caller: Identity, name: str) -> None:

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 PATIENCE_S = 120.0
 """How long an attempt waits for a catalog or a store that is away, once it needs them."""
+_RENEWALS = 3
+"""So often it begins anew, after a call that went on for longer before it met the weather."""
 _LONGEST_PAUSE_S = 5.0
 _WEATHER = (sdk_errors.Unavailable, sdk_errors.DeadlineExceeded, sdk_errors.Unauthenticated)
 """Passes: a neighbour is started again, a token is renewed."""
@@ -27,7 +29,7 @@ async def patiently(
     patience_s: float, reporter: Reporter, call: Callable[[Errand], Awaitable[T]], *, counts: bool = False
 ) -> T:
     """The call's answer, waiting while the catalog or the store can't be reached; that may be for a while only."""
-    since, pause = time.monotonic(), 0.5
+    since, pause, renewals = time.monotonic(), 0.5, _RENEWALS
     while True:
         called = time.monotonic()
         try:
@@ -35,9 +37,9 @@ async def patiently(
                 return await call(Errand(counts=counts))
         except _Weather as weather:
             now = time.monotonic()
-            if now - called > patience_s:
+            if now - called > patience_s and renewals:
                 # It went well for so long: what it needs is away only now.
-                since, pause = now, 0.5
+                since, pause, renewals = now, 0.5, renewals - 1
             if now - since > patience_s:
                 raise
             reporter.line(f"{weather.message}; trying again")
