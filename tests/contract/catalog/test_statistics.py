@@ -227,7 +227,7 @@ async def test_what_is_no_statistics_is_refused_with_its_field(profile: Client, 
             case "report":
                 message.report = f"{PROJECT}/jobs/other/outputs/profile"
             case "":
-                message.findings.extend(["x" * 2000] * 600)
+                message.findings.extend(["x" * 2000] * 1600)
         return message
 
     fields = ["dataset_version", "splits", "features.number.mean", "features.number.histogram.bounds", "features.count"]

@@ -102,7 +102,7 @@ async def test_statistics_are_recorded_with_the_page_that_shows_them(
         ('{"spilts": []}', 'no field named "spilts"'),
         ('{"splits": 3}', "can't be read"),
         ('{"splits": [' * 10 + "]}" * 10, "can't be read"),
-        ('{"findings": ["' + "x" * (4 << 20) + '"]}', "more than 4,194,304 bytes"),
+        ('{"findings": ["' + "x" * (32 << 20) + '"]}', "more than 33,554,432 bytes"),
         ("{}", "statistics.splits is empty"),
     ],
 )

@@ -9,8 +9,8 @@ from modelyard.catalog.domain.errors import StatisticsNotAvailable, StatisticsPe
 from modelyard.catalog.domain.executions import Execution, ExecutionState
 from modelyard.catalog.domain.names import JobName, VersionName
 
-MAX_BYTES = 4 << 20
-"""Of the message; a message of the catalog may have eight."""
+MAX_BYTES = 3 << 20
+"""Of the message; clients take four where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
