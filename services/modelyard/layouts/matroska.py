@@ -20,6 +20,8 @@ def picture_size(head: Head) -> tuple[int, int]:
     says. Raises UnusableError."""
     for kind, start, end in _elements(head, 0, head.file.size):
         if kind == _SEGMENT:
+            if end > head.file.size:
+                raise UnusableError(f"is cut off: a WebM of {end:,} bytes, of which {head.file.size:,} are there")
             return _of_tracks(head, *_tracks(head, start, end))
     raise UnusableError("is cut off: a WebM without its segment")
 
@@ -51,7 +53,7 @@ def _number(head: Head, start: int, end: int) -> int:
 
 
 def _elements(head: Head, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Each element's id, where its content begins and where it ends."""
+    """Each element's id, where its content begins and where it should end, which may be behind the file's end."""
     for _ in range(_MAX_ELEMENTS):
         if start >= end:
             return
@@ -60,7 +62,7 @@ def _elements(head: Head, start: int, end: int) -> Iterator[tuple[int, int, int]
         bits = 7 * (inside - at)
         size -= 1 << bits
         # All ones: who wrote it did not know it yet, as of what is sent live.
-        until = end if size == (1 << bits) - 1 else min(end, inside + size)
+        until = end if size == (1 << bits) - 1 else inside + size
         yield kind, inside, until
         start = until
 

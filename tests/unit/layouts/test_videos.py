@@ -78,6 +78,15 @@ def test_what_is_no_webm_or_too_large_is_said_of_its_header(data: bytes, said: s
     assert str(caught.value).startswith(said)
 
 
+def test_a_webm_that_is_cut_off_is_none_unless_it_was_sent_live_and_never_said_how_long_it_is() -> None:
+    complete, live = video("webm"), video("webm", options={"live": "1"})
+    with pytest.raises(
+        UnusableError, match=rf"^is cut off: a WebM of {len(complete):,} bytes, of which 600 are there$"
+    ):
+        video_size(InMemory(complete[:600]))
+    assert video_size(InMemory(live[:600])) == Video("webm", 0, HEIGHT, WIDTH)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_more_than_is_decoded_is_refused_before_it_is_decoded(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "MAX_PIXELS", 3 * HEIGHT * WIDTH)
