@@ -21,17 +21,21 @@ def decode(data: bytes, rate: int, samples: int) -> NDArray[np.float32]:
     """
     import soundfile
 
-    from modelyard.layouts.recordings import Recording
+    from modelyard.layouts.recordings import UNKNOWN, Recording
 
     try:
         with Recording(io.BytesIO(data)) as file:
-            needed = -(-samples * file.samplerate // rate) + (MARGIN if file.samplerate != rate else 0)
-            channels = file.read(min(needed, max(file.frames, 0)), "float32", always_2d=True)
-            own_rate = int(file.samplerate)
+            claimed, own_rate = max(file.frames, 0), int(file.samplerate)
+            needed = -(-samples * own_rate // rate) + (MARGIN if own_rate != rate else 0)
+            channels = file.read(min(needed, claimed), "float32", always_2d=True)
+            # A compressed WAV has less than libsndfile claims; its header has told whether it is cut off.
+            is_cut_off = file.format != "WAV" and claimed < UNKNOWN and len(channels) < min(needed, claimed)
     except soundfile.LibsndfileError as error:
         raise ValueError(str(error.error_string)) from error
     if not len(channels):
         raise ValueError("it holds no sound")
+    if is_cut_off:
+        raise ValueError(f"it is cut off: {claimed:,} samples are claimed, {len(channels):,} are there")
     if wrong := not_finite(channels, own_rate):
         raise ValueError(f"it holds {wrong}")
     mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(1, dtype=np.float32)

@@ -51,6 +51,15 @@ def test_a_compressed_wav_is_decoded_to_its_end(subtype: str) -> None:
     assert found[RATE // 2 :] == pytest.approx(TONE[RATE // 2 :], abs=0.1)
 
 
+def test_a_flac_that_ends_behind_a_frame_is_decoded_as_far_as_it_goes_and_not_followed_by_silence() -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2 * RATE).astype(np.float32)
+    complete = written(noise, "FLAC", "PCM_16")
+    cut = complete[: complete.rindex(b"\xff\xf8")]
+    assert waves.decode(cut, RATE, RATE) == pytest.approx(noise[:RATE], abs=1e-4)
+    with pytest.raises(ValueError, match=r"^it is cut off: 16,000 samples are claimed, 12,288 are there$"):
+        waves.decode(cut, RATE, 2 * RATE)
+
+
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 2.0])
 def test_a_sound_of_unknown_length_is_decoded_as_far_as_is_asked_for_and_followed_by_silence(seconds: float) -> None:
     found = waves.decode(of_unknown_length(written(TONE, "FLAC", "PCM_16")), RATE, round(seconds * RATE))
