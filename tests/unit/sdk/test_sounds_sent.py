@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from modelyard.layouts import recordings
+from modelyard.layouts import recordings, waves
 from modelyard.sdk.errors import InvalidArgument
+from modelyard.sdk.predicting import media
 from modelyard.sdk.predicting.media import content
 from modelyard.sdk.predicting.model import Input
 from tests.support.sounds import of_unknown_length
@@ -45,6 +46,16 @@ def test_another_rate_is_refused_before_anything_is_decoded() -> None:
     ) as caught:
         content(WANTED, written("FLAC", "PCM_16", 44_100), None)
     assert caught.value.reason == "AUDIO_RATE"
+
+
+def test_a_small_file_of_a_long_sound_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_FILE_BYTES", 1599)
+    monkeypatch.setattr(waves, "decode", None)
+    flac = written("FLAC", "PCM_16")
+    assert len(flac) < 1599
+    with pytest.raises(InvalidArgument, match="the file unpacks to 1,600 bytes; 1,599 fit into a request$") as caught:
+        content(WANTED, flac, None)
+    assert (caught.value.reason, caught.value.field) == ("AUDIO_UNUSABLE", "audio_bytes")
 
 
 @pytest.mark.parametrize("wanted", [WANTED, Input("audio", "float32", (-1, 800), "audio", 8000)])

@@ -81,6 +81,7 @@ def _image(wanted: Input, source: Source, name: str) -> Content:
         raise _unusable(wanted, name, f"is an image; the model takes {_form(wanted)}, so give it with --input")
     if any(size not in (-1, have) for size, have in zip(row, (height, width), strict=False)):
         raise _unusable(wanted, name, f"is {width} × {height} pixels; the model takes {row[1]} × {row[0]}")
+    _check_unpacked(wanted, name, height * width * row[2])
     from PIL import Image
 
     try:
@@ -89,6 +90,11 @@ def _image(wanted: Input, source: Source, name: str) -> Content:
             return (height, width, row[2]), shown.convert(_MODES[row[2]]).tobytes(), ""
     except (OSError, SyntaxError, ValueError) as error:
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
+
+
+def _check_unpacked(wanted: Input, name: str, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise _unusable(wanted, name, f"unpacks to {size:,} bytes; {MAX_FILE_BYTES:,} fit into a request")
 
 
 def _of_one_byte(image: Any) -> Any:
@@ -127,8 +133,9 @@ def _decoded(wanted: Input, source: Source, name: str, samples: int) -> "tuple[S
         from modelyard.layouts import waves
 
         sound = waves.measured(source)
-        data = source.read(0, source.size)
-        return sound, waves.decode(data, sound.rate, sound.samples if samples < 0 else samples)
+        samples = sound.samples if samples < 0 else samples
+        _check_unpacked(wanted, name, samples * (2 if wanted.dtype == "string" else 4))
+        return sound, waves.decode(source.read(0, source.size), sound.rate, samples)
     except ImportError:
         raise _no_decoder(wanted, "soundfile") from None
     except ValueError as error:
@@ -182,6 +189,7 @@ def _video(wanted: Input, source: Source, name: str) -> Content:
         from modelyard.layouts import clips
 
         height, width = row[1:3] if row[1] > 0 and row[2] > 0 else (video.height, video.width)
+        _check_unpacked(wanted, name, row[0] * height * width * 3)
         return (row[0], height, width, 3), clips.decode(data, row[0], height, width).tobytes(), ""
     except ImportError:
         raise _no_decoder(wanted, "av") from None
