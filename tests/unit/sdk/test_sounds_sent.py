@@ -53,7 +53,7 @@ def test_a_small_file_of_a_long_sound_is_refused_before_it_is_unpacked(monkeypat
     monkeypatch.setattr(waves, "decode", None)
     flac = written("FLAC", "PCM_16")
     assert len(flac) < 1599
-    with pytest.raises(InvalidArgument, match="the file unpacks to 1,600 bytes; 1,599 fit into a request$") as caught:
+    with pytest.raises(InvalidArgument, match=r"the file unpacks to 1,600 bytes; 1,599 fit into a request$") as caught:
         content(WANTED, flac, None)
     assert (caught.value.reason, caught.value.field) == ("AUDIO_UNUSABLE", "audio_bytes")
 
