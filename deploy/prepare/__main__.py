@@ -64,7 +64,9 @@ def main() -> None:
     if have == wanted:
         return
     if python != running:
-        os.execv(str(VENV / "bin" / "python"), ["python", "-m", "deploy.prepare", *sys.argv[1:]])
+        own = str(VENV / "bin" / "python")
+        # Python looks for itself by the name that it is called by, and on PATH where that is no path.
+        os.execv(own, [own, "-m", "deploy.prepare", *sys.argv[1:]])
     port = os.environ.get("PORT") or DEFAULT_PORT
     problems = checks.problems(ROOT, extras, port if "--demo" in sys.argv else None)
     if problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 import socket
@@ -70,6 +71,14 @@ def port_problem(port: str) -> str | None:
     return None
 
 
+def installer_problem(installer: str, uv: str | None) -> str | None:
+    if installer not in ("", "pip", "uv"):
+        return f"INSTALLER={installer} is not known; leave it out, or use INSTALLER=pip or INSTALLER=uv"
+    if installer == "uv" and uv is None:
+        return "INSTALLER=uv, and no uv is found; name it (UV=/path/to/uv), or leave INSTALLER out: pip does it too"
+    return None
+
+
 def problems(root: Path, extras: str, port: str | None) -> list[str]:
     """All that stands in the way of a set-up in `root`; `port` only where a demo follows."""
     missing = [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]
@@ -79,5 +88,6 @@ def problems(root: Path, extras: str, port: str | None) -> list[str]:
         modules_problem(missing, "{}.{}".format(*sys.version_info)),
         disk_problem(shutil.disk_usage(root).free, needed_gb, root),
         port_problem(port) if port else None,
+        installer_problem(os.environ.get("INSTALLER", ""), shutil.which(os.environ.get("UV") or "uv")),
     ]
     return [problem for problem in found if problem]

@@ -37,6 +37,11 @@ def uv_is_meant(environ: Mapping[str, str], uv: str | None, pip_settings: str) -
     return told_uv or not any(word in pip_settings for word in SAYS_OWN_INDEX)
 
 
+def maker() -> str:
+    """The Python that makes .venv: the one below, where this runs in .venv itself, which is removed first."""
+    return getattr(sys, "_base_executable", "") or sys.executable
+
+
 class Environment:
     """The environment in `root`/.venv, made by the Python that runs this."""
 
@@ -51,7 +56,7 @@ class Environment:
         if not self._works():
             say(f"making .venv with Python {platform.python_version()}")
             shutil.rmtree(self._venv, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", str(self._venv)], check=True)
+            subprocess.run([maker(), "-m", "venv", str(self._venv)], check=True)
             have = stamp.Stamp()
         stamp.remove(self._venv)
         self._log.unlink(missing_ok=True)

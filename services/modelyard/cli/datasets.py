@@ -8,10 +8,11 @@ import typer
 
 from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.cli.bars import byte_bars
+from modelyard.cli.failures import FAILED
 from modelyard.cli.globals import settings
 from modelyard.cli.output import age, bytes_text, console, print_json, show_all, show_facts, to_json
 from modelyard.cli.places import check_place, save
-from modelyard.cli.profiles import find_profile, save_page, show_profile
+from modelyard.cli.profiles import find_profile, missing_facts, save_page, show_profile
 from modelyard.cli.pushes import show_pushed
 from modelyard.cli.suggest import suggesting
 from modelyard.cli.versions import FILES, Noun, add_alias, add_delete, add_pull, add_versions, files_row
@@ -111,7 +112,9 @@ def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="`mnist`, `mnist@3`, `mnist@latest`.")],
     html: Annotated[Path | None, typer.Option(help="Save the page with examples and histograms as this file.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the version has been profiled.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the version has been profiled; status 1 where it could not be.")
+    ] = False,
 ) -> None:
     """A version: what an example looks like, splits, classes, size, and what was found in it."""
     as_json = settings(context).json
@@ -124,13 +127,21 @@ def show(
         if html is not None:
             save_page(client, profile, html)
     if as_json:
-        statistics = to_json(profile.statistics) if profile.statistics is not None else None
-        print_json({"version": to_json(version), "input_spec": to_json(spec), "statistics": statistics})
-        return
-    _show_version(version, spec)
-    show_profile(profile, spec, short(version.name))
-    if html is not None:
-        console().print(f"the page is {html}")
+        print_json(
+            {
+                "version": to_json(version),
+                "input_spec": to_json(spec),
+                "statistics": to_json(profile.statistics) if profile.statistics is not None else None,
+                "statistics_missing": missing_facts(profile),
+            }
+        )
+    else:
+        _show_version(version, spec)
+        show_profile(profile, spec, short(version.name), waited=wait)
+        if html is not None:
+            console().print(f"the page is {html}")
+    if wait and profile.statistics is None:
+        raise typer.Exit(FAILED)
 
 
 @app.command("export")

@@ -41,4 +41,5 @@ def _facts(each: gallery.Set) -> dict[str, object]:
         "needs": list(each.clients),
         "digest": f"sha256:{each.digest}",
         "generated": each.seed is not None,
+        "seed": each.seed,
     }

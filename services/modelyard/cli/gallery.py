@@ -29,10 +29,11 @@ def gallery(
         print_json({"rows": [_facts(row) for row in chosen]})
         return
     show_table(
-        ("ROW", "TEMPLATE", "METRIC", "PUBLISHED", "SEEDS", "DATE", "MINUTES", "AIM", "FLOOR", "REFERENCE"),
+        ("ROW", "DATASET", "TEMPLATE", "METRIC", "PUBLISHED", "SEEDS", "DATE", "MINUTES", "AIM", "FLOOR", "REFERENCE"),
         [
             (
                 row.name,
+                row.dataset,
                 " ".join([row.template, *(f"{name}={value}" for name, value in row.parameters.items())]),
                 row.metric,
                 f"{number(row.published.figure)} ± {number(row.tolerance)}" if row.published else "–",
@@ -46,7 +47,8 @@ def gallery(
             for row in chosen
         ],
     )
-    console().print("try one: modelyard datasets import NAME, then modelyard train TEMPLATE --dataset NAME --watch")
+    console().print("try one: modelyard datasets import DATASET,")
+    console().print("then: modelyard train TEMPLATE --dataset DATASET --watch")
     console().print("all of them again, with what has drifted: make gallery")
 
 

@@ -18,6 +18,10 @@ from modelyard.sdk.names import short
 
 PENDING, NOT_AVAILABLE = "STATISTICS_PENDING", "STATISTICS_NOT_AVAILABLE"
 ASK_EVERY_S = 0.5
+SAY_AFTER_S = 2.0
+PATIENCE_S = 300.0
+"""How long a job is waited for that has not been made: the scheduler makes it within seconds, unless many wait before
+it, or never, where it has found a reason not to."""
 _TOP = 4
 _LISTED = 10
 _ONE = {"characters": "character", "words": "word", "seconds": "second", "frames": "frame", "boxes": "box"}
@@ -32,24 +36,35 @@ class Profile:
 
 
 def find_profile(client: Client, version: str, *, wait: bool, quiet: bool) -> Profile:
-    """With `wait`, the profile job is followed to its end where it has not ended."""
+    """With `wait`, the profile job is followed to its end; one that has not been made is waited for PATIENCE_S."""
+    idle_s, said = 0.0, False
     while True:
         try:
             return Profile(client.datasets.statistics(version))
         except NotFound as error:
             if error.reason not in (PENDING, NOT_AVAILABLE):
                 raise
-            if not wait or error.reason == NOT_AVAILABLE:
+            if not wait or error.reason == NOT_AVAILABLE or idle_s >= PATIENCE_S:
                 return Profile(None, error)
-            _wait(client, error.facts.get("job", ""), quiet=quiet)
+            if idle_s >= SAY_AFTER_S and not said:
+                print(f"{error.message}; waiting for it", file=sys.stderr)
+                said = True
+            idle_s += _wait(client, error.facts.get("job", ""), quiet=quiet)
 
 
-def _wait(client: Client, job: str, *, quiet: bool) -> None:
-    """Until the job ends; a moment where it has not been made, or has just ended."""
+def _wait(client: Client, job: str, *, quiet: bool) -> float:
+    """Until the job ends; a moment where it has not been made, or has just ended. Answers the seconds without a job."""
     if job and not client.jobs.get(job).HasField("end_time"):
         watch_job(client, job, quiet=quiet)
-    else:
-        time.sleep(ASK_EVERY_S)
+        return 0
+    time.sleep(ASK_EVERY_S)
+    return ASK_EVERY_S
+
+
+def missing_facts(profile: Profile) -> dict[str, str] | None:
+    """For scripts: why there are no statistics, and the job that was to find them; None where there are."""
+    why = profile.missing
+    return {"reason": why.reason, "message": why.message, "job": why.facts.get("job", "")} if why else None
 
 
 def save_page(client: Client, profile: Profile, path: Path) -> None:
@@ -60,12 +75,12 @@ def save_page(client: Client, profile: Profile, path: Path) -> None:
     save(path, client.datasets.profile_page(profile.statistics))
 
 
-def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str) -> None:
+def show_profile(profile: Profile, spec: dataset_pb2.InputSpec, name: str, *, waited: bool) -> None:
     """For people."""
     out = console()
     if profile.statistics is None:
         assert profile.missing is not None
-        waits = profile.missing.reason == PENDING
+        waits = profile.missing.reason == PENDING and not waited
         hint = f"; to wait for them: modelyard datasets show {name} --wait" if waits else ""
         print(f"{profile.missing.message}{hint}", file=sys.stderr)
         return

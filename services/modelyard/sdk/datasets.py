@@ -72,7 +72,7 @@ class Datasets:
         pushed = push(self._connection, target, described.sources, base=base, labels=labels, progress=progress)
         problems = described.findings.problems
         notes = list(described.findings.notes)
-        if pushed.unchanged and labels:
+        if pushed.unchanged and labels and not labels.items() <= self.version(pushed.version).labels.items():
             notes.append("labels belong to a version, and this one was there already: it keeps its own")
         return replace(
             pushed,
@@ -126,9 +126,12 @@ class Datasets:
 
         Paths in it are relative to the folder that `pull` writes.
 
-        `licence` by default is what the label `licence` of the version says.
+        `licence` by default is what the label `licence` of the version says. Raises FailedPrecondition, reason
+        CROISSANT_CANNOT_SAY, for CSV with other than commas or tabs, without a header, or in UTF-16.
         """
-        version, spec = self.version(name), self.input_spec(name)
+        version = self.version(name)
+        # By the version's own name: another one may have become the latest meanwhile.
+        spec = self.input_spec(version.name)
         store, reads = Store(self._connection.access.ca_file), signed_reads(self._connection, version.name)
         entries = read_manifest(store, reads)
         description = read_description(version.name, read_file(store, reads, entries, DESCRIPTION_FILE))

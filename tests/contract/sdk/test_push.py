@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.sdk import Client
 from modelyard.sdk.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from modelyard.sdk.folder import Source, scan
@@ -52,6 +53,27 @@ async def test_pushed_again_it_is_there_already_and_sends_nothing(client: Client
     assert not again.notes
     labelled = await pushed(client, folder, labels={"licence": "mine"})
     assert labelled.notes == ("labels belong to a version, and this one was there already: it keeps its own",)
+
+
+async def test_who_gives_the_labels_again_that_a_version_has_is_told_nothing(client: Client, folder: Path) -> None:
+    await pushed(client, folder, labels={"licence": "mine", "by": "me"})
+    again = await pushed(client, folder, labels={"licence": "mine"})
+    assert (again.unchanged, again.notes) == (True, ())
+
+
+async def test_croissant_describes_one_version_whatever_becomes_the_latest_meanwhile(
+    client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await pushed(client, folder)
+    input_spec, asked = client.datasets.input_spec, list[str]()
+
+    def noted(name: str) -> dataset_pb2.InputSpec:
+        asked.append(name)
+        return input_spec(name)
+
+    monkeypatch.setattr(client.datasets, "input_spec", noted)
+    await asyncio.to_thread(client.datasets.croissant, "digits")
+    assert asked == [first.version]
 
 
 async def test_a_changed_file_is_all_that_is_sent(client: Client, folder: Path) -> None:

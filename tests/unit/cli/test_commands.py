@@ -1,5 +1,6 @@
 """What is refused before anything is asked of a server, and how the command line looks."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from modelyard.cli.datasets import _pair
 from modelyard.cli.parameters import parameter as _parameter
 from modelyard.cli.tokens import _role
 from modelyard.cli.train import _devices
+from modelyard.sdk import gallery
 from modelyard.sdk.errors import InvalidArgument
 
 runner = CliRunner()
@@ -151,3 +153,18 @@ def test_a_file_that_can_not_be_written_is_said_before_anything_is_waited_for(ar
         done = runner.invoke(app, [*arguments, place])
         assert isinstance(done.exception, InvalidArgument), done.exception
         assert "is not a folder" in done.exception.message or "is a folder" in done.exception.message
+
+
+def test_what_the_gallery_lists_for_scripts_has_each_sets_seed() -> None:
+    sets = json.loads(runner.invoke(app, ["-o", "json", "datasets", "import", "--list"]).stdout)["sets"]
+    assert {each["name"]: each["seed"] for each in sets} == {name: each.seed for name, each in gallery.SETS.items()}
+
+
+def test_a_row_of_the_gallery_names_the_set_that_its_hint_asks_for() -> None:
+    said = runner.invoke(app, ["gallery", "plates-symbols"]).stdout.splitlines()
+    head, row = said[:2]
+    assert (head.split()[:3], row.split()[:3]) == (
+        ["ROW", "DATASET", "TEMPLATE"],
+        ["plates-symbols", "plates", "text-recognition"],
+    )
+    assert "try one: modelyard datasets import DATASET," in said

@@ -1,5 +1,6 @@
 """Which jobs `make gallery` takes up and what it says of their figures; the installation is stood in for here."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,12 +12,14 @@ import pytest
 
 from modelyard.api.catalog.v1 import model_pb2
 from modelyard.api.scheduler.v1 import job_pb2
+from modelyard.local.folder import DataFolder
+from modelyard.local.gallery import __main__ as program
 from modelyard.local.gallery.__main__ import show_outcomes
 from modelyard.local.gallery.code import code_digest
 from modelyard.local.gallery.publishing import publish
 from modelyard.local.gallery.running import Reached, Runner
 from modelyard.sdk.errors import FailedPrecondition, NotFound
-from modelyard.sdk.gallery.rows import Row, read_published, read_rows
+from modelyard.sdk.gallery.rows import Published, Row, read_published, read_rows
 from modelyard.sdk.jobs import ENDED, State
 from modelyard.templates.specs import get_template
 
@@ -229,3 +232,63 @@ def test_a_figure_that_was_just_published_has_not_drifted_unless_it_is_no_better
     reached = Reached(0.97, date(2026, 11, 25), 1, "", "")
     assert not show_outcomes([(ROW, reached)], published=True)
     assert show_outcomes([(ROW, replace(reached, figure=0.1))], published=True)
+
+
+PUBLISHED = replace(ROW, published=Published(0.99, date(2026, 11, 25), 1.0, 2, "sha256:d", "c"))
+
+
+def test_a_figure_on_other_data_than_the_published_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    same = Reached(0.99, date(2026, 11, 26), 1, "sha256:d", "c")
+    assert not show_outcomes([(PUBLISHED, same)], published=False)
+    other = replace(same, dataset="sha256:e")
+    assert show_outcomes([(PUBLISHED, other)], published=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "mnist drifted: mnist is other data than the published figure's"
+    assert not show_outcomes([(PUBLISHED, other)], published=True)
+
+
+def test_a_seed_that_falls_behind_has_drifted_though_seed_0_is_as_published(capsys: pytest.CaptureFixture[str]) -> None:
+    reached = Reached(0.99, date(2026, 11, 26), 1, "sha256:d", "c")
+    assert not show_outcomes([(PUBLISHED, replace(reached, other_seeds=(0.991, 0.999)))], published=False)
+    assert show_outcomes([(PUBLISHED, replace(reached, other_seeds=(0.991, 0.1)))], published=True)
+    capsys.readouterr()
+    assert show_outcomes([(PUBLISHED, replace(reached, other_seeds=(0.991, 0.98)))], published=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "mnist drifted with seed 2: accuracy 0.9800, worse than published (0.9900 ± 0.0030)"
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PORT", "ROWS", "SEEDS", "PUBLISH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_remembered_port_that_somebody_else_has_meanwhile_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = int(other.getsockname()[1])
+        monkeypatch.setattr(DataFolder, "last_port", lambda folder: taken)
+        assert program._port() not in (0, taken)
+    assert program._port() == taken
+    monkeypatch.setenv("PORT", "8123")
+    assert program._port() == 8123
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize(("name", "value"), [("PUBLISH", "yes"), ("SEEDS", "0"), ("PORT", "http")])
+def test_a_variable_that_means_nothing_is_refused_before_anything_is_started(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "_run", lambda *parts, **named: pytest.fail("it was started"))
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"^{name}={value} is "):
+        program.main()
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_variable_that_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SEEDS", "PUBLISH"):
+        monkeypatch.setenv(name, "")
+    assert (program._seeds(), program._publishes()) == (1, False)

@@ -13,6 +13,7 @@ from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.catalog.servicers.dataset_messages import input_spec_message
 from modelyard.layouts import DESCRIPTION_FILE
 from modelyard.sdk import croissant
+from modelyard.sdk.errors import FailedPrecondition
 from modelyard.tree import Entry
 from tests.support.pictures import idx_pair, picture
 from tests.support.sounds import wav
@@ -215,6 +216,31 @@ def test_a_table_with_tabs_is_one_whatever_it_is_called() -> None:
         assert table["encodingFormat"] == "text/tab-separated-values"
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "encoding", "why"),
+    [
+        ("size;colour\n", "{};red\n", "utf-8", "has `;` between its fields"),
+        ("size|colour\n", "{}|red\n", "utf-8", "has `|` between its fields"),
+        ("", "{},1.5,red\n", "utf-8", "has no row that names its columns"),
+        ("size,colour\n", "{},red\n", "utf-16", "is UTF-16"),
+    ],
+)
+def test_csv_that_croissant_has_no_words_for_is_refused_with_what_to_do(
+    head: str, row: str, encoding: str, why: str
+) -> None:
+    text = head + "".join(row.format(at) for at in range(40))
+    with pytest.raises(FailedPrecondition) as refused:
+        described({"all.csv": text.encode(encoding)})
+    assert refused.value.message.startswith(f"all.csv {why}, and Croissant cannot say so; push it as CSV in UTF-8")
+    assert refused.value.reason == "CROISSANT_CANNOT_SAY"
+
+
+def test_items_in_csv_that_croissant_has_no_words_for_are_refused_too() -> None:
+    files = {path: str(content) for path, content in LAYOUTS["interactions of one table"].items()}
+    with pytest.raises(FailedPrecondition, match=r"^items\.csv has `;` between its fields"):
+        described(files | {"items.csv": files["items.csv"].replace(",", ";")})
+
+
 def test_parallel_texts_are_texts_whatever_they_are_called() -> None:
     formats = {part["encodingFormat"] for part in described(LAYOUTS["parallel"])["distribution"]}
     assert formats == {"text/plain"}
@@ -311,6 +337,9 @@ def test_a_column_of_splits_is_the_split_and_no_second_field_is() -> None:
     ("licence", "written"),
     [
         ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0.html"),
+        ("cc0-1.0", "https://spdx.org/licenses/CC0-1.0.html"),
+        ("GPL-2", {"@type": "sc:CreativeWork", "name": "GPL-2"}),
+        ("proprietary", {"@type": "sc:CreativeWork", "name": "proprietary"}),
         ("https://example.org/terms", "https://example.org/terms"),
         ("", {"@type": "sc:CreativeWork", "name": "not stated"}),
         ("for research only", {"@type": "sc:CreativeWork", "name": "for research only"}),

@@ -63,3 +63,14 @@ def test_what_is_no_port_is_refused(port: str) -> None:
 
 def test_here_nothing_but_perhaps_the_disk_stands_in_the_way(tmp_path: Path) -> None:
     assert [problem for problem in checks.problems(tmp_path, "", None) if "GB free" not in problem] == []
+
+
+def test_an_installer_that_is_not_known_or_not_there_is_named_before_anything_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checks.installer_problem("", None) is None
+    assert checks.installer_problem("pip", None) is None
+    assert checks.installer_problem("uv", "/bin/uv") is None
+    assert "UV=/path/to/uv" in (checks.installer_problem("uv", None) or "")
+    monkeypatch.setenv("INSTALLER", "conda")
+    assert any(problem.startswith("INSTALLER=conda is not known") for problem in checks.problems(tmp_path, "", None))

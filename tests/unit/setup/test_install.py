@@ -1,8 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.prepare import progress
+from deploy.prepare import __main__ as prepare
+from deploy.prepare import progress, stamp
 from deploy.prepare.install import uv_is_meant
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,6 +41,35 @@ def test_who_set_an_index_for_pip_only_gets_pip(settings: str) -> None:
 def test_a_person_may_choose_the_installer() -> None:
     assert not uv_is_meant({"INSTALLER": "pip"}, "/bin/uv", "")
     assert uv_is_meant({"INSTALLER": "uv"}, None, "")
+
+
+def test_a_moved_checkout_goes_on_with_its_own_python_under_that_ones_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch(mode=0o755)
+    stamp.write(tmp_path, stamp.Stamp(python="3.10", root="/where/it/was"))
+    started: list[tuple[str, str]] = []
+
+    def start(program: str, command: list[str]) -> None:
+        started.append((program, command[0]))
+        raise SystemExit
+
+    monkeypatch.setattr(prepare, "VENV", tmp_path)
+    monkeypatch.setattr(os, "execv", start)
+    monkeypatch.delenv("PYTHON", raising=False)
+    with pytest.raises(SystemExit):
+        prepare.main()
+    assert started == [(str(tmp_path / "bin" / "python"), str(tmp_path / "bin" / "python"))]
+
+
+def test_an_environment_is_made_by_the_python_below_the_one_that_is_removed_first(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
+    asked = "from deploy.prepare.install import maker; print(maker())"
+    own = str(tmp_path / "bin" / "python")
+    found = subprocess.run([own, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert Path(found.strip()).is_file()
+    assert not found.startswith(str(tmp_path))
 
 
 def test_the_goal_counts_each_package_of_this_platform_once() -> None:

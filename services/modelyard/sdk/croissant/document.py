@@ -1,21 +1,20 @@
 """The whole document."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2
 from modelyard.layouts.description import Description, Table
 from modelyard.layouts.names import suffix
-from modelyard.sdk.croissant import records
+from modelyard.sdk.croissant import licences, records
 from modelyard.sdk.croissant.context import CONTEXT
 from modelyard.sdk.croissant.parts import Parts, parts_of
 from modelyard.sdk.croissant.resources import Resource, file_object, file_set
+from modelyard.sdk.errors import FailedPrecondition
 from modelyard.sdk.names import short
 from modelyard.tree import Entry
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
-_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 def describe(
@@ -25,7 +24,10 @@ def describe(
     entries: Sequence[Entry],
     licence: str,
 ) -> dict[str, Any]:
-    """`description` is the version's own, `entries` are its files; `licence` may be "" where nobody knows it."""
+    """`description` is the version's own, `entries` are its files; `licence` may be "" where nobody knows it.
+
+    Raises FailedPrecondition (CROISSANT_CANNOT_SAY) for CSV that readers of Croissant would take for another.
+    """
     name = short(version.name)
     distribution, record_sets = _contents(parts_of(entries, description), spec, description, entries)
     splits = ", ".join(f"{split.example_count:,} {split.name}" for split in spec.splits)
@@ -53,9 +55,7 @@ def _licence(licence: str) -> Any:
     """An address, which is what the format wants; a description where there is none."""
     if licence.startswith(("https://", "http://")):
         return licence
-    if _SPDX.fullmatch(licence):
-        return f"https://spdx.org/licenses/{licence}.html"
-    return {"@type": "sc:CreativeWork", "name": licence or "not stated"}
+    return licences.address(licence) or {"@type": "sc:CreativeWork", "name": licence or "not stated"}
 
 
 def _contents(
@@ -80,6 +80,8 @@ def _contents(
 def _of_tables(
     parts: Parts, spec: dataset_pb2.InputSpec, description: Description, entries: Sequence[Entry]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    for entry in parts.examples:
+        _check(entry.path, description.table)
     format = _format(description.table)
     if len(parts.examples) == 1:
         distribution = [file_object(parts.examples[0], format)]
@@ -90,10 +92,31 @@ def _of_tables(
     if parts.media:
         distribution.append(file_set("media", parts.media, entries))
     for entry in parts.items:
-        items = file_object(entry, _format(description.items.table if description.items else None))
+        table = description.items.table if description.items else None
+        _check(entry.path, table)
+        items = file_object(entry, _format(table))
         distribution.append(items)
         found.append(records.of_items(Resource(items["@id"], several=False), spec))
     return distribution, found
+
+
+def _check(path: str, table: Table | None) -> None:
+    """Raise FailedPrecondition for CSV that Croissant 1.0 has no words for: readers guess, and guess wrong."""
+    if table is None or table.format != "csv":
+        return
+    ways = (
+        (table.delimiter in (",", "\t"), f"has `{table.delimiter}` between its fields"),
+        (table.header, "has no row that names its columns"),
+        (table.encoding != "utf-16", "is UTF-16"),
+    )
+    unsaid = next((way for usual, way in ways if not usual), "")
+    if unsaid:
+        raise FailedPrecondition(
+            f"{path} {unsaid}, and Croissant cannot say so; push it as CSV in UTF-8 with commas and the columns' names "
+            "in the first row, and export that version",
+            reason="CROISSANT_CANNOT_SAY",
+            facts={"file": path},
+        )
 
 
 def _format(table: Table | None) -> str:

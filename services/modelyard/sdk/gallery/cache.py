@@ -11,9 +11,9 @@ from modelyard.sdk.gallery.digests import tree_digest
 
 
 def cache_folder() -> Path:
-    """Where sets are kept: below XDG_CACHE_HOME, by default `~/.cache`."""
+    """Where sets are kept: below XDG_CACHE_HOME, by default `~/.cache`. Absolute, for apt runs elsewhere."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(chosen) if chosen else Path.home() / ".cache") / "modelyard" / "gallery"
+    return (Path(chosen).absolute() if chosen else Path.home() / ".cache") / "modelyard" / "gallery"
 
 
 class Kept:
@@ -27,13 +27,16 @@ class Kept:
         self._lock = place / f".{name}.lock"
         self._scratch = place / f".{name}.new"
 
-    def digest(self) -> str:
-        """The digest of its files as they are now; nothing if they are not there or not what was kept."""
+    def digests(self) -> tuple[str, str]:
+        """That of its files as they are now, and the one that was pinned when they were made.
+
+        Both are empty if the files are not there or not what was kept.
+        """
         try:
-            stamped = self._stamp.read_text()
+            stamped, _, pinned = self._stamp.read_text().partition(" ")
         except (FileNotFoundError, NotADirectoryError):
-            return ""
-        return stamped if self.folder.is_dir() and tree_digest(self.folder) == stamped else ""
+            return "", ""
+        return (stamped, pinned) if self.folder.is_dir() and tree_digest(self.folder) == stamped else ("", "")
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -48,14 +51,14 @@ class Kept:
             finally:
                 self._clear()
 
-    def keep(self, made: Path, digest: str) -> None:
-        """Put a folder out of the scratch folder into its place."""
+    def keep(self, made: Path, digest: str, pinned: str) -> None:
+        """Put a folder out of the scratch folder into its place; the digests are its own and the one that is pinned."""
         if self.folder.exists():
             self._stamp.unlink(missing_ok=True)
             self.folder.replace(self._scratch / "old")
         made.replace(self.folder)
         stamp = self._scratch / "digest"
-        stamp.write_text(digest)
+        stamp.write_text(f"{digest} {pinned}")
         stamp.replace(self._stamp)
 
     def _clear(self) -> None:

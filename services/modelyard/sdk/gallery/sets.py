@@ -7,13 +7,14 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 from modelyard.layouts import Options
 from modelyard.sdk.client import Client
-from modelyard.sdk.errors import DataLoss, FailedPrecondition
+from modelyard.sdk.errors import DataLoss, FailedPrecondition, NotFound
 from modelyard.sdk.folder import scan
 from modelyard.sdk.gallery.cache import Kept
 from modelyard.sdk.gallery.digests import tree_digest
@@ -94,6 +95,9 @@ class Set:
 
     def bring(self, client: Client, dataset: str = "", progress: Progress = silent) -> Pushed:
         """Make it the next version of a dataset, by default of the set's name; nothing is sent if it is there."""
+        with suppress(NotFound):
+            # A server that is away, or a name that none can have, is told before megabytes are downloaded.
+            client.datasets.get(dataset or self.name)
         folder = self.fetch(progress)
         labels = self.labels
         if self.moves and tree_digest(folder) != self.digest:
@@ -120,7 +124,7 @@ class Set:
             with kept.scratch() as scratch:
                 if not self._is_whole(kept):
                     made = self._make(scratch, progress)
-                    kept.keep(made, self._verified(made))
+                    kept.keep(made, self._verified(made), self.digest)
         except OSError as error:
             raise FailedPrecondition(
                 f"{kept.folder} can't be written: {error.strerror or error}; point XDG_CACHE_HOME to another folder",
@@ -183,7 +187,9 @@ class Set:
         return digest
 
     def _is_whole(self, kept: Kept) -> bool:
-        return bool(found := kept.digest()) and (self.moves or found == self.digest)
+        # What moves need not be what is pinned, but a new pin makes it anew.
+        digest, pinned = kept.digests()
+        return (pinned if self.moves else digest) == self.digest
 
     def _requirements(self) -> str:
         return ", ".join(package.requirement for package in self.packages)

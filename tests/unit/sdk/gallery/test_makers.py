@@ -6,7 +6,9 @@ import io
 import json
 import pickle
 import struct
+import sys
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from modelyard.sdk.gallery.images import emoji, identities, mnist
 from modelyard.sdk.gallery.images.mnist import to_bytes, to_idx
 from modelyard.sdk.gallery.interactions.movielens import last_fifth_out, last_out
 from modelyard.sdk.gallery.pickles import load_arrays, load_table
-from modelyard.sdk.gallery.sounds import dialogue
+from modelyard.sdk.gallery.sounds import dialogue, digit_strings
 from modelyard.sdk.gallery.splits import split_of
 from modelyard.sdk.gallery.tables import adult
 from modelyard.sdk.gallery.texts import synopses, verses
@@ -265,3 +267,14 @@ def test_a_dialogue_is_its_sound_and_what_is_said(tmp_path: Path) -> None:
     split = split_of("ahoj")
     assert rows(tmp_path / f"made/{split}.csv")[1:] == [[f"{split}/cellar/one.ogg", "Ahoj", "small", 'Hi "you"']]
     assert (tmp_path / f"made/{split}/cellar/one.ogg").read_bytes() == b"ogg"
+
+
+def test_voices_are_kept_beside_what_is_made_of_them_for_tmp_may_be_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    speaks = tmp_path / "speaks"
+    speaks.write_text("#!/bin/sh\nprintf '\\001\\000\\000\\000ab'\n")
+    speaks.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(speaks))
+    assert list(digit_strings._spoken(["one"], tmp_path)) == [b"ab"]

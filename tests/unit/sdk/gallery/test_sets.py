@@ -10,7 +10,8 @@ import pytest
 
 from modelyard.layouts.description import MODALITIES
 from modelyard.sdk import gallery
-from modelyard.sdk.errors import DataLoss, FailedPrecondition, NotFound
+from modelyard.sdk.croissant import licences
+from modelyard.sdk.errors import DataLoss, FailedPrecondition, NotFound, Unavailable
 from modelyard.sdk.gallery.cache import Kept
 from modelyard.sdk.gallery.digests import tree_digest
 from modelyard.sdk.gallery.images.mnist import MNIST
@@ -144,6 +145,15 @@ def test_a_set_whose_origin_moves_is_kept_as_it_is(cache: Path) -> None:
     assert each.packages[0].downloads == 1  # type: ignore[attr-defined]
 
 
+def test_a_set_whose_origin_moves_is_made_anew_once_it_is_pinned_anew() -> None:
+    parcel = Parcel()
+    small(digest="0" * 64, moves=True, packages=(parcel,)).fetch()
+    upgraded = small(digest="1" * 64, moves=True, packages=(parcel,))
+    upgraded.fetch()
+    upgraded.fetch()
+    assert parcel.downloads == 2
+
+
 def test_a_module_that_is_missing_is_named_before_anything_is_downloaded(cache: Path) -> None:
     with pytest.raises(FailedPrecondition, match=r"pip install 'modelyard\[gallery\]'") as missing:
         small(needs=("no_such_module",), packages=(Parcel(size=0),)).fetch()
@@ -192,10 +202,34 @@ def test_a_cache_that_cannot_be_written_is_named(cache: Path) -> None:
         small().fetch()
 
 
+def test_a_licence_of_one_word_is_an_spdx_name() -> None:
+    words = {each.licence for each in gallery.SETS.values() if " " not in each.licence}
+    assert words
+    assert all(map(licences.address, words))
+
+
+def test_a_server_that_is_away_is_told_before_anything_is_downloaded() -> None:
+    parcel = Parcel()
+
+    class Datasets:
+        def get(self, name: str) -> None:
+            raise Unavailable(f"nobody to ask for {name}")
+
+    class Client:
+        datasets = Datasets()
+
+    with pytest.raises(Unavailable, match="nobody to ask for mine"):
+        small(packages=(parcel,)).bring(Client(), "mine")  # type: ignore[arg-type]
+    assert parcel.downloads == 0
+
+
 def test_bringing_says_what_the_files_do_not() -> None:
     calls: list[dict[str, Any]] = []
 
     class Datasets:
+        def get(self, name: str) -> None:
+            raise NotFound(f"there is no {name}")
+
         def push_sources(self, name: str, sources: Any, **other: Any) -> str:
             calls.append({"name": name, "paths": list(sources), **other})
             return "pushed"

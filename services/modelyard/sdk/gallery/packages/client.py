@@ -21,17 +21,24 @@ class Ran:
 
 
 def run(
-    command: Sequence[str], folder: Path, size: int, progress: Progress, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    folder: Path,
+    size: int,
+    progress: Progress,
+    env: Mapping[str, str] | None = None,
+    *,
+    inside: bool = False,
 ) -> Ran:
     """Run a client that writes below `folder` only, until it ends; it ends with this process' interruption.
 
+    It runs where the user is, whose settings may name files from there; `inside` the folder, if it writes where it is.
     Clients tell a program nothing about how far they are, but their files grow up to `size` bytes.
     """
     said = folder / "client.log"
     with said.open("wb") as log:
         client = subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=folder if inside else None,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,14 +1,16 @@
 """Packages of Debian's archive, brought by apt; no root is needed and nothing is installed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelyard.sdk.errors import ModelyardError
 from modelyard.sdk.gallery.packages.client import Ran, run
 from modelyard.sdk.gallery.packages.package import require, unavailable, verify
 from modelyard.sdk.progress import Progress, silent
 
 _ADVICE = "It is pinned as Debian 12 (bookworm) has it; a machine whose archive is another release does not find it"
+_REACH = "apt looks where this machine's sources say: is there a network, or is a proxy to be set (http_proxy)?"
 LISTS_BYTES = 9_000_000
 """About what a release's list of packages weighs."""
 
@@ -35,15 +37,14 @@ class Deb:
 
     def download(self, folder: Path, progress: Progress) -> Path:
         """The folder below `folder` that holds its files, as they would lie below `/`."""
-        ran = self._get(folder, progress, {})
+        tried = [ran := self._get(folder, progress, {})]
         if not ran.ok:
             # The machine's lists of packages are empty or old; reading them anew is left to root, so this has its own.
             options = own_lists(folder)
-            update(folder, options, progress)
-            ran = self._get(folder, progress, options)
+            tried = [update(folder, options, progress), ran := self._get(folder, progress, options)]
         found = list(folder.glob("*.deb"))
         if not ran.ok or len(found) != 1:
-            raise unavailable(self.requirement, first_error(ran), _ADVICE)
+            raise not_brought(self.requirement, tried, first_error(ran), _ADVICE)
         deb = verify(found[0], self.digest, self.requirement)
         files = folder / "files"
         unpacked = run(["dpkg-deb", "--extract", str(deb), str(files)], folder, self.size, silent)
@@ -53,7 +54,8 @@ class Deb:
         return files
 
     def _get(self, folder: Path, progress: Progress, options: Mapping[str, str]) -> Ran:
-        return run(["apt-get", *as_arguments(options), "download", self.requirement], folder, self.size, progress)
+        command = ["apt-get", *as_arguments(options), "download", self.requirement]
+        return run(command, folder, self.size, progress, inside=True)
 
 
 def check_apt(requirement: str) -> None:
@@ -88,6 +90,18 @@ def update(folder: Path, options: Mapping[str, str], progress: Progress, size: i
 def as_arguments(options: Mapping[str, str]) -> list[str]:
     """Options of apt's configuration on its command line."""
     return [part for name, value in options.items() for part in ("--option", f"{name}={value}")]
+
+
+def not_brought(requirement: str, tried: Sequence[Ran], why: str, advice: str) -> ModelyardError:
+    """Unavailable: for want of the archive where apt says so, which it does beside success too; else as `why` says."""
+    unreached = next(filter(None, map(unreachable, tried)), "")
+    return unavailable(requirement, unreached or why, _REACH if unreached else advice)
+
+
+def unreachable(ran: Ran) -> str:
+    """The first file of the archive that apt could not fetch, and its reason; "" if there is none."""
+    lines = (line.partition(": ")[2] for line in ran.said.splitlines() if line.startswith(("E: ", "W: ")))
+    return next((" ".join(line.split()).rstrip(".") for line in lines if "Failed to fetch" in line), "")
 
 
 def first_error(ran: Ran) -> str:

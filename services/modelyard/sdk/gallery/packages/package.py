@@ -28,7 +28,7 @@ class Package(Protocol):
         ...
 
     def check(self) -> None:
-        """Raise FailedPrecondition (CLIENT_MISSING) where its client is not there."""
+        """Raise FailedPrecondition (CLIENT_MISSING, CLIENT_TOO_OLD) where its client is not there."""
         ...
 
     def download(self, folder: Path, progress: Progress) -> Path:

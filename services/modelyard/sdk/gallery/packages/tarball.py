@@ -1,14 +1,17 @@
 """Packages of the npm registry, brought by npm."""
 
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.sdk.errors import ModelyardError
+from modelyard.sdk.errors import FailedPrecondition, ModelyardError
 from modelyard.sdk.gallery.packages.client import run
 from modelyard.sdk.gallery.packages.package import require, unavailable, verify
 from modelyard.sdk.progress import Progress
 
+_OLDEST = (7, 18)
+"""The first npm that puts an archive where it is told to; those before put it where they run."""
 _NOISE = re.compile(r"^npm (error|ERR!)\s*(code\s.*|errno\s.*|syscall\s.*|)\s*")
 
 
@@ -29,8 +32,17 @@ class Tarball:
         return f"{self.package}@{self.version}"
 
     def check(self) -> None:
-        """Raise FailedPrecondition (CLIENT_MISSING) where there is no npm."""
+        """Raise FailedPrecondition: CLIENT_MISSING where there is no npm, CLIENT_TOO_OLD where it can't do this."""
         require("npm", ("npm",), self.requirement, "install Node.js, which brings it")
+        version = subprocess.run(["npm", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+        numbers = re.match(r"(\d+)\.(\d+)\.", version)
+        if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST:
+            raise FailedPrecondition(
+                f"{self.requirement} is downloaded by npm 7.18 or a later one, and this machine's is {version}; "
+                "install Node.js 16.4 or a later one, which brings it",
+                reason="CLIENT_TOO_OLD",
+                facts={"client": "npm", "version": version},
+            )
 
     def download(self, folder: Path, progress: Progress) -> Path:
         """Put the archive into `folder`."""

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.sdk.gallery.packages.deb import check_apt, first_error, own_lists, update
-from modelyard.sdk.gallery.packages.package import unavailable
+from modelyard.sdk.gallery.packages.deb import check_apt, first_error, not_brought, own_lists, update
 from modelyard.sdk.progress import Progress
 
 _INDEX = "*_dists_bookworm_main_i18n_Translation-{language}"
@@ -40,6 +39,7 @@ class Translations:
             found = list((folder / "lists").glob(_INDEX.format(language=language)))
             if not found:
                 why = f"the archive that this machine uses has no Translation-{language}"
-                raise unavailable(self.requirement, first_error(ran) if not ran.ok else why, "It needs Debian 12")
+                why = why if ran.ok else first_error(ran)
+                raise not_brought(self.requirement, [ran], why, "It needs Debian 12")
             found[0].replace(files / f"Translation-{language}")
         return files

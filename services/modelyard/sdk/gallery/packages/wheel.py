@@ -11,8 +11,12 @@ from modelyard.sdk.gallery.packages.client import run
 from modelyard.sdk.gallery.packages.package import changed, client_missing, unavailable
 from modelyard.sdk.progress import Progress
 
-_NOISE = re.compile(r"^\s*(ERROR|WARNING):\s*")
-_ADVICE = "Where there is no network, put its file into a folder and set PIP_FIND_LINKS to that folder"
+_NOISE = re.compile(r"^\s*(ERROR:|WARNING:)?\s*(Retrying \(Retry\(.*?\)\) after )?|<pip\.\S+ object at \w+>: ")
+_CAUSE = re.compile(r"\s*WARNING: (Retrying|\d{3} Error|Location|The repository)|.*Could not fetch URL")
+"""A line that says why an index or a folder was not read; the error after it only says that nothing was found."""
+_NOTHING = "(from versions: none)"
+_OFFLINE = "Where there is no network, put {} into a folder and set PIP_FIND_LINKS to that folder"
+_ITSELF, _BUILT = "its file", "its file, and a wheel of setuptools beside it,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Wheel:
 
     def download(self, folder: Path, progress: Progress) -> Path:
         """Put the wheel into `folder`."""
-        kind = ["--only-binary", ":all:"]
+        # It is only read, so it does not matter which Python could run it.
+        kind = ["--only-binary", ":all:", "--ignore-requires-python"]
         if self.built_for is not None:
             platform, python = self.built_for
             kind += [
@@ -52,7 +57,7 @@ class Wheel:
                 "--abi",
                 f"cp{python}",
             ]
-        return _download(self.requirement, self.digests, self.size, folder, progress, *kind)
+        return _download(self.requirement, self.digests, self.size, folder, progress, _ITSELF, *kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ class Sdist:
 
     def download(self, folder: Path, progress: Progress) -> Path:
         """Put the archive into `folder`."""
-        return _download(self.requirement, (self.digest,), self.size, folder, progress, "--no-binary", self.package)
+        kind = ("--no-binary", self.package)
+        return _download(self.requirement, (self.digest,), self.size, folder, progress, _BUILT, *kind)
 
 
 def _check(requirement: str) -> None:
@@ -88,24 +94,32 @@ def _check(requirement: str) -> None:
 
 
 def _download(
-    requirement: str, digests: tuple[str, ...], size: int, folder: Path, progress: Progress, *kind: str
+    requirement: str, digests: tuple[str, ...], size: int, folder: Path, progress: Progress, files: str, *kind: str
 ) -> Path:
+    """`files`: what a folder has to hold where there is no network."""
     wheels, unpacking, listed = folder / "wheels", folder / "tmp", folder / "requirements.txt"
     for each in (wheels, unpacking):
         each.mkdir()
     listed.write_text(" ".join([requirement, *(f"--hash=sha256:{digest}" for digest in digests)]) + "\n")
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--no-deps"]
+    # -P: a pip.py in the folder where the user is, and this runs, is another one.
+    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--no-deps"]
     command += [*kind, "--require-hashes", "--progress-bar", "off", "--dest", str(wheels)]
     ran = run([*command, "--requirement", str(listed)], folder, size, progress, {"TMPDIR": str(unpacking)})
     found = list(wheels.iterdir())
     if not ran.ok or len(found) != 1:
-        raise _failure(requirement, ran.said)
+        raise _failure(requirement, ran.said, files)
     return found[0]
 
 
-def _failure(requirement: str, said: str) -> ModelyardError:
+def _failure(requirement: str, said: str, files: str) -> ModelyardError:
     if "DO NOT MATCH THE HASHES" in said:
         return changed(requirement)
-    lines = [_NOISE.sub("", line) for line in said.splitlines() if line.startswith("ERROR:")]
-    why = lines[0] if lines else (said.strip().splitlines() or ["it said nothing"])[-1]
-    return unavailable(requirement, why, _ADVICE)
+    lines = said.strip().splitlines() or ["it said nothing"]
+    # Those of a source package's build are indented.
+    why = next((_NOISE.sub("", line) for line in lines if line.lstrip().startswith("ERROR:")), lines[-1])
+    if _NOTHING in why:
+        causes = [_NOISE.sub("", line) for line in lines if _CAUSE.match(line)]
+        nothing = "the index has no such file, or did not answer" if f" {requirement} " in why else why
+        why = causes[-1] if causes else nothing
+    advice = f"`pip config list` says where it was looked for. {_OFFLINE.format(files)}"
+    return unavailable(requirement, why.rstrip("."), advice)

@@ -53,7 +53,7 @@ _SCRIPTS = Deb(
     "fillets-ng-data", "1.0.1-1.1", "25de89afd8b1adf7bcace8290248a6a22c89cd42300317e69000e162c032cf84", 70_633_484
 )
 _OPTIONS = Options(target="transcript", features={name: {"role": "ignore"} for name in ("speaker", "english")})
-_LICENCE = "GPL-2"
+_LICENCE = "GPL-2.0-only"
 _ORIGIN = "Fish Fillets by ALTAR Games, and its translators; Debian's fillets-ng-data"
 
 DIALOGUE_CS = Set(

@@ -81,7 +81,8 @@ def _request(split: str, number: int) -> tuple[str, str]:
 def _spoken(requests: list[str], folder: Path) -> Iterator[bytes]:
     """The samples of each request, in order. Raises ValueError if the program fails."""
     command = [sys.executable, "-I", str(Path(espeak.__file__)), str(folder)]
-    with TemporaryFile() as answers, TemporaryFile() as said:
+    # A hundred megabytes: more than /tmp has where it is memory.
+    with TemporaryFile(dir=folder) as answers, TemporaryFile(dir=folder) as said:
         ran = subprocess.run(
             command,
             input="".join(requests).encode(),
