@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from modelyard.job.allocation import keep_freed
-from modelyard.job.channel import Channel, SilentChannel, SocketChannel
+from modelyard.job.channel import Channel, SilentChannel, SocketChannel, stop_at_sigterm
 from modelyard.job.devices import bind_environment
 from modelyard.job.lifetime import live
 from modelyard.job.loading import load_tensorflow
@@ -24,7 +24,7 @@ def main(path: Path) -> int:
     os.chdir(folder)
     # The socket first: from here on the worker's end is noticed, even while TensorFlow is being imported.
     channel: Channel = SocketChannel(spec.fd) if spec.fd >= 0 else SilentChannel()
-    signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
+    stop_at_sigterm(channel.stop)
     # A Ctrl-C in a terminal reaches the whole process group; the worker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed()

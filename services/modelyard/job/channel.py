@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import socket
 import sys
 import termios
@@ -68,8 +69,10 @@ class SocketChannel:
 
     def _fall_silent(self) -> None:
         """In a process that the job's code has forked: the line is the job's, and its end would be the job's too."""
-        self._mute = True
-        self._socket.close()
+        if not self._mute:
+            self._mute = True
+            # Not the socket's own `close`, which leaves the descriptor to the reader, a thread that is not here.
+            os.close(self._socket.detach())
 
     def _untaken(self) -> int:
         """Bytes that the worker has not read; there is no call that waits for it."""
@@ -91,6 +94,29 @@ class SocketChannel:
                 self.stop.set()
             case Checkpointed(step):
                 self.published = max(self.published, step)
+
+
+def stop_at_sigterm(stop: threading.Event) -> None:
+    """SIGTERM asks this process to stop. Those that the job's code forks die of it, as `multiprocessing` expects."""
+    before = threading.local()
+
+    def ask(*_: object) -> None:
+        stop.set()
+
+    def hold() -> None:
+        # Python forgets a signal that comes while the new process begins, as when a Pool is left at once.
+        before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before.mask)
+
+    def die() -> None:
+        if signal.getsignal(signal.SIGTERM) is ask:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        release()
+
+    signal.signal(signal.SIGTERM, ask)
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=die)
 
 
 class SilentChannel:

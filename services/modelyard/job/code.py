@@ -15,12 +15,14 @@ class EntryMissing(Exception):
 
 def run(folder: Path, entry: str, packages: Sequence[Path] = ()) -> None:
     """Run `module:function`, or the script `module`, and raise what it raises; its folder, and behind it the `packages`
-    that it requires, come first where Python looks for modules."""
+    that it requires, come first where Python looks for modules. It sees no command line but its own name."""
     name, _, function = entry.partition(":")
     path = folder / f"{name}.py"
     if not path.is_file():
         raise EntryMissing(f"{entry!r} names {path.name}, which is not in the code; there is {_modules(folder)}")
     sys.path[:0] = [str(folder), *map(str, packages)]
+    # What this process was told is nothing for a script with argparse.
+    sys.argv[:] = [str(path)]
     if not function:
         runpy.run_path(str(path), run_name="__main__")
         return

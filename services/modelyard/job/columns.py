@@ -24,6 +24,8 @@ RANGE = np.dtype([("offset", "<i8"), ("size", "<i8"), ("file", "<i4")])
 NUMBERS = {"float32": "<f4", "int64": "<i8"}
 MAX_HELD_BYTES = 2 << 30
 """Texts of one column that are kept in memory; more are read as they are needed."""
+MOST_MAPPED = 256
+"""Files of one column that are mapped at a time: each takes a descriptor, and every large file is a pack of its own."""
 
 
 def is_array(feature: Feature) -> bool:
@@ -176,9 +178,14 @@ class Column:
         return self._map(file)[start + offset : start + end].tobytes() if offset < end else b""
 
     def _map(self, number: int) -> NDArray[np.uint8]:
-        if number not in self._open:
-            self._open[number] = np.asarray(np.memmap(self.files[number], np.uint8, "r"))
-        return self._open[number]
+        # Threads read at the same time; a lock could be left locked by a fork, and each of these calls is one step.
+        data = self._open.get(number)
+        if data is None:
+            data = self._open[number] = np.asarray(np.memmap(self.files[number], np.uint8, "r"))
+            for oldest in list(self._open)[:-MOST_MAPPED]:
+                # Whoever still has a view of it keeps it mapped.
+                self._open.pop(oldest, None)
+        return data
 
 
 @dataclass(frozen=True, slots=True)

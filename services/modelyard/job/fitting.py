@@ -77,8 +77,8 @@ class Fit:
 
 def check_labels(fit: Fit) -> None:
     """Raises LabelsUnfit for class numbers in an array that are beyond the model's last class."""
-    if isinstance(fit.y, np.ndarray) and fit.loss == SPARSE and fit.y.dtype.kind in "iu" and fit.y.size:
-        _check_range(fit, int(fit.y.min()), int(fit.y.max()))
+    if isinstance(fit.y, np.ndarray) and fit.loss == SPARSE and fit.y.dtype.kind in "iu":
+        _check_range(fit, *_range(fit, fit.y))
 
 
 def diagnose(fit: Fit) -> ModelyardError | None:
@@ -182,11 +182,12 @@ def _out_of_range(fit: Fit) -> LabelsUnfit | None:
                 if (wrong := _no_classes(values)) is not None:
                     return wrong
                 if batch[1].dtype.is_integer:
-                    low, high = min(low, int(values.min(initial=0))), max(high, int(values.max(initial=0)))
+                    least, most = _range(fit, values)
+                    low, high = min(low, least), max(high, most)
     elif isinstance(fit.y, np.ndarray) and (wrong := _no_classes(fit.y)) is not None:
         return wrong
     elif isinstance(fit.y, np.ndarray) and fit.y.dtype.kind in "iu":
-        low, high = int(fit.y.min(initial=0)), int(fit.y.max(initial=0))
+        low, high = _range(fit, fit.y)
     try:
         _check_range(fit, low, high)
     except LabelsUnfit as error:
@@ -203,6 +204,13 @@ def _no_classes(labels: Any) -> LabelsUnfit | None:
         f"the labels are numbers such as {example:g} and the loss {SPARSE!r} takes class numbers: to learn a number, "
         "make the last layer Dense(1) and use loss='mse'"
     )
+
+
+def _range(fit: Fit, labels: Any) -> tuple[int, int]:
+    """The least and the largest of labels and 0, without those that the loss is told to ignore."""
+    ignored = getattr(fit.model.loss, "ignore_class", None)
+    counted = labels if ignored is None else labels[labels != ignored]
+    return int(counted.min(initial=0)), int(counted.max(initial=0))
 
 
 def _check_range(fit: Fit, low: int, high: int) -> None:

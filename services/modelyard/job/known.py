@@ -35,11 +35,14 @@ class Known:
             return rows
 
     def rows(self, specs: Mapping[str, Any]) -> Indices:
-        """Which examples: as many as fit, where their inputs are encoded files."""
+        """Which examples: as many as fit, where their inputs are encoded files, and of those none that `fitted` would
+        cut short."""
         rows = self.all_rows
         for name, spec in specs.items():
             if len(rows) and self._is_encoded(name, spec):
-                largest = max(1, int(self._column(name).sizes[rows].max()))
+                column = self._column(name)
+                rows = rows[[_keeps_its_end(column, row) for row in rows.tolist()]]
+                largest = max(1, int(column.sizes[rows].max(initial=0)))
                 rows = rows[: max(1, MAX_MEDIA_BYTES // largest)]
         return rows
 
@@ -82,6 +85,13 @@ class Known:
             except DatasetUnsuitable:
                 return None
         return fitted(values, spec)
+
+
+def _keeps_its_end(column: Column, row: int) -> bool:
+    """NumPy takes zero bytes at the end of a text, such as a recording's last silence, for filling. Pictures stored raw
+    are encoded as PNG first, which does not end so."""
+    size = int(column.sizes[row])
+    return column.feature.encoding == "raw" or column.part(row, max(0, size - 1), 1) != b"\0"
 
 
 def _form(asked: Form, spec: Any) -> Form:

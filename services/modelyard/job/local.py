@@ -9,12 +9,12 @@ A prepared dataset is a folder with `index.json`, as a worker makes it of a data
 
 import argparse
 import os
-import signal
 import sys
 import threading
 import time
 from pathlib import Path
 
+from modelyard.job.channel import stop_at_sigterm
 from modelyard.job.frames import of_code
 from modelyard.job.loading import load_tensorflow
 from modelyard.job.messages import (
@@ -92,7 +92,7 @@ def run(spec: JobSpec, folder: Path) -> int:
     channel = Printing()
     keep_freed()
     bind_environment(spec.devices)
-    signal.signal(signal.SIGTERM, lambda *_: channel.stop.set())
+    stop_at_sigterm(channel.stop)
     try:
         load_tensorflow(spec.devices)
         status = live(spec, folder, channel, quiet=False)

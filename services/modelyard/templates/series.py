@@ -96,9 +96,10 @@ def read(context: "Context", asked: str = "") -> Grid:
     order = np.lexsort((time, name))
     order = order[time[order] != MISSING_TIME]
     time, value, name, split, row = (each[order] for each in (time, value, name, split, row))
+    stored = split
 
     def path(number: int) -> str:
-        return context.example_path(SPLITS[split[number]], int(row[number]))
+        return context.example_path(SPLITS[stored[number]], int(row[number]))
 
     if context.data.index.description.split_rule.by == "hash":
         cut = float(np.quantile(time, 1 - HELD_OUT)) if len(time) else 0.0

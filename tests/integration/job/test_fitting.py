@@ -146,6 +146,22 @@ def test_nothing_is_said_about_a_fit_that_works(answers: int, loss: str, x: Any,
     check_labels(Fit(model, x, y))
 
 
+@pytest.mark.filterwarnings("ignore:.*shuffle=True. was passed:UserWarning")
+@pytest.mark.parametrize("ignored", [255, -1])
+def test_labels_that_the_loss_ignores_are_of_no_class(ignored: int) -> None:
+    labels = Y.copy()
+    labels[::4] = ignored
+    model = network(loss=keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored))
+    model.compile("adam", model.loss)
+    for x, y in ((X, labels), (pairs(X, labels).batch(8), None)):
+        check_labels(Fit(model, x, y))
+        model.fit(x, y, verbose=0)
+        assert diagnose(Fit(model, x, y)) is None
+    labels[1] = 12
+    with pytest.raises(LabelsUnfit, match="there is a label 12"):
+        check_labels(Fit(model, X, labels))
+
+
 def test_labels_beyond_the_last_class_are_seen_before_anything_runs() -> None:
     """A GPU would make NaN of them."""
     with pytest.raises(LabelsUnfit, match="there is a label 9"):

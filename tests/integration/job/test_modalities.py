@@ -14,6 +14,7 @@ from PIL import Image
 
 from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.known import Known
 from modelyard.job.messages import JobSpec
 from modelyard.job.session import Context
 from modelyard.job.trial import prepare_dataset
@@ -176,6 +177,33 @@ def test_a_signature_named_like_the_features_is_asked_with_what_is_held_out(tmp_
     held_out = set(context.arrays("test")[0].tolist())
     assert set(golden["serving_default/inputs/text"].tolist()) <= held_out
     assert len(golden["labels"]) == len(golden["serving_default/outputs/label"])
+
+
+def test_recordings_that_end_in_zero_bytes_are_not_kept_without_their_ends(tmp_path: Path) -> None:
+    def recording(silent: int) -> bytes:
+        wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000 - silent) / 8000)
+        out = io.BytesIO()
+        soundfile.write(out, np.append(wave, np.zeros(silent)), 8000, format="WAV", subtype="PCM_16")
+        return out.getvalue()
+
+    whole, silent = recording(0), recording(500)
+    assert (whole[-1] != 0, silent[-1000:]) == (True, bytes(1000))
+    files = {f"{split}/{label}/{n}.wav": silent for split in ("train", "test") for label in "xy" for n in range(3)}
+    spec = tf.TensorSpec([None], tf.string)
+    assert not len(Known(job(tmp_path / "silent", files).data, 16).rows({"audio": spec})), "none would be itself"
+
+    @tf.function(input_signature=[spec])
+    def loudness(audio: Any) -> Any:
+        def loudest(data: Any) -> Any:
+            return tf.reduce_max(tf.audio.decode_wav(data).audio)
+
+        return {"loudness": tf.map_fn(loudest, audio, fn_output_signature=tf.float32)}
+
+    context = job(tmp_path, {**files, "test/x/1.wav": whole})
+    about, golden = exported(context, tmp_path, tf.Module(), signature={"serving_default": loudness})
+    assert "synthetic_examples" not in about
+    assert golden["serving_default/inputs/audio"].tolist() == [whole]
+    assert golden["labels"].tolist() == [0]
 
 
 def test_one_value_for_all_rows_is_an_input_too(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelyard.job import columns
 from modelyard.job.columns import RANGE, Column
 from modelyard.job.errors import DatasetDescriptionWrong, DatasetUnsuitable
 from modelyard.job.index import Index
@@ -124,6 +126,25 @@ def test_examples_one_behind_the_other_are_one_piece(tmp_path: Path) -> None:
         data, places = found
         assert [data[a:b].tobytes() for a, b in pairwise(places.tolist())] == texts[start:stop]
     assert column.piece(2, 2) is None
+
+
+def test_of_thousands_of_large_files_only_the_last_ones_are_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "MOST_MAPPED", 3)
+    files = [tmp_path / str(number) for number in range(20)]
+    for number, file in enumerate(files):
+        file.write_bytes(b"file %02d" % number)
+    column = Column(Feature("text", "text", "string"), np.array([(0, 7, n) for n in range(20)], RANGE), files)
+    found = column.piece(0, 1)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with ThreadPoolExecutor(4) as threads:
+        read = list(threads.map(column.read, [*range(20)] * 50))
+    assert read == [b"file %02d" % number for number in range(20)] * 50
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 3
+    column.forget()
+    assert found is not None
+    assert found[0].tobytes() == b"file 00", "what is looked at stays, whatever was mapped since"
 
 
 def test_origins_are_read_from_any_example_on(tmp_path: Path) -> None:

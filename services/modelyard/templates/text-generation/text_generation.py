@@ -11,10 +11,14 @@ from writer import LENGTH, SEED, TEMPERATURE, Writer
 
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
-from modelyard.templates.corpus import Document, code_points, documents, text_feature
+from modelyard.templates.corpus import Document, code_points, documents, is_cut, text_feature
 
 BETWEEN = "\n"
 """What stands between two texts, where they are put one behind the other to be learnt."""
+CUT = (
+    "lines were split by their hash, which is nothing for a running text: its end is held out instead; files that are "
+    "called train… and test… hold out whole texts"
+)
 PROMPT, SHOWN = 40, 8
 """Symbols of a prompt that is taken from what is held out, and how many there are."""
 
@@ -36,7 +40,9 @@ def main() -> None:
     held_out = documents(context, context.held_out, feature) if context.held_out else []
     judged = windows(numbered(code_points(BETWEEN.join(each.text for each in held_out)), symbols), params.window)
     context.report_text(
-        "text", f"{len(joined):,} symbols in {len(texts):,} texts to learn from, {len(symbols):,} different ones"
+        "text",
+        f"{len(joined):,} symbols in {len(texts):,} texts to learn from, {len(symbols):,} different ones"
+        + (f"; {CUT}" if is_cut(context) and held_out else ""),
     )
     with context.strategy.scope():
         network = build(
