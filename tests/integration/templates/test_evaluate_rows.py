@@ -143,6 +143,21 @@ def test_a_reader_of_single_words_loses_nothing_when_they_are_shuffled(tmp_path:
     assert control["value"] == control["as_is"] > 0.8
 
 
+def test_of_texts_without_spaces_the_symbols_are_shuffled(tmp_path: Path) -> None:
+    rows = "".join(f"{'我爱' if at % 2 else '爱我'}北京,{'pos' if at % 2 else 'neg'}\n" for at in range(40))
+    files = {f"{name}.csv": f"text,label\n{rows}".encode() for name in ("train", "test")}
+    prepare_dataset(tmp_path / "dataset", files, options=Options(target="label", features={"text": {"kind": "text"}}))
+
+    def in_order(text: Any) -> Mapping[str, Any]:
+        right = tf.cast(tf.strings.regex_full_match(text, ".*我爱.*"), tf.float32)
+        return {"probabilities": tf.stack([1 - right, right], 1)}
+
+    model = save(tmp_path / "model", in_order, TEXT, names=("neg", "pos"))
+    (control,) = run(tmp_path, tmp_path / "dataset", model)["controls"]
+    assert control["name"] == "symbols of text shuffled"
+    assert control["value"] < 0.8 < control["as_is"]
+
+
 def test_a_tables_classes_are_judged_and_its_columns_swapped(tmp_path: Path) -> None:
     def classify(dose: Any, noise: Any, ward: Any) -> Mapping[str, Any]:
         ill = tf.sigmoid(guess(dose, noise, ward))

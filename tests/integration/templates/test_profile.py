@@ -274,6 +274,28 @@ def test_boxes_are_drawn_on_their_images(tmp_path: Path) -> None:
     assert ">dog</text>" in found.page
 
 
+def test_boxes_of_which_there_are_none_are_said(tmp_path: Path) -> None:
+    annotations = {
+        "images": [{"id": at, "file_name": f"{at}.png", "width": 40, "height": 30} for at in range(3)],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+    }
+    files = {f"train/{at}.png": picture(at, size=(40, 30), mode="RGB") for at in range(3)}
+    found = profile(tmp_path, {**files, "train.json": json.dumps(annotations).encode()})
+    assert "labels has no example of any class." in found.statistics.findings
+    assert found.feature("boxes")["missingCount"] == 3
+
+
+def test_classes_beyond_those_that_are_listed_are_counted(tmp_path: Path) -> None:
+    rows = "".join(f"1,{at % 1100:04}\n" for at in range(1200))
+    files = {"train.csv": f"x,kind\n{rows}".encode(), "test.csv": b"x,kind\n1,1050\n1,0000\n"}
+    features = {"x": {"kind": "number"}, "kind": {"kind": "category", "role": "target"}}
+    found = profile(tmp_path, files, target="kind", features=features)
+    said = "\n".join(found.statistics.findings)
+    assert re.search(r"test has no example of kind 0001, .* and 990 more, of the 1,000 most frequent classes\.", said)
+    assert "940 more classes are in profile.json, 100 that are rarer are in the dataset only." in found.page
+
+
 def test_interactions_have_their_items_counted_too(tmp_path: Path) -> None:
     rows = "".join(f"{at % 5},{at % 4},{1 + at % 3},{1_600_000_000 + at}\n" for at in range(40))
     items = "item,title,year\n" + "".join(f"{at},Film {at},{1990 + at}\n" for at in range(4))

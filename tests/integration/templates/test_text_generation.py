@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from modelyard.job.trial import Trial, prepare_dataset
+from modelyard.layouts import Options
+from modelyard.templates.evaluate import generation
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused
 from tests.integration.templates.evaluations import run
@@ -131,6 +133,83 @@ def test_the_report_has_bits_a_symbol_references_and_samples(dataset: Path, tria
     assert found["unknown"] == 0
     page = (tmp_path / "outputs/report/report.html").read_text()
     assert "Samples" in page
+
+
+FIRST = 0x4E00
+"""Chinese symbols begin here."""
+
+
+class Counting(tf.Module):
+    """Every symbol costs two bits; it knows the first twenty Chinese ones."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def score(self, text: Any) -> dict[str, Any]:
+        points = tf.strings.unicode_decode(text, "UTF-8")
+        unknown = tf.reduce_sum(tf.cast(points >= FIRST + 20, tf.int32), axis=1)
+        lengths = tf.cast(points.row_lengths(), tf.int32)
+        return {"bits": 2.0 * tf.cast(lengths, tf.float32), "characters": lengths, "unknown": unknown}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "prompt"),
+            tf.TensorSpec([], tf.int32, "length"),
+            tf.TensorSpec([], tf.float32, "temperature"),
+            tf.TensorSpec([], tf.int32, "seed"),
+        ]
+    )
+    def generate(self, prompt: Any, length: Any, temperature: Any, seed: Any) -> dict[str, Any]:
+        points = tf.strings.unicode_decode(prompt, "UTF-8")
+        known = tf.reduce_all(points.values < FIRST + 20)
+        with tf.control_dependencies([tf.debugging.Assert(known, ["unknown symbols"])]):
+            return {"text": tf.identity(prompt)}
+
+
+def test_rows_of_text_without_spaces_are_judged_up_to_so_many_symbols_from_all_over_the_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    texts = ["".join(chr(FIRST + number) for number in random.permutation(25)) for _ in range(100)]
+    rows = [f"{number},{text * 2}\n" for number, text in enumerate(texts)]
+    files = {f"{name}.csv": "".join(["number,text\n", *rows]).encode() for name in ("train", "test")}
+    prepare_dataset(
+        tmp_path / "dataset",
+        files,
+        options=Options(features={"number": {"kind": "number"}, "text": {"kind": "text"}}, target="number"),
+    )
+    counting = Counting()
+    signatures = {"score": counting.score, "generate": counting.generate}
+    tf.saved_model.save(counting, str(tmp_path / "model"), signatures=signatures)
+    (tmp_path / "model/modelyard.model.json").write_text('{"format": 1, "task": "text-generation"}')
+    monkeypatch.setattr(generation, "MOST", 2000)
+    found = run(tmp_path, tmp_path / "dataset", tmp_path / "model", split="test")
+    assert (found["examples"], found["characters"], found["unknown"]) == (40, 2000, 400)
+    assert found["left_out"] == {"are not among the 2,000 symbols that are judged": 60}
+    assert {each["name"] for each in found["documents"]} >= {"test.csv:2", "test.csv:101"}
+    assert [each["name"] for each in found["controls"]] == ["symbols of each line shuffled", "16 symbols at a time"]
+    prompt = "".join(symbol for symbol in (texts[0] * 2)[:40] if symbol < chr(FIRST + 20))
+    assert {each["prompt"] for each in found["samples"]} == {prompt}
+
+
+def test_the_interval_of_what_pieces_of_all_lengths_cost_is_around_it() -> None:
+    random = np.random.default_rng(0)
+    costs = [{"bits": 2.0 * 4096 + random.normal(), "characters": 4096.0} for _ in range(20)]
+    costs += [{"bits": 9.0 * length, "characters": float(length)} for length in range(1, 20)]
+    bits = sum(each["bits"] for each in costs) / sum(each["characters"] for each in costs)
+    low, high = generation.interval(costs)
+    assert low < bits < high < 2.1
+
+
+def test_short_pieces_are_asked_many_at_once_and_long_ones_few() -> None:
+    whole = "x" * generation.PIECE
+    for pieces, sizes in (
+        ([whole] * 9, [8, 1]),
+        ([whole, *["x" * 10] * 20], [8, 13]),
+        (["x" * 10] * 300, [generation.MOST_AT_ONCE, 300 - generation.MOST_AT_ONCE]),
+        ([], []),
+    ):
+        batches = list(generation.batches(pieces))
+        assert [len(each) for each in batches] == sizes
+        assert [piece for each in batches for piece in each] == pieces
 
 
 def test_samples_are_shown_while_it_learns(trial: Trial) -> None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
+from modelyard.templates.evaluate import simple_writers
 from modelyard.templates.sequences import tokens
 from modelyard.templates.sequences.transformer import AttentiveReader
 from modelyard.templates.specs import SHIPPED
@@ -139,6 +140,29 @@ def test_an_evaluation_shows_texts_side_by_side_and_what_ignoring_the_source_wou
     assert shuffled["value"] < shuffled["as_is"]
     assert [each["chrf"] for each in found["worst"]] == sorted(each["chrf"] for each in found["worst"])
     assert "Worst answers" in (tmp_path / "outputs/report/report.html").read_text()
+
+
+@pytest.mark.parametrize(("task", "learnt"), [("translation", 7), ("summarisation", 0)])
+def test_no_more_of_train_is_read_than_floors_are_made_of(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, learnt: int
+) -> None:
+    def echo(source: Any) -> dict[str, Any]:
+        return {"text": source}
+
+    given = []
+    floors = simple_writers.floors
+
+    def watched(task: str, sources: Any, references: Any, train: Any) -> Any:
+        given.append(len(train))
+        return floors(task, sources, references, train)
+
+    monkeypatch.setattr(simple_writers, "floors", watched)
+    monkeypatch.setattr(simple_writers, "MOST_PAIRS", 7)
+    model = evaluations.save(tmp_path / "model", echo, tf.TensorSpec((None,), tf.string, "source"), names=None)
+    (model / "modelyard.model.json").write_text(json.dumps({"format": 1, "task": task}))
+    found = evaluations.run(tmp_path, dataset, model, split="test")
+    assert given == [learnt]
+    assert found["left_out"] == {"have a source that is in train": 5}
 
 
 @pytest.mark.soak

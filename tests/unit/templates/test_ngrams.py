@@ -42,3 +42,26 @@ def test_xz_needs_next_to_nothing_for_what_it_has_just_read() -> None:
     text = "".join(chr(97 + number) for number in random.integers(0, 26, 20_000))
     assert ngrams.compressed(text, text[5000:9000]) < 0.2
     assert ngrams.compressed("nothing like it", text) > 4.5
+
+
+def test_symbols_beyond_those_with_a_number_cost_what_their_frequency_says() -> None:
+    train = np.tile(np.arange(20_000, 23_000, dtype=np.uint32), 20)
+    found = ngrams.bits(train, train[:3000], (1,))
+    assert found[1] == pytest.approx(math.log2(3000), abs=0.05)
+    each = [ngrams.bits(train, np.array([symbol], np.uint32), (1,))[1] for symbol in range(20_000, 23_001)]
+    assert sum(2.0**-cost for cost in each) == pytest.approx(1.0)
+
+
+def test_a_model_that_takes_rare_symbols_for_one_is_compared_with_counts_that_do_so_too() -> None:
+    symbols = np.arange(20_000, 23_000, dtype=np.uint32)
+    train = np.repeat(symbols, np.arange(3000, 0, -1))
+    judged = symbols[::2]
+    for told_apart in (40, 700, 2000):
+        unknown = int((judged >= 20_000 + told_apart).sum())
+        assert ngrams.told_apart(train, judged, unknown) == told_apart
+    assert ngrams.told_apart(train, judged, 0) == 3000
+    new = np.append(judged, np.uint32(9731))
+    assert ngrams.told_apart(train, new, 1) == 3000
+    costs = [ngrams.bits(train, judged, (1,), told_apart)[1] for told_apart in (40, 700, 2000, 3000)]
+    assert costs == sorted(costs)
+    assert costs[0] < 3 < 11 < costs[-1]

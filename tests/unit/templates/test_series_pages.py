@@ -101,7 +101,7 @@ def test_a_page_of_forecasts_has_them_beside_the_season_and_the_error_of_each_st
 def test_a_page_of_written_text_has_its_cost_and_samples_and_says_where_a_seed_did_not_hold() -> None:
     page = render(WRITTEN)
     assert "5,000 symbols of text that it has not seen" in page
-    assert "3 of them are nowhere in the training text" in page
+    assert "3 of them the model does not know, and takes for one and the same" in page
     assert re.search(r"6-gram</th><td>2\.226</td>", page)
     assert page.count("the same seed wrote the same text again") == 1
     assert page.count("<b>the same seed wrote another text</b>") == 1

@@ -1,6 +1,6 @@
 import numpy as np
 
-from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, patches, pieces, words
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, of_texts, patches, pieces, words
 
 RANDOM_SEED = 3
 
@@ -12,6 +12,18 @@ def test_shuffled_words_are_the_same_words_text_by_text() -> None:
     assert found[0] != b"one two three four five six"
     assert found[2] == b"alone"
     assert texts[0] == b"one two three  four five six"
+
+
+def test_texts_without_spaces_have_their_symbols_shuffled_and_others_their_words() -> None:
+    for texts in (["我爱北京天安门", "今天天气很好。"], ["wonderful", "terrible", "not bad"], ["ฉันรักภาษาไทยมาก " * 3]):
+        given = np.array([text.encode() for text in texts], object)
+        what, shuffle = of_texts(given)
+        found = [text.decode() for text in shuffle(given, np.random.default_rng(RANDOM_SEED))]
+        assert what == "symbols"
+        assert [sorted(text) for text in found] == [sorted(text) for text in texts]
+        assert found[0] != texts[0]
+    for texts in (["größer als sonst", "alone", ""], ["Donaudampfschifffahrt ist lang"], [""]):
+        assert of_texts(np.array([text.encode() for text in texts], object)) == ("words", words)
 
 
 def test_shuffled_patches_are_whole_patches_of_the_same_picture() -> None:

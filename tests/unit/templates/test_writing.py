@@ -1,5 +1,7 @@
 """How written texts are judged, what a model of them has to beat, and how a page shows them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,27 @@ def test_a_dictionary_of_the_pairs_is_the_floor_of_a_translation() -> None:
     assert simple_writers.floors("translation", ["blue box"], ["azul caja"], [])["exact"]["value"] == 0.0
 
 
+def test_a_dictionary_takes_no_more_pairs_than_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = [("red box", "caja roja"), ("blue box", "caja azul"), ("red car", "coche rojo"), ("red cat", "gato rojo")]
+    assert simple_writers.dictionary(train)("box red") == "caja rojo"
+    monkeypatch.setattr(simple_writers, "MOST_COMBINATIONS", 12)
+    assert simple_writers.dictionary(train)("box red") == "caja red"
+    monkeypatch.setattr(simple_writers, "MOST_COMBINATIONS", 3)
+    assert simple_writers.dictionary(train)("box red") == "box red"
+
+
+def test_intervals_of_many_examples_need_little_room() -> None:
+    count = 4000
+    counts = np.random.default_rng(0).integers(1, 5, (count, 10 + 18))
+    each = np.linspace(0, 1, count)
+    found = wording.Wording(counts[:, :10], counts[:, 10:].reshape(count, 6, 3), each, each, each)
+    tracemalloc.start()
+    wording.intervals(found)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < wording.DRAWS * count
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -75,6 +98,19 @@ def test_a_page_shows_texts_side_by_side_underlines_what_is_not_in_the_reference
     assert "<u>dei</u>" in section
     assert "<u>file</u>" not in section
     assert "&lt;b&gt;x&lt;/b&gt;" in section
+
+
+def test_a_page_underlines_a_word_with_the_vowels_that_are_marks_of_it() -> None:
+    shown = {
+        "example": 0,
+        "path": "",
+        "source": "",
+        "reference": "लड़की खाती है",
+        "answer": "लड़की खाता है",
+        "chrf": 1.0,
+    }
+    (section,) = side_by_side.sections({"worst": [shown], "shown": []})
+    assert "<td>लड़की <u>खाता</u> है</td>" in section
 
 
 def test_the_page_of_written_texts_names_what_reaches_the_floors() -> None:

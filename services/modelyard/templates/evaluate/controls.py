@@ -1,10 +1,11 @@
 """What a model still reaches when a part of what it reads is destroyed: what it loses came from there.
 
-A text classifier that is as good on shuffled words reads words, not sentences; an image classifier that is as good on
-shuffled patches looks at texture or colour (Brendel and Bethge: "Approximating CNNs with Bag-of-local-Features models",
-ICLR 2019); a column whose values may be swapped among the examples gives a model nothing. The loss by swapping is
-permutation importance (Breiman: "Random Forests", Machine Learning 45, 2001, §10; for any model as in Fisher, Rudin,
-Dominici, JMLR 20, 2019). Of columns that say the same, either may look worthless.
+A text classifier that is as good on shuffled words reads words, not sentences (symbols are shuffled where white space
+parts no words); an image classifier that is as good on shuffled patches looks at texture or colour (Brendel and Bethge:
+"Approximating CNNs with Bag-of-local-Features models", ICLR 2019); a column whose values may be swapped among the
+examples gives a model nothing. The loss by swapping is permutation importance (Breiman: "Random Forests", Machine
+Learning 45, 2001, §10; for any model as in Fisher, Rudin, Dominici, JMLR 20, 2019). Of columns that say the same,
+either may look worthless.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from modelyard.job.spread import spread
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.asking import Asked, Asking
-from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, frozen, patches, pieces, words
+from modelyard.templates.evaluate.shuffling import GRID, PIECES, frames, frozen, of_texts, patches, pieces
 
 MOST_EXAMPLES = 2000
 MOST_BYTES = 256 << 20
@@ -81,7 +82,8 @@ def _ways(feature: Feature, values: NDArray[Any]) -> list[tuple[str, str, Callab
     """What is destroyed, what it says that a figure stays, and how it is done."""
     match feature.kind:
         case "text":
-            return [("words of {} shuffled", "What is still right did not need their order.", words)]
+            parts, shuffle = of_texts(values)
+            return [(f"{parts} of {{}} shuffled", "What is still right did not need their order.", shuffle)]
         case "image" if values.ndim == 4 and min(values.shape[1:3]) >= GRID:
             return [("patches of {} shuffled", "What is still right did not need shapes larger than a patch.", patches)]
         case "audio" if values.ndim == 2 and values.shape[1] >= PIECES:

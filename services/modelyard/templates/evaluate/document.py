@@ -50,7 +50,7 @@
                    step, season, windows (moments that could be judged), notes; shown: [{series, start, mae,
                    before, truth, forecast, season}], some evenly spread and some of the worst
     references     of written text: {"2-gram" | "6-gram" | "xz": bits a symbol}. Its metrics: bits a symbol and
-                   perplexity = 2^bits; characters, unknown (symbols that training has not seen), documents: [{name,
+                   perplexity = 2^bits; characters, unknown (symbols that the model does not know), documents: [{name,
                    characters, bits}], samples: [{temperature, prompt, text, again (the same seed wrote the same),
                    known_words, copied (the longest part that is in the training text)}]
     worst          of a detection: [{example, path, image, height, width, found: [{box, class, score, right}],

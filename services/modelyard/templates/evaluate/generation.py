@@ -1,7 +1,9 @@
 """A model that writes is asked what the text of a split costs, and to write; beside it what counting and compressing
 reach, and how much of what it writes it has by heart."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from typing import Any
@@ -10,10 +12,12 @@ import numpy as np
 
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.session import Context
+from modelyard.job.spread import spread
 from modelyard.templates.corpus import Document, code_points, documents, text_feature
-from modelyard.templates.evaluate import ngrams
+from modelyard.templates.evaluate import ngrams, shuffling
 from modelyard.templates.evaluate.document import FORMAT, About
-from modelyard.templates.evaluate.regression import mean_interval
+from modelyard.templates.evaluate.ranking import Z_95
+from modelyard.templates.evaluate.regression import Interval
 from modelyard.templates.saved import Saved
 
 TASK = "text-generation"
@@ -21,8 +25,12 @@ SCORE, GENERATE = "score", "generate"
 PIECE = 4096
 """Symbols that are judged in one go: the first ones of each cost more, as nothing stands before them."""
 AT_ONCE = 8
+"""Pieces that are asked together; of shorter ones as many as are no more symbols, and no more than MOST_AT_ONCE."""
+MOST_AT_ONCE = 256
 MOST = 4_000_000
-"""Symbols that are judged, and MOST_LEARNT that counting and compressing learn from."""
+"""Symbols that are judged, about, MOST_CONTROLLED of them in controls, and MOST_LEARNT that counting and compressing
+learn from."""
+MOST_CONTROLLED = 32 * PIECE
 MOST_LEARNT = 20_000_000
 ORDERS = (2, 6)
 TEMPERATURES = (0.5, 0.8, 1.1)
@@ -45,46 +53,72 @@ def evaluate(context: Context, model: Saved, split: str, about: About) -> dict[s
     judged = documents(context, split, feature)
     if not any(each.text for each in judged):
         raise DatasetUnsuitable(f"split {split!r} has no text", field="split")
-    pieces = [(which, piece) for which, each in enumerate(judged) for piece in _pieces(each.text)][: MOST // PIECE]
+    pieces = pieces_of([each.text for each in judged], MOST)
     costs = _scored(context, model, [piece for _, piece in pieces], progress=True)
     text = "".join(piece for _, piece in pieces)
     total = {name: int(sum(cost[name] for cost in costs)) for name in ("characters", "unknown")}
-    per_piece = np.array([cost["bits"] / max(1, cost["characters"]) for cost in costs])
+    examples = len({which for which, _ in pieces})
+    beyond = {f"are not among the {MOST:,} symbols that are judged": len(judged) - examples}
     bits = float(sum(cost["bits"] for cost in costs) / max(1, total["characters"]))
     found: dict[str, Any] = {
         "format": FORMAT,
         "kind": TASK,
-        **asdict(about.told(examples=len(judged), read_as="text", output="bits", random=())),
+        **asdict(about.told(examples=examples, read_as="text", output="bits", random=())),
         "metrics": {"bits": bits, "perplexity": float(2.0**bits)},
-        "intervals": {"bits": list(mean_interval(per_piece))} if len(per_piece) > 1 else {},
+        "intervals": {"bits": list(interval(costs))} if len(costs) > 1 and total["characters"] else {},
         **total,
         "documents": _by_document(judged, pieces, costs),
-        "left_out": {},
+        "left_out": {why: count for why, count in beyond.items() if count},
         "problems": context.data.index.problems,
     }
     train = "\n".join(each.text for each in documents(context, "train", feature)) if split != "train" else ""
     train = train[:MOST_LEARNT]
     if train:
         _beside(found, train, text)
-    found["controls"] = _controls(context, model, [piece for _, piece in pieces])
-    found["samples"] = _samples(model, judged, train)
+    controlled = [text for _, text in pieces_of([piece for _, piece in pieces], MOST_CONTROLLED)]
+    found["controls"] = _controls(context, model, controlled)
+    found["samples"] = _samples(model, _prompt(context, model, judged[0].text, text), train)
     return found
 
 
-def _pieces(text: str) -> list[str]:
-    return [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+def pieces_of(texts: Sequence[str], most: int) -> list[tuple[int, str]]:
+    """Which text, and PIECE symbols of it or what is left: all, or about `most` symbols, evenly spread."""
+    places = [(which, at) for which, text in enumerate(texts) for at in range(0, len(text), PIECE)]
+    some = spread(len(places), max(1, len(places) * most // max(1, sum(map(len, texts)))))
+    return [(which, texts[which][at : at + PIECE]) for which, at in (places[place] for place in some)]
+
+
+def interval(costs: Sequence[Mapping[str, float]]) -> Interval:
+    """Of bits a symbol, which is the ratio of two means over at least two pieces (Cochran, Sampling Techniques, 3rd
+    ed., §2.11)."""
+    bits, characters = (np.array([cost[name] for cost in costs]) for name in ("bits", "characters"))
+    ratio = float(bits.sum() / characters.sum())
+    apart = float((bits - ratio * characters).std(ddof=1))
+    wide = Z_95 * apart / (math.sqrt(len(costs)) * float(characters.mean()))
+    return max(0.0, ratio - wide), ratio + wide
+
+
+def batches(pieces: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As they are asked: each piece of a batch is as long as its longest."""
+    start = longest = 0
+    for at, piece in enumerate(pieces):
+        longest = max(longest, len(piece))
+        if at > start and (at - start == MOST_AT_ONCE or (at - start + 1) * longest > AT_ONCE * PIECE):
+            yield pieces[start:at]
+            start, longest = at, len(piece)
+    if pieces:
+        yield pieces[start:]
 
 
 def _scored(context: Context, model: Saved, pieces: Sequence[str], *, progress: bool = False) -> list[dict[str, float]]:
-    found = []
-    for start in range(0, len(pieces), AT_ONCE):
-        some = pieces[start : start + AT_ONCE]
+    found: list[dict[str, float]] = []
+    for some in batches(pieces):
         answer = model.ask(SCORE, {"text": np.array([piece.encode() for piece in some], object)})
         found += [
             {name: float(answer[name][row]) for name in ("bits", "characters", "unknown")} for row in range(len(some))
         ]
         if progress:
-            context.progress(start + len(some), len(pieces))
+            context.progress(len(found), len(pieces))
     if not all(np.isfinite(cost["bits"]) for cost in found):
         raise ModelUnsuitable(f"signature {SCORE!r} answers bits that are no numbers")
     return found
@@ -93,20 +127,24 @@ def _scored(context: Context, model: Saved, pieces: Sequence[str], *, progress: 
 def _by_document(
     judged: Sequence[Document], pieces: Sequence[tuple[int, str]], costs: Sequence[Mapping[str, float]]
 ) -> list[dict[str, Any]]:
-    found = []
-    for which, document in enumerate(judged):
-        mine = [cost for (of, _), cost in zip(pieces, costs, strict=True) if of == which]
-        characters = sum(cost["characters"] for cost in mine)
-        if characters:
-            bits = sum(cost["bits"] for cost in mine) / characters
-            found.append({"name": document.name, "characters": int(characters), "bits": bits})
+    of = [which for which, _ in pieces]
+    bits, characters = (np.bincount(of, [cost[name] for cost in costs]) for name in ("bits", "characters"))
+    found = [
+        {
+            "name": judged[which].name,
+            "characters": int(characters[which]),
+            "bits": float(bits[which] / characters[which]),
+        }
+        for which in np.flatnonzero(characters).tolist()
+    ]
     return sorted(found, key=itemgetter("bits"), reverse=True)[:50]
 
 
 def _beside(found: dict[str, Any], train: str, text: str) -> None:
-    """What is reached without a network, on the same text."""
+    """What is reached without a network, on the same text and with the same symbols told apart."""
     learnt, asked = code_points(train), code_points(text)
-    reached = ngrams.bits(learnt, asked, (1, *ORDERS))
+    apart = ngrams.told_apart(learnt, asked, found["unknown"])
+    reached = ngrams.bits(learnt, asked, (1, *ORDERS), apart)
     found["floors"] = {"bits": {"value": reached[1], "by": "always the frequencies of train's symbols"}}
     found["references"] = {f"{order}-gram": reached[order] for order in ORDERS}
     found["references"]["xz"] = ngrams.compressed(train, text)
@@ -115,18 +153,15 @@ def _beside(found: dict[str, Any], train: str, text: str) -> None:
 def _controls(context: Context, model: Saved, pieces: Sequence[str]) -> list[dict[str, Any]]:
     """What a text costs that is out of order, or of which only the last few symbols are seen."""
     random = np.random.default_rng(_RANDOM)
-    some = list(pieces[: 4 * AT_ONCE])
-    lines = [text.split("\n") for text in some]
-    words = [
-        "\n".join(" ".join(parts[at] for at in random.permutation(len(parts))) for parts in map(str.split, each))
-        for each in lines
-    ]
-    short = [text[at : at + 16] for text in some for at in range(0, len(text) - 16, 64)]
+    lines = [np.array([line.encode() for line in text.split("\n")], object) for text in pieces]
+    parts, shuffle = shuffling.of_texts(np.concatenate(lines))
+    mixed = [b"\n".join(shuffle(each, random).tolist()).decode() for each in lines]
+    short = [text[at : at + 16] for text in pieces for at in range(0, len(text) - 16, 64)]
     ways = [
-        ("words of each line shuffled", "What it costs more is what the order of words tells.", words),
+        (f"{parts} of each line shuffled", f"What it costs more is what the order of {parts} tells.", mixed),
         ("16 symbols at a time", "What it costs more is what stands further back.", short),
     ]
-    costs = _scored(context, model, some)
+    costs = _scored(context, model, pieces)
     as_is = sum(cost["bits"] for cost in costs) / max(1.0, sum(cost["characters"] for cost in costs))
     found = []
     for name, says, texts in ways:
@@ -140,10 +175,16 @@ def _controls(context: Context, model: Saved, pieces: Sequence[str]) -> list[dic
     return found
 
 
-def _samples(model: Saved, judged: Sequence[Document], train: str) -> list[dict[str, Any]]:
+def _prompt(context: Context, model: Saved, begins: str, text: str) -> str:
+    """The beginning without the symbols that the model does not know; if it knows none, what `text` has most of."""
+    symbols = list(begins[:PROMPT])
+    costs = _scored(context, model, symbols)
+    known = [symbol for symbol, cost in zip(symbols, costs, strict=True) if not cost["unknown"]]
+    return "".join(known) or Counter(text).most_common(1)[0][0]
+
+
+def _samples(model: Saved, prompt: str, train: str) -> list[dict[str, Any]]:
     """One at each temperature, twice: the same seed has to write the same."""
-    known = set(train) or set(judged[0].text)
-    prompt = "".join(symbol for symbol in judged[0].text[:PROMPT] if symbol in known) or next(iter(known))
     words = set(train.split())
     found = []
     for temperature in TEMPERATURES:

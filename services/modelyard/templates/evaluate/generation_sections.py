@@ -20,7 +20,7 @@ def _costs(found: Found) -> str:
         "less is half of the doubt."
     )
     if found["unknown"]:
-        said += f" {found['unknown']:,} of them are nowhere in the training text."
+        said += f" {found['unknown']:,} of them the model does not know, and takes for one and the same."
     rows = "".join(
         f"<tr><th scope=row>{escape(name)}</th><td>{number(value)}</td></tr>"
         for name, value in (("the model", found["metrics"]["bits"]), *found.get("references", {}).items())

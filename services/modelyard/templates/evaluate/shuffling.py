@@ -1,5 +1,6 @@
 """Inputs whose parts are in another order, each example's in its own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,18 @@ GRID = 4
 """Patches along a picture's side."""
 PIECES = 20
 """Of a sound."""
+LONGEST = 14
+"""Symbols: what white space parts and is longer on average are no words, but sentences or parts of them."""
+Shuffle = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
+
+
+def of_texts(texts: NDArray[Any]) -> tuple[str, Shuffle]:
+    """What is in an order in such texts, and what shuffles it: their words, or their symbols where white space does not
+    part words (Chinese, Japanese, Thai) or most texts are one word; [n] bytes, those without a word do not count."""
+    parts = [text.decode("utf-8", "replace").split() for text in texts.reshape(-1).tolist()]
+    texts_with, all_ = sum(map(bool, parts)), sum(map(len, parts))
+    symbols_in = sum(len(part) for text in parts for part in text)
+    return ("words", words) if all_ >= 2 * texts_with and symbols_in <= LONGEST * all_ else ("symbols", symbols)
 
 
 def words(texts: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
@@ -17,6 +30,15 @@ def words(texts: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     for number, text in enumerate(texts.reshape(-1).tolist()):
         parts = text.split()
         found[number] = b" ".join(parts[place] for place in random.permutation(len(parts)))
+    return found.reshape(texts.shape)
+
+
+def symbols(texts: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """Each text's symbols (code points), white space among them, in another order; [n] bytes."""
+    found = np.empty(len(texts), object)
+    for number, text in enumerate(texts.reshape(-1).tolist()):
+        points = text.decode("utf-8", "replace")
+        found[number] = "".join(points[place] for place in random.permutation(len(points))).encode()
     return found.reshape(texts.shape)
 
 

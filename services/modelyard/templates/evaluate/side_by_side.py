@@ -12,7 +12,7 @@ from modelyard.templates.text_scores import rouge
 Found = Mapping[str, Any]
 
 MOST_TEXT = 400
-_PARTS = re.compile(r"\s+|[^\W_]+|.", re.DOTALL)
+_PARTS = re.compile(rf"\s+|{rouge.WORD}|.", re.DOTALL)
 
 
 def sections(found: Found) -> list[str]:

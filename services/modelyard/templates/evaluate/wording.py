@@ -11,6 +11,8 @@ from modelyard.templates.evaluate.regression import Interval, mean_interval
 from modelyard.templates.text_scores import bleu, chrf, rouge
 
 DRAWS = 1000
+_AT_ONCE = 50
+"""Draws that are held: each has a number an example."""
 _SEED = 20260101
 SUMMARISATION = "summarisation"
 
@@ -71,10 +73,15 @@ def intervals(found: Wording) -> dict[str, Interval]:
     count = len(found.exact)
     if count < 2:
         return {}
-    draws = np.random.default_rng(_SEED).multinomial(count, np.full(count, 1 / count), DRAWS)
+    random, chances = np.random.default_rng(_SEED), np.full(count, 1 / count)
+    sums: dict[str, list[NDArray[np.int64]]] = {"bleu": [], "chrf": []}
+    for _ in range(0, DRAWS, _AT_ONCE):
+        draws = random.multinomial(count, chances, _AT_ONCE)
+        for name, some in sums.items():
+            some.append(np.einsum("dn,n...->d...", draws, getattr(found, name)))
     again = {
-        "bleu": bleu.of_counts(np.einsum("dn,n...->d...", draws, found.bleu)),
-        "chrf": chrf.of_counts(np.einsum("dn,n...->d...", draws, found.chrf)),
+        "bleu": bleu.of_counts(np.concatenate(sums["bleu"])),
+        "chrf": chrf.of_counts(np.concatenate(sums["chrf"])),
     }
     ends = {name: np.quantile(values, (0.025, 0.975)).tolist() for name, values in again.items()}
     for name in ("rouge_l", "rouge_1", "exact"):

@@ -34,8 +34,8 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     asking = Asking(context, model, data)
     examples = context.data.index.split(split)
     pairs = _pairs(examples, asking)
-    train = _pairs(context.data.index.split("train"), asking) if context.splits.get("train") else None
-    kept, left_out = _judged(pairs, train if split != "train" else None)
+    train = context.data.index.split("train") if context.splits.get("train") else None
+    kept, left_out = _judged(pairs, _column(train, asking.source) if train and split != "train" else None)
     if not len(kept):
         reasons = ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "it is empty"
         raise DatasetUnsuitable(f"no example of split {split!r} can be judged: {reasons}", field="split")
@@ -46,7 +46,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     example = _Shower(examples, kept, sources, references, answers, found.each)
     order = np.argsort(found.each, kind="stable")
     even = spread(len(kept), SHOWN)
-    learnt = list(zip(map(_text, train.sources), map(_text, train.references), strict=True)) if train else []
+    learnt = _learnt(train, asking) if train and task != wording.SUMMARISATION else []
     return {
         "format": FORMAT,
         "kind": "writing",
@@ -148,13 +148,24 @@ class _Shower:
 
 
 def _pairs(examples: Examples, asking: Asking) -> _Pairs:
-    return _Pairs(*(examples.column(name).between(0, len(examples)) for name in (asking.source, asking.target)))
+    return _Pairs(*(_column(examples, name) for name in (asking.source, asking.target)))
 
 
-def _judged(pairs: _Pairs, train: _Pairs | None) -> tuple[NDArray[np.int64], dict[str, int]]:
-    """Places of the examples that can be judged, and why others can't."""
+def _column(examples: Examples, name: str, most: int | None = None) -> Texts:
+    """The texts of the first so many examples, or of all."""
+    return examples.column(name).between(0, len(examples) if most is None else min(most, len(examples)))
+
+
+def _learnt(train: Examples, asking: Asking) -> list[tuple[str, str]]:
+    """What a dictionary is made of."""
+    some = (_column(train, name, simple_writers.MOST_PAIRS) for name in (asking.source, asking.target))
+    return list(zip(*(map(_text, texts) for texts in some), strict=True))
+
+
+def _judged(pairs: _Pairs, train: Texts | None) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """Places of the examples that can be judged, and why others can't; `train`: its sources."""
     written = np.array([bool(text.strip()) for text in pairs.references], bool)
-    learnt = frozenset(train.sources.tolist()) if train else frozenset()
+    learnt = frozenset(() if train is None else train.tolist())
     new = np.array([text not in learnt for text in pairs.sources], bool)
     left_out = {
         "have no text to compare the answer with": int((~written).sum()),
@@ -166,7 +177,7 @@ def _judged(pairs: _Pairs, train: _Pairs | None) -> tuple[NDArray[np.int64], dic
 def _controls(
     asking: Asking, context: Context, sources: Texts, references: list[str], answers: list[str], task: str
 ) -> list[dict[str, Any]]:
-    """What is left where the sources are another's, or their words are in another order."""
+    """What is left where the sources are another's, or their words (or symbols) are in another order."""
     some = spread(len(sources), MOST_CONTROLLED)
     if len(some) < 2:
         return []
@@ -180,14 +191,15 @@ def _controls(
     circle = random.permutation(len(some))
     others = np.empty_like(circle)
     others[circle] = np.roll(circle, 1)
+    parts, shuffle = shuffling.of_texts(sources[some])
     ways = {
         f"another's {asking.source}": (
             "What is still right, the model says of any source: a writer that ignores it loses nothing.",
             sources[some][others],
         ),
-        f"words of {asking.source} shuffled": (
+        f"{parts} of {asking.source} shuffled": (
             "What is still right did not need their order.",
-            shuffling.words(sources[some], random),
+            shuffle(sources[some], random),
         ),
     }
     as_is = figure([answers[at] for at in some])

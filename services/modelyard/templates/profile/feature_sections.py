@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
+from modelyard.job.columns import RANGE
 from modelyard.job.index import Index
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.elements import percent, table
@@ -34,7 +37,7 @@ def balance(index: Index, found: Sequence[Found]) -> list[str]:
         splits = {
             split["split"]: {one["value"]: one["count"] for one in split["values"]} for split in each["splitValues"]
         }
-        totals = {split: sum(values.values()) or 1 for split, values in splits.items()}
+        totals = {split: _labels(index, split, feature.name) or 1 for split in splits}
         rows = "".join(
             f"<tr><th scope=row>{escape(one['value'])}</th>"
             + "".join(_part(values.get(one["value"], 0), totals[split]) for split, values in splits.items())
@@ -42,13 +45,27 @@ def balance(index: Index, found: Sequence[Found]) -> list[str]:
             for one in each["topValues"][:CLASSES]
         )
         head = (escape(feature.name), *map(escape, splits))
-        more = len(each["topValues"]) - CLASSES
-        note = f"<p>{more:,} more classes are in profile.json.</p>" if more > 0 else ""
+        note = _more(len(each["topValues"]), len(feature.classes))
         caption = f"Examples by class of {escape(feature.name)}, and their part of the split"
         sections.append(
             f"<section><h2>Classes: {escape(feature.name)}</h2>{table(caption, head, rows)}{note}</section>"
         )
     return sections
+
+
+def _labels(index: Index, split: str, name: str) -> int:
+    """Of all examples, in whatever classes; profile.json has the most frequent ones only."""
+    column = index.split(split).column(name)
+    if column.values.dtype == RANGE and column.feature.dtype != "string":
+        return int(column.sizes.sum()) // np.dtype(np.int64).itemsize
+    return column.values.size
+
+
+def _more(counted: int, classes: int) -> str:
+    """`counted` ones are in profile.json."""
+    parts = [f"{counted - CLASSES:,} more classes are in profile.json"] if counted > CLASSES else []
+    parts += [f"{classes - counted:,} that are rarer are in the dataset only"] if classes > counted else []
+    return f"<p>{', '.join(parts)}.</p>" if parts else ""
 
 
 def _part(count: int, total: int) -> str:

@@ -89,19 +89,21 @@ class Classes:
 
     def found(self) -> dict[str, Any]:
         total = sum(self._by_split.values(), np.zeros(len(self._names), np.int64))
+        # The same classes of every split, or one that is rare here would look like one that is not there.
+        kept = np.sort(np.argsort(-total, kind="stable")[:MOST_CLASSES])
         return {
             "count": int(total.sum()),
             "missingCount": self.unknown,
             "distinctCount": int((total > 0).sum()),
-            "topValues": self._classes(total),
+            "topValues": self._classes(total, kept),
             "splitValues": [
-                {"split": split, "values": self._classes(counts)} for split, counts in self._by_split.items()
+                {"split": split, "values": self._classes(counts, kept)} for split, counts in self._by_split.items()
             ],
         }
 
-    def _classes(self, counts: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """Those without examples too: they are what somebody should see."""
-        order = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
+    def _classes(self, counts: NDArray[np.int64], kept: NDArray[np.int64]) -> list[dict[str, Any]]:
+        """The most frequent first, those without examples too: they are what somebody should see."""
+        order = kept[np.argsort(-counts[kept], kind="stable")]
         return [{"value": readable(self._names[at].encode()), "count": int(counts[at])} for at in order]
 
 

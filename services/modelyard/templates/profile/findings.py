@@ -62,16 +62,24 @@ def _classes(index: Index, feature: Mapping[str, Any]) -> Iterator[str]:
     if described.kind != "category" or described.role != "target" or "splitValues" not in feature:
         return
     there = [each for each in feature["topValues"] if each["count"]]
+    if not there:
+        yield f"{name} has no example of any class."
+        return
     if len(there) == 1:
         yield f"{name} has one class only, {there[0]['value']}: there is nothing to tell apart."
         return
     without = [each["value"] for each in feature["topValues"] if not each["count"]]
+    nowhere = len(described.classes) - feature["distinctCount"]
     if without:
-        yield f"{name} has classes without any example: {_listed(without)}."
+        yield f"{name} has classes without any example: {_listed(without, nowhere)}."
+    elif nowhere > 0:
+        yield f"{name} has {_many(nowhere, 'class', 'classes')} without any example."
+    counted = len(feature["topValues"])
+    among = f", of the {counted:,} most frequent classes" if counted < feature["distinctCount"] else ""
     for split in feature["splitValues"]:
         missing = [each["value"] for each in split["values"] if not each["count"] and each["value"] not in without]
         if missing and index.splits.get(split["split"]):
-            yield f"The split {split['split']} has no example of {name} {_listed(missing)}."
+            yield f"The split {split['split']} has no example of {name} {_listed(missing)}{among}."
     most, least = there[0], there[-1]
     if most["count"] > SKEWED * least["count"]:
         counts = f"{most['count']:,} examples of {most['value']}, {least['count']:,} of {least['value']}"
@@ -161,9 +169,10 @@ def _many(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def _listed(names: "list[str] | tuple[str, ...]") -> str:
-    shown = ", ".join(names[:NAMED])
-    return shown + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+def _listed(names: "list[str] | tuple[str, ...]", count: int = 0) -> str:
+    """`count`: how many there are, where not all have come."""
+    shown, more = names[:NAMED], max(len(names), count) - NAMED
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _percent(part: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 from modelyard.job.index import Index
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
+from modelyard.templates.profile import feature_sections
 from modelyard.templates.profile.features import Classes, Values
 from modelyard.templates.profile.portions import portions
 from modelyard.templates.profile.room import room_of
@@ -58,6 +59,27 @@ def test_numbers_of_no_class_are_counted_apart(tmp_path: Path, shape: list[int |
     classes = Classes(index.features["tags"])
     assert counted(index, classes)[0] == {"red": 1, "green": 1, "blue": 0}
     assert (classes.unknown, classes.found()["missingCount"]) == (2, 2)
+
+
+def test_of_many_classes_the_same_ones_are_listed_for_each_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelyard.templates.profile.features.MOST_CLASSES", 2)
+    rows = {"train": ["a"] * 9 + ["b"] * 5 + ["c"] * 2 + ["d"] * 3, "test": ["d"] * 3 + ["c"] * 3 + ["b"]}
+    files = {f"{split}.csv": "\n".join(["kind,x", *(f"{kind},1" for kind in kinds)]) for split, kinds in rows.items()}
+    prepare_dataset(tmp_path, {name: text.encode() for name, text in files.items()}, options=Options(target="kind"))
+    index = Index(tmp_path)
+    classes = Classes(index.features["kind"])
+    for split in index.splits:
+        for portion in portions(index.split(split)):
+            classes.add(portion, "kind")
+    found = {"name": "kind", "kind": "KIND_CATEGORY", **classes.found()}
+    by_split = {each["split"]: {one["value"]: one["count"] for one in each["values"]} for each in found["splitValues"]}
+    assert {each["value"]: each["count"] for each in found["topValues"]} == {"a": 9, "b": 6}
+    assert by_split == {"train": {"a": 9, "b": 5}, "test": {"b": 1, "a": 0}}
+    (section,) = feature_sections.balance(index, [found])
+    assert "1 · 14.29" in section
+    assert "2 that are rarer are in the dataset only" in section
 
 
 def test_of_many_columns_fewer_values_are_kept_of_each(tmp_path: Path) -> None:
