@@ -15,6 +15,8 @@ RECOMMEND = "recommend"
 COUNT = "k"
 """An input that is no feature: how many are asked for."""
 _SHOWN = 5
+_ONE = ((), (1,))
+"""Shapes of a single value."""
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -143,7 +145,6 @@ def _wanted(each: Input, kinds: Mapping[str, str]) -> Sequence[str]:
 
 def _unfit(each: Input, feature: FeatureSeen) -> str:
     """What the feature is, where that is nothing for the input; "" where it is."""
-    single = each.row is None or each.row in ((), (1,))
     match feature.kind:
         case "image":
             return _unfit_image(each, feature)
@@ -152,10 +153,27 @@ def _unfit(each: Input, feature: FeatureSeen) -> str:
         case "video":
             return "" if each.dtype == "uint8" or each.dtype in _FLOATS else "videos"
         case "text" | "category" | "id":
-            return "" if single and each.dtype == "string" else KINDS[feature.kind][1]
+            return "" if _takes(each, feature) and each.dtype == "string" else _several(feature)
         case "number" | "time":
-            return "" if single and each.dtype in (*_INTEGERS, *_FLOATS) else KINDS[feature.kind][1]
+            return "" if _takes(each, feature) and each.dtype in (*_INTEGERS, *_FLOATS) else _several(feature)
     return KINDS[feature.kind][1] if feature.kind in KINDS else "something unknown"
+
+
+def _takes(each: Input, feature: FeatureSeen) -> bool:
+    """Whether an example's values have the shape that the input takes: one value, alone or as a list of one, or just
+    as many as there are in each example."""
+    row, stored = each.row, feature.shape
+    if any(size is None or size < 0 for size in stored):
+        return False
+    if row is None or (row in _ONE and stored in _ONE):
+        return True
+    return len(row) == len(stored) and all(wanted in (-1, size) for wanted, size in zip(row, stored, strict=True))
+
+
+def _several(feature: FeatureSeen) -> str:
+    """`numbers`, or `numbers of [3]` where an example has several."""
+    called = KINDS[feature.kind][1]
+    return called if feature.shape == () else f"{called} of {_sizes(feature.shape)}"
 
 
 def _unfit_image(each: Input, feature: FeatureSeen) -> str:

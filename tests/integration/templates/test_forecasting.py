@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
+from modelyard.templates.evaluate.forecasts import calendar_moved
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused, samples
 from tests.integration.templates.evaluations import run
@@ -91,9 +92,16 @@ def test_it_forecasts_better_than_the_day_before(evaluation: dict[str, Any]) -> 
 
 def test_the_calendar_and_the_order_of_the_past_are_what_it_goes_by(evaluation: dict[str, Any]) -> None:
     mixed, moved = evaluation["controls"]
-    assert (mixed["name"], moved["name"]) == ("load out of order", "when moved by 6 hours")
+    assert (mixed["name"], moved["name"]) == ("load out of order", "when moved by 12 hours")
     assert mixed["value"] > 1.3 * mixed["as_is"]
     assert moved["value"] > 1.3 * moved["as_is"]
+
+
+@pytest.mark.parametrize(
+    ("step_h", "moved_h"), [(1, 12), (5, 10), (18, 18), (24, 3 * 24), (7 * 24, 26 * 7 * 24), (52 * 7 * 24, 52 * 7 * 24)]
+)
+def test_the_calendar_is_moved_by_half_of_the_shortest_period_that_it_can_see(step_h: int, moved_h: int) -> None:
+    assert calendar_moved(3600 * step_h) == 3600 * moved_h
 
 
 def test_missing_hours_are_named(trial: Trial, evaluation: dict[str, Any]) -> None:
@@ -169,6 +177,9 @@ def test_what_is_no_series_is_refused_in_a_sentence(tmp_path: Path) -> None:
     rows = table(range(10), where=("north",)) + b"2024-01-03 05:00,1.0,north\n"
     twice = prepare(tmp_path / "twice", {"train.csv": rows, "test.csv": table(range(10, 12), where=("north",))})
     assert "train.csv:242: series 'north' has 2024-01-03T05:00 twice" in str(refused("forecasting", twice, window=24))
+    rows = table(range(10), where=("north",)) + b"2024-01-10 23:00,2.0,north\n"
+    hashed = prepare(tmp_path / "hashed", {"all.csv": rows})
+    assert "all.csv:242: series 'north' has 2024-01-10T23:00 twice" in str(refused("forecasting", hashed, window=24))
     rows = table(range(10), where=("north",)) + b"2024-01-11 05:13,1.0,north\n"
     uneven = prepare(tmp_path / "uneven", {"train.csv": rows, "test.csv": table(range(11, 14), where=("north",))})
     found = str(refused("forecasting", uneven, window=24))

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modelyard.job.errors import ModelUnsuitable
 from modelyard.job.index import Index
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused, samples
-from tests.integration.templates.evaluations import run
+from tests.integration.templates.evaluations import run, save
 from tests.support.identities import SIDE, picture, pictures
 from tests.support.warm import try_package
 
@@ -100,6 +101,18 @@ def test_an_evaluation_compares_with_pixels_and_shows_neighbours(trained: Trial,
     page = (tmp_path / "outputs/report/report.html").read_text()
     assert page.count("class=neighbours") == len({each["why"] for each in found["neighbours"]})
     assert "cosine of the pixels" in page
+
+
+def test_vectors_that_are_no_numbers_are_refused_in_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    def by_zero(image: Any) -> Any:
+        values = tf.reduce_mean(tf.cast(image, tf.float32), (1, 2))
+        return {"embedding": values / tf.where(values[:, :1] > tf.reduce_min(values[:, :1]), 1.0, 0.0)}
+
+    model = save(tmp_path / "model", by_zero, tf.TensorSpec((None, SIDE, SIDE, 3), tf.uint8, "image"))
+    (model / "modelyard.model.json").write_text('{"format": 1, "task": "image-embedding"}')
+    says = r"the model answers numbers that are none: of the \d+ vectors of a batch in 'embedding', 1 have nan or"
+    with pytest.raises(ModelUnsuitable, match=says):
+        run(tmp_path, dataset, model)
 
 
 def test_one_identity_alone_is_refused_in_words(tmp_path: Path) -> None:

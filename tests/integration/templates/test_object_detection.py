@@ -12,13 +12,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from modelyard.job.errors import ModelUnsuitable
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.sdk import gallery
 from modelyard.templates.evaluate.average_precision import Boxes, judged, true_boxes
 from modelyard.templates.picture_changes import Changes
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import refused, samples
-from tests.integration.templates.evaluations import run
+from tests.integration.templates.evaluations import run, save
 from tests.support.scenes import SIDE, scene, scenes
 from tests.support.warm import try_package
 
@@ -102,6 +103,64 @@ def test_an_evaluation_has_each_class_with_its_interval_and_the_worst_images_dra
     assert page.count("<svg class=boxes") == len(found["worst"]) >= 4
     assert page.count('class="missed"') == sum(len(each["missed"]) for each in found["worst"]) >= 4
     assert page.count('class="wrong"') == sum(not box["right"] for each in found["worst"] for box in each["found"])
+
+
+PICTURE = tf.TensorSpec((None, SIDE, SIDE, 3), tf.uint8, "image")
+
+
+def by_colour(*labels: Any) -> Any:
+    """Where it is red, and where green; `labels` is what these are called."""
+
+    def answer(image: Any) -> Any:
+        bright = tf.transpose(tf.cast(image[..., :2] > 150, tf.int32), (0, 3, 1, 2))
+        ends = []
+        for axis in (2, 3):
+            across = tf.reduce_max(bright, axis)
+            first, last = tf.argmax(across, 2), SIDE - tf.argmax(tf.reverse(across, (2,)), 2)
+            ends.append((first, last))
+        (left, right), (top, bottom) = ends
+        count = tf.shape(image)[0]
+        return {
+            "boxes": tf.cast(tf.stack([left, top, right, bottom], 2), tf.float32),
+            "labels": tf.repeat(tf.constant([labels]), count, 0),
+            "scores": tf.fill((count, 2), 0.9),
+        }
+
+    return answer
+
+
+def test_labels_that_are_whole_numbers_are_places_among_the_models_classes(dataset: Path, tmp_path: Path) -> None:
+    named = run(tmp_path, dataset, save(tmp_path / "named", by_colour("red", "green"), PICTURE, names=("green", "red")))
+    assert named["metrics"]["map50"] > 0.8
+    assert named["matched_by"] == "name"
+    numbered = run(tmp_path, dataset, save(tmp_path / "numbered", by_colour(1, 0), PICTURE, names=("green", "red")))
+    assert (numbered["metrics"], numbered["matched_by"]) == (named["metrics"], "name")
+    plain = run(tmp_path, dataset, save(tmp_path / "plain", by_colour(0, 1), PICTURE, names=None))
+    assert (plain["metrics"], plain["matched_by"]) == (named["metrics"], "position")
+    page = (tmp_path / "outputs/report/report.html").read_text()
+    assert "its answers were taken to be in the dataset's order" in page
+
+
+def test_a_report_of_boxes_names_the_classes_that_only_one_side_has(dataset: Path, tmp_path: Path) -> None:
+    found = run(tmp_path, dataset, save(tmp_path / "model", by_colour(0, 1), PICTURE, names=("red", "zebra")))
+    assert (found["unknown_to_model"], found["unknown_to_dataset"]) == (["green"], ["zebra"])
+    page = re.sub("<.*?>", "", (tmp_path / "outputs/report/report.html").read_text())
+    assert "The model does not know green: all objects of these count as missed." in page
+    assert "The dataset does not have zebra, which the model may find; means over classes leave these out." in page
+
+
+def test_what_cannot_be_judged_as_a_detector_is_refused_in_words(dataset: Path, tmp_path: Path) -> None:
+    strange = save(tmp_path / "strange", by_colour(7, 9), PICTURE, names=None)
+    says = "no label that the model answers is a class: it answers 7, 9; the classes are red, green"
+    with pytest.raises(ModelUnsuitable, match=says):
+        run(tmp_path, dataset, strange)
+
+    def of_files(image: Any) -> Any:
+        return by_colour("red", "green")(tf.zeros((tf.shape(image)[0], SIDE, SIDE, 3), tf.uint8))
+
+    files = save(tmp_path / "files", of_files, tf.TensorSpec((None,), tf.string, "image"), names=None)
+    with pytest.raises(ModelUnsuitable, match=r"takes 'image' \(string \[any\]\); a model is judged by boxes in the"):
+        run(tmp_path, dataset, files)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ from PIL import Image
 
 from modelyard.job import code, running
 from modelyard.job.channel import SilentChannel
+from modelyard.job.columns import Column
 from modelyard.job.errors import ModelUnsuitable
-from modelyard.job.index import Index
+from modelyard.job.index import Examples, Index
 from modelyard.job.messages import Checkpoint, JobSpec, Predicted, Text
 from modelyard.job.session import Context
 from modelyard.job.training import Stopped
 from modelyard.job.trial import prepare_dataset
-from modelyard.layouts import Description, Options, parse_description
+from modelyard.layouts import Description, Feature, Options, parse_description
 from modelyard.layouts.detection import detect
 from modelyard.layouts.reading import read
 from modelyard.sdk.folder import scan
@@ -232,6 +234,23 @@ def test_checkpoints_copy_less_than_five_times_of_what_is_answered(tmp_path: Pat
     assert sum(kept) < 5 * 200
     assert max(after / before for before, after in pairwise(kept)) <= 2
     assert kept[-1] > 0.7 * 200
+
+
+def test_numbers_keep_the_shape_of_their_column_and_a_single_one_gets_the_models() -> None:
+    several, one = (Feature("size", "number", "float32", shape) for shape in ((3,), ()))
+    values = np.arange(12, dtype=np.float32)
+    for feature, stored, shape, found in (
+        (several, values.reshape(4, 3), (-1, 3), [[3, 4, 5], [9, 10, 11]]),
+        (several, values.reshape(4, 3), (-1, -1), [[3, 4, 5], [9, 10, 11]]),
+        (several, values.reshape(4, 3), None, [[3, 4, 5], [9, 10, 11]]),
+        (one, values, None, [1, 3]),
+        (one, values, (-1, 1), [[1], [3]]),
+    ):
+        column = Column(feature, stored, ())
+        examples = cast(Examples, SimpleNamespace(column=lambda _, column=column: column))
+        taken = Input("size", "int32", shape)
+        feed = Feed([taken], {"size": feature}, {"size": "size"}, about={}, scale=1.0, k=1)
+        assert feed.batch(examples, np.array([1, 3])).inputs["size"].tolist() == found
 
 
 def test_rows_of_a_table_go_in_by_the_names_of_their_columns(tmp_path: Path) -> None:

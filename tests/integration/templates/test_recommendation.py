@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.messages import Checkpoint, Metric, Progress
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.sdk import gallery
+from modelyard.templates.evaluate import recommending
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, only, variables
 from tests.integration.templates.answers import refused
@@ -150,6 +151,40 @@ def test_an_evaluation_has_floors_controls_and_users_to_look_at(trained: Trial, 
     page = (tmp_path / "outputs/report/report.html").read_text()
     assert "The 3th" in page
     assert "Recall@10" in page
+
+
+def test_controls_are_of_some_users_and_what_they_are_compared_with_of_the_same(
+    trained: Trial, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommending, "MOST_CONTROLLED", 7)
+    found = run(tmp_path, dataset, trained.model)
+    assert found["examples"] == USERS
+    for control in found["controls"]:
+        assert control["examples"] == 7
+        assert control["as_is"] * 7 == pytest.approx(round(control["as_is"] * 7)), "each has one held out"
+
+
+@pytest.mark.parametrize(
+    ("rating", "says"),
+    [
+        (lambda user: tf.fill(tf.shape(user), np.nan), "of 90 ratings of a batch, 90 are nan or infinite"),
+        (lambda _: tf.constant([3.0]), "'score' answers no 'rating' a pair of user and item: rating"),
+    ],
+)
+def test_ratings_that_are_no_numbers_or_too_few_are_refused_in_a_sentence(
+    dataset: Path, tmp_path: Path, rating: Any, says: str
+) -> None:
+    user, item = (tf.TensorSpec((None,), tf.string, name) for name in ("user", "item"))
+    module = tf.Module()
+    module.recommend = tf.function(
+        lambda user, k: {"items": tf.fill((tf.shape(user)[0], k), "i0")},
+        input_signature=[user, tf.TensorSpec((), tf.int32, "k")],
+    )
+    module.score = tf.function(lambda user, item: {"rating": rating(user)}, input_signature=[user, item])
+    signatures = {"recommend": module.recommend, "score": module.score}
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=signatures)
+    with pytest.raises(ModelUnsuitable, match=says):
+        run(tmp_path, dataset, tmp_path / "model")
 
 
 def test_what_was_learnt_from_says_nothing_of_what_is_recommended(

@@ -1,17 +1,20 @@
 """Text and speech recognition on plates and telephone keys, what they serve, and their evaluation."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, refused, samples
-from tests.integration.templates.evaluations import run
+from tests.integration.templates.evaluations import run, save
 from tests.integration.templates.recordings import dialled, plate, texts, wav
 from tests.support.warm import try_package
 
@@ -182,6 +185,26 @@ def test_a_transcript_without_its_sound_is_named_and_the_rest_goes_on(calls_tria
 
 def test_a_sound_that_is_longer_than_what_is_heard_of_it_is_named_and_the_rest_goes_on(calls_trial: Trial) -> None:
     assert "train.csv:11 is longer than what is heard of it, so its transcript says more" in calls_trial.printed
+
+
+def test_the_control_swaps_with_any_example_not_with_the_next_one_that_often_says_the_same(tmp_path: Path) -> None:
+    def by_brightness(image: Any) -> Any:
+        light = tf.reduce_mean(tf.cast(image, tf.float32), (1, 2, 3)) > 127
+        return {"transcript": tf.where(light, "light", "dark")}
+
+    rows = [("dark" if shade < 128 else "light", grey(shade)) for shade in range(0, 250, 10)]
+    dataset = prepared(tmp_path / "dataset", table("image", "png", {"train": rows, "test": rows}))
+    model = save(tmp_path / "model", by_brightness, tf.TensorSpec((None, 8, 8, 1), tf.uint8, "image"))
+    (model / "modelyard.model.json").write_text('{"format": 1, "task": "text-recognition"}')
+    (control,) = run(tmp_path, dataset, model, split="test")["controls"]
+    assert control["as_is"] == 0
+    assert control["value"] > 0.3
+
+
+def grey(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.full((8, 8), shade, np.uint8)).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["image", "audio"])

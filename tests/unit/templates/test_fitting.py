@@ -12,6 +12,8 @@ USER, ITEM = FeatureSeen("user_id", "id", "user"), FeatureSeen("item_id", "id", 
 
 PIXELS = Input("image", "uint8", (-1, 28, 28, 1))
 COUNT = Input("k", "int32", ())
+SIZES = FeatureSeen("size", "number", "input", (3,))
+TAGS = FeatureSeen("tags", "category", "input", (2,))
 
 
 def seen(*features: FeatureSeen, modality: str = "table") -> DataSeen:
@@ -28,6 +30,10 @@ def seen(*features: FeatureSeen, modality: str = "table") -> DataSeen:
         ([Input("image_bytes", "string", (-1,))], [PNG], {"image_bytes": "image"}),
         ([Input("text", "string", (-1,))], [TEXT, LABEL], {"text": "message"}),
         ([Input("age", "float32", (-1, 1)), Input("job", "string", (-1,))], [AGE, JOB], {"age": "age", "job": "job"}),
+        ([Input("size", "float32", (-1, 3))], [SIZES], {"size": "size"}),
+        ([Input("size", "float32", (-1, -1))], [SIZES], {"size": "size"}),
+        ([Input("size", "int64", None)], [SIZES], {"size": "size"}),
+        ([Input("tags", "string", (-1, 2))], [TAGS], {"tags": "tags"}),
         ([Input("user", "string", (-1,)), COUNT], [USER, ITEM], {"user": "user_id"}),
         (
             [Input("user", "string", (-1,)), Input("item", "string", (-1,))],
@@ -65,6 +71,27 @@ def test_an_input_gets_its_namesake_or_the_only_feature_that_can_be_meant(
         ([Input("image", "uint8", (-1, -1, -1, 3))], [PNG], "d@1 has images of different sizes as 'image'; m@2 takes"),
         ([Input("age", "string", (-1,))], [AGE], "d@1 has numbers as 'age'; m@2 takes 'age' (string [any])"),
         ([Input("job", "float32", (-1,))], [JOB], "d@1 has categories as 'job'; m@2 takes 'job' (float32 [any])"),
+        (
+            [Input("size", "float32", (-1,))],
+            [SIZES],
+            "d@1 has numbers of [3] as 'size'; m@2 takes 'size' (float32 [any])",
+        ),
+        (
+            [Input("size", "float32", (-1, 4))],
+            [SIZES],
+            "d@1 has numbers of [3] as 'size'; m@2 takes 'size' (float32 [a",
+        ),
+        ([Input("age", "float32", (-1, 3))], [AGE], "d@1 has numbers as 'age'; m@2 takes 'age' (float32 [any, 3])"),
+        (
+            [Input("words", "int64", None)],
+            [FeatureSeen("words", "number", "input", (-1,))],
+            "d@1 has numbers of [any] as 'words'; m@2 takes 'words' (int64 of any shape)",
+        ),
+        (
+            [Input("tags", "string", (-1,))],
+            [TAGS],
+            "d@1 has categories of [2] as 'tags'; m@2 takes 'tags' (string [any])",
+        ),
         ([Input("a", "string", (-1,)), Input("b", "string", (-1,))], [TEXT], "d@1 has nothing for 'a' (string [any])"),
         ([Input("age", "float32", (1,))], [AGE], "m@2 takes 'age' (float32 [1]), which is no batch of any size"),
     ],

@@ -1,5 +1,6 @@
 import pytest
 
+from modelyard.templates.evaluate.number_sections import sections
 from modelyard.templates.evaluate.plots import bars, scale, scatter
 
 
@@ -24,6 +25,14 @@ def test_points_lie_where_they_belong() -> None:
     (_, x0, y0, _), (_, x1, y1, _) = (place[:4] for place in places)
     assert float(x0) < float(x1)
     assert float(y0) > float(y1)
+
+
+def test_the_name_of_a_target_is_escaped_once() -> None:
+    (section,) = sections({"points": [[1.0, 2.0], [2.0, 2.5]], "examples": 2, "target": "R&D <h>"})
+    assert section.count("true R&amp;D &lt;h&gt;</text>") == 1
+    assert section.count("answered R&amp;D &lt;h&gt;</text>") == 2
+    assert "Answered over true R&amp;D &lt;h&gt;</title>" in section
+    assert "amp;amp" not in section
 
 
 def test_bars_are_as_long_as_their_values_and_nothing_is_shorter_than_nothing() -> None:

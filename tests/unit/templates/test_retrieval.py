@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from modelyard.templates.evaluate import retrieval
 from modelyard.templates.evaluate.retrieval import compare, pixels
 
 
@@ -36,6 +37,23 @@ def test_an_interval_holds_the_figure() -> None:
         low, high = intervals[name]
         assert low < metrics[name] < high
         assert high - low < 0.4
+
+
+@pytest.mark.parametrize("identities", [2, 3])
+def test_of_a_few_identities_draws_with_nothing_to_compare_do_not_count(identities: int) -> None:
+    intervals = compare(*clusters(10, identities=identities)).intervals()
+    assert intervals == {"auc": (1.0, 1.0), "rank1": (1.0, 1.0)}
+
+
+def test_where_no_draw_has_two_identities_to_compare_there_is_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "_REPEATS", 0)
+    assert compare(*clusters(10)).intervals() == {}
+
+
+def test_of_equal_similarities_half_counts_in_the_interval_as_in_the_figure() -> None:
+    same = compare(np.ones((12, 4), np.float32), np.repeat(np.arange(4), 3))
+    assert same.metrics()["auc"] == 0.5
+    assert same.intervals()["auc"] == (0.5, 0.5)
 
 
 def test_a_picture_is_not_its_own_neighbour_and_one_of_its_kind_alone_is_not_asked_for() -> None:

@@ -6,6 +6,7 @@ from modelyard.job.errors import ModelUnsuitable
 from modelyard.templates.evaluate.task import Reading, choose, numbers, probabilities
 
 THREE = ("a", "b", "c")
+FIRST = np.arange(2)
 ROWS = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
 
 
@@ -45,27 +46,27 @@ def test_what_cannot_be_judged_is_said(
 
 
 def test_logits_become_probabilities_however_large() -> None:
-    found = probabilities(Reading.LOGITS, np.array([[1000.0, 1000.0], [0.0, np.log(3)]]), 0)
+    found = probabilities(Reading.LOGITS, np.array([[1000.0, 1000.0], [0.0, np.log(3)]]), FIRST)
     np.testing.assert_allclose(found, [[0.5, 0.5], [0.25, 0.75]])
 
 
 def test_one_number_becomes_the_probabilities_of_two_classes() -> None:
-    np.testing.assert_allclose(probabilities(Reading.SECOND_CLASS, np.array([[0.9]]), 0), [[0.1, 0.9]])
-    found = probabilities(Reading.SECOND_CLASS_LOGIT, np.array([[0.0], [-2000.0]]), 0)
+    np.testing.assert_allclose(probabilities(Reading.SECOND_CLASS, np.array([[0.9]]), FIRST), [[0.1, 0.9]])
+    found = probabilities(Reading.SECOND_CLASS_LOGIT, np.array([[0.0], [-2000.0]]), FIRST)
     np.testing.assert_allclose(found, np.array([[0.5, 0.5], [1.0, 0.0]]), atol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ([np.nan, 0.5], "the model answers nan for example 101"),
-        ([np.inf, 0.5], "the model answers inf for example 101"),
-        ([0.9, 0.9], "the answers for example 101 are no probabilities: they go from 0.9 to 0.9 and sum to 1.8"),
+        ([np.nan, 0.5], "the model answers nan for example 117"),
+        ([np.inf, 0.5], "the model answers inf for example 117"),
+        ([0.9, 0.9], "the answers for example 117 are no probabilities: they go from 0.9 to 0.9 and sum to 1.8"),
     ],
 )
 def test_an_example_whose_answers_are_no_probabilities_is_named(row: list[float], says: str) -> None:
     with pytest.raises(ModelUnsuitable, match=says):
-        probabilities(Reading.PROBABILITIES, np.array([[0.5, 0.5], row]), 100)
+        probabilities(Reading.PROBABILITIES, np.array([[0.5, 0.5], row]), np.array([100, 117]))
 
 
 def test_class_names_stand_for_numbers() -> None:

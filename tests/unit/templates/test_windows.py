@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.templates.evaluate.weighted import WeightedSums
 from modelyard.templates.series import Columns, Grid, Series, iso, lasting, seasons
-from modelyard.templates.windows import absolute, best_season, check, repeated, windows
+from modelyard.templates.windows import Windows, absolute, best_season, check, repeated, windows
 
 HOUR = 3600
 
@@ -57,6 +58,24 @@ def test_the_season_that_repeats_best_is_taken() -> None:
     assert best_season(found, (4, 5, 7, 40)) == 5
     assert best_season(found, (40,)) == 1
     assert absolute(found.truth, repeated(found.history, 3, 5)) == 0
+
+
+@pytest.mark.parametrize("horizon", [3, 10])
+def test_weighted_sums_learn_each_step_from_the_windows_where_it_is_known(horizon: int) -> None:
+    days = np.arange(280)
+    weekend = np.isin(days % 7, (5, 6))
+    values = np.where(weekend, np.nan, np.sin(days * 2 * np.pi / 7)).astype(np.float32)
+    series = Series(b"", 0, values, np.where(weekend, -1, 0).astype(np.int8))
+    found = windows(Grid(Columns("t", "v"), 24 * HOUR, (series,), ()), "train", 14, horizon)
+    known = np.isfinite(found.truth)
+    assert bool(known.all(1).any()) == (horizon == 3), "of ten days two are at least on a weekend"
+    assert np.abs(WeightedSums(found).forecast(found) - found.truth)[known].max() < 0.05
+
+
+def test_a_step_that_is_known_nowhere_is_forecast_as_the_mean_of_the_window() -> None:
+    history, start = np.array([[1, 2, 3], [2, 3, 7]], np.float32), np.zeros(2, np.int64)
+    found = Windows(history, np.array([[4, np.nan], [4, np.nan]], np.float32), start, start)
+    assert WeightedSums(found).forecast(found)[:, 1].tolist() == [2, 4]
 
 
 def test_series_that_are_too_short_are_named_and_only_they_are_refused() -> None:

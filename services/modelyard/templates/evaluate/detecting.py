@@ -15,10 +15,11 @@ from modelyard.job.session import Context
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.average_precision import Boxes, Precision, judged, true_boxes
+from modelyard.templates.evaluate.box_labels import Labels
 from modelyard.templates.evaluate.document import FORMAT, About
 from modelyard.templates.evaluate.drawn_boxes import Drawn, worst
 from modelyard.templates.evaluate.matching import Matching, match
-from modelyard.templates.fitting import DEFAULT, fit
+from modelyard.templates.fitting import DEFAULT, Input, fit
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.saved import Saved
@@ -62,30 +63,30 @@ class Finding:
         self.examples: Examples = index.split(split)
         self._context, self._model = context, model
         self._feed = Feed(inputs, index.features, self.fitted, about=model.description, scale=context.params.scale, k=1)
-        self.image = next(name for name in self.fitted.values() if index.features[name].kind == "image")
+        self._pixels = _pixels(self.signature, inputs, {name: index.features[it] for name, it in self.fitted.items()})
+        self.image = self.fitted[self._pixels]
         self.size: tuple[int, int] = (0, 0)
         """Height and width of what the model sees."""
         self.unreadable: dict[int, str] = {}
         """Rows of which the picture cannot be decoded, and why."""
-        self._numbers: dict[bytes, int] = {}
 
-    def found(self, classes: Sequence[str]) -> Iterator[tuple[int, Boxes]]:
-        """Each row that can be asked about, with the boxes on it; classes are numbered as in `classes`."""
-        self._numbers = {name.encode(): number for number, name in enumerate(classes)}
+    def found(self, labels: Labels) -> Iterator[tuple[int, Boxes]]:
+        """Each row that can be asked about, with the boxes on it, whose labels are read by `labels`."""
         count = len(self.examples)
         for rows in self._feed.spans(self.examples, np.arange(count), self._context.params.batch_size):
             batch = self._feed.batch(self.examples, rows)
             self.unreadable |= {int(rows[place]): reason for place, reason in batch.problems.items()}
             good = [row for place, row in enumerate(rows.tolist()) if place not in batch.problems]
             if good:
-                given = next(values for values in batch.inputs.values() if values.ndim == 4)
+                given = batch.inputs[self._pixels]
                 self.size = (given.shape[1], given.shape[2])
-                yield from zip(good, self._asked(batch.inputs, len(good)), strict=True)
+                yield from zip(good, self._asked(batch.inputs, len(good), labels), strict=True)
             self._context.progress(int(rows[-1]) + 1, count)
+        labels.check()
         if self.unreadable:
             self._context.data.left_out.add(self.examples, self.unreadable)
 
-    def _asked(self, inputs: Any, count: int) -> list[Boxes]:
+    def _asked(self, inputs: Any, count: int, read: Labels) -> list[Boxes]:
         answer = self._model.ask(self.signature, inputs)
         boxes, labels, scores = (answer.get(name) for name in OUTPUTS)
         if boxes is None or labels is None or scores is None:
@@ -101,14 +102,23 @@ class Finding:
             )
         found = []
         for edges, named, sure in zip(boxes, labels, scores, strict=True):
-            numbers = np.array([self._numbers.get(_name(each), -1) for each in named.tolist()], np.int64)
+            numbers = read.numbers(named, sure)
             there = np.flatnonzero((numbers >= 0) & np.isfinite(edges).all(1) & np.isfinite(sure))
             found.append(Boxes(edges[there].astype(np.float32), numbers[there], sure[there].astype(np.float32)))
         return found
 
 
-def _name(label: Any) -> bytes:
-    return label if isinstance(label, bytes) else str(label).encode()
+def _pixels(signature: str, inputs: Sequence[Input], features: Mapping[str, Feature]) -> str:
+    """The input that takes the pictures. Raises ModelUnsuitable where none takes them as pixels: boxes are in those."""
+    for each in inputs:
+        is_image = each.name in features and features[each.name].kind == "image"
+        if is_image and each.dtype != "string" and (each.row is None or len(each.row) == 3):
+            return each.name
+    raise ModelUnsuitable(
+        f"signature {signature!r} takes {', '.join(map(str, inputs)) or 'nothing'}; a model is judged by boxes in the "
+        "pixels that it takes, so that it must take pictures as [any, height, width, channels]",
+        field="model",
+    )
 
 
 def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: About) -> dict[str, Any]:
@@ -116,11 +126,12 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     finding = Finding(context, model, split, data)
     boxes, labels = targets(context)
     matching = match(labels.classes, model.classes or None, len(model.classes or labels.classes))
+    read = Labels(matching)
     precision = Precision(len(matching.names))
     drawn = Drawn(context.params.mistakes)
     asked: dict[int, Boxes] = {}
     truth: Truth | None = None
-    for row, found in finding.found(matching.names):
+    for row, found in finding.found(read):
         truth = truth or true(context, split, boxes, labels, finding.size)
         asked[row] = found
         drawn.add(row, truth[row], found, precision.add(truth[row], found))
@@ -139,7 +150,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         **left_out(finding.examples, finding.unreadable, {}),
         "problems": context.data.index.problems,
         "signature": finding.signature,
-        **_named(matching),
+        **_named(matching, by_name=matching.by_name or not read.are_places),
         "classes": _classes(matching.names, precision, ends),
     }
     made["floors"] = _floors(context, boxes, labels, finding, asked, truth, len(matching.names))
@@ -182,9 +193,9 @@ def true(context: Context, split: str, boxes: Feature, labels: Feature, size: tu
     return Truth(edges, numbers)
 
 
-def _named(matching: Matching) -> dict[str, Any]:
+def _named(matching: Matching, *, by_name: bool) -> dict[str, Any]:
     return {
-        "matched_by": "name" if matching.by_name else "position",
+        "matched_by": "name" if by_name else "position",
         "unknown_to_model": list(matching.unknown_to_model),
         "unknown_to_dataset": list(matching.unknown_to_dataset),
     }

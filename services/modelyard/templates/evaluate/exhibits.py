@@ -47,8 +47,9 @@ def exhibit(examples: Examples, features: Iterable[Feature], row: int) -> dict[s
             case _ if feature.dtype == "string":
                 values[feature.name] = _text(column, row, MOST_VALUE)
             case "category":
-                number = int(column.values[row])
-                values[feature.name] = feature.classes[number] if number >= 0 else None
+                numbers = np.atleast_1d(column.values[row]).ravel()
+                names = [feature.classes[number] for number in numbers.tolist() if number >= 0]
+                values[feature.name] = ", ".join(names) if names else None
             case _ if feature.shape == ():
                 value = float(column.values[row])
                 values[feature.name] = value if math.isfinite(value) else None

@@ -17,7 +17,7 @@ from modelyard.templates.evaluate.regression import Regression, mean_interval
 from modelyard.templates.evaluate.weighted import WeightedSums
 from modelyard.templates.fitting import DEFAULT
 from modelyard.templates.saved import Saved
-from modelyard.templates.series import Grid, iso, lasting, read, seasons
+from modelyard.templates.series import DAY, WEEK, Grid, iso, lasting, read, seasons
 from modelyard.templates.windows import Windows, best_season, check, repeated, windows
 
 TASK = "forecasting"
@@ -223,7 +223,7 @@ def _controls(
     """What is left where the past is out of order, or the calendar is another one."""
     random = np.random.default_rng(_SEED)
     mixed = random.permuted(judged.history, axis=1)
-    moved = form.horizon * grid.step // 2
+    moved = calendar_moved(grid.step)
     ways: list[tuple[str, str, Callable[[], Windows]]] = [
         (
             f"{form.value} out of order",
@@ -231,9 +231,9 @@ def _controls(
             lambda: Windows(mixed, judged.truth, judged.start, judged.series),
         ),
         (
-            f"{form.time} moved by {lasting(moved)}" if moved else f"{form.time} moved",
+            f"{form.time} moved by {lasting(moved)}",
             "What is left did not need the calendar.",
-            lambda: Windows(judged.history, judged.truth, judged.start + (moved or grid.step), judged.series),
+            lambda: Windows(judged.history, judged.truth, judged.start + moved, judged.series),
         ),
     ]
     return [
@@ -247,6 +247,13 @@ def _controls(
         }
         for name, says, change in ways
     ]
+
+
+def calendar_moved(step: int) -> int:
+    """By how many seconds the calendar of a series with steps of so many is moved: half of the shortest period that it
+    can see, of a day, a week and a year, in whole steps. A whole day or week would leave it as it is."""
+    period = next((each for each in (DAY, WEEK, 52 * WEEK) if each > step), 2 * step)
+    return max(1, period // 2 // step) * step
 
 
 def is_for(model: Saved) -> bool:

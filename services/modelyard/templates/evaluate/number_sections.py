@@ -1,7 +1,6 @@
 """The part of a page that only a regression has: answers over truth, and the errors."""
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from modelyard.templates.evaluate import plots
@@ -15,7 +14,7 @@ def sections(found: Found) -> list[str]:
     points = [(true, answered) for true, answered in found.get("points", ())]
     if len(points) < 2:
         return []
-    what = escape(found.get("target") or "value")
+    what = found.get("target") or "value"
     few = (
         f" {len(points):,} of {found['examples']:,} examples are drawn, evenly spread."
         if len(points) < found["examples"]

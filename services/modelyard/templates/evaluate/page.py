@@ -4,7 +4,7 @@ Class names, texts and paths come from whoever made model and dataset: all text 
 own policy lets a browser load nothing and run nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -26,6 +26,19 @@ from modelyard.templates.evaluate.metrics import HIDDEN, LABELS, between, label,
 from modelyard.templates.evaluate.style import STYLE
 
 Found = Mapping[str, Any]
+_CLASS_NOTES = {
+    "classification": {
+        "unknown_to_model": "The model does not know {}: all examples of these count as mistakes, without log loss.",
+        "unknown_to_dataset": "The dataset does not have {}, which the model may answer, always wrongly.",
+        "without_examples": "This split has no examples of {}; means over classes leave these out.",
+    },
+    "detection": {
+        "unknown_to_model": "The model does not know {}: all objects of these count as missed.",
+        "unknown_to_dataset": "The dataset does not have {}, which the model may find; means over classes leave these "
+        "out.",
+    },
+}
+"""What is said of classes that only one side has, by the kind of report."""
 
 _SECTIONS = {
     "classification": class_sections.sections,
@@ -134,27 +147,23 @@ def _notes(found: Found) -> str:
         notes.append(f"Examples left out of all numbers: {count:,} {escape(why)}.")
     if found.get("unreadable"):
         notes.append(_unreadable(found["unreadable"]))
-    if found["kind"] != "classification":
-        return _listed_notes(notes)
+    if found["kind"] in _CLASS_NOTES:
+        notes += _of_classes(found)
+    return "<ul class=notes>" + "".join(f"<li>{note}</li>" for note in notes) + "</ul>" if notes else ""
+
+
+def _of_classes(found: Found) -> Iterator[str]:
+    """How the model's classes and the dataset's were brought together, and which only one of them has."""
     if found["matched_by"] == "position":
-        notes.append("The model has no class names: its answers were taken to be in the dataset's order.")
+        yield "The model has no class names: its answers were taken to be in the dataset's order."
     if found["read_as"] in ("logits", "second class's logit"):
-        notes.append("The model answers with logits; probabilities were made of them.")
-    for key, says in (
-        ("unknown_to_model", "The model does not know {}: all examples of these count as mistakes, without log loss."),
-        ("unknown_to_dataset", "The dataset does not have {}, which the model may answer, always wrongly."),
-        ("without_examples", "This split has no examples of {}; means over classes leave these out."),
-    ):
+        yield "The model answers with logits; probabilities were made of them."
+    for key, says in _CLASS_NOTES[found["kind"]].items():
         if found[key]:
-            notes.append(says.format(listed(found[key])))
-    return _listed_notes(notes)
+            yield says.format(listed(found[key]))
 
 
 def _unreadable(examples: Sequence[Mapping[str, str]]) -> str:
     """Behind a click."""
     listed = "".join(f"<li>{escape(each['path'])}: {escape(each['reason'])}</li>" for each in examples)
     return f"<details><summary>Which cannot be decoded, and why</summary><ul>{listed}</ul></details>"
-
-
-def _listed_notes(notes: Sequence[str]) -> str:
-    return "<ul class=notes>" + "".join(f"<li>{note}</li>" for note in notes) + "</ul>" if notes else ""

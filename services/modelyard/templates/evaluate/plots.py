@@ -1,7 +1,8 @@
-"""Points and bars as inline SVG. Colours come from the page's style sheet; labels are markup already."""
+"""Points and bars as inline SVG. Colours come from the page's style sheet, text is escaped here."""
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 from modelyard.templates.evaluate.charts import drawing, words
 
@@ -50,7 +51,7 @@ def scatter(name: str, points: Sequence[tuple[float, float]], across: str, up: s
     parts.append(words(_LEFT + _WIDTH / 2, bottom + 34, across, "middle"))
     middle = _TOP + _HEIGHT / 2
     parts.append(
-        f'<text class="label" transform="translate(12 {middle:g}) rotate(-90)" text-anchor="middle">{up}</text>'
+        f'<text class="label" transform="translate(12 {middle:g}) rotate(-90)" text-anchor="middle">{escape(up)}</text>'
     )
     return drawing(name, right + 16, bottom + 42, title, "".join(parts))
 

@@ -23,6 +23,8 @@ from modelyard.templates.saved import Saved
 SCORE = "score"
 ROLES = ("user", "item", "rating", "time")
 MOST = max(ranked.RECALL_AT)
+MOST_CONTROLLED = 2000
+"""Users of the controls; of more, so many, evenly spread: each of them gets all items in another order."""
 EXAMPLES, HISTORY, NAMED = 12, 6, 10
 _SEED = 20260101
 Seen = Mapping[bytes, frozenset[bytes]]
@@ -144,11 +146,13 @@ def _controls(
     order: Sequence[bytes],
     most: int,
 ) -> list[dict[str, Any]]:
-    """What is left where each user gets another's items, and where all get any."""
+    """What is left where each user gets another's items, and where all get any: of some users."""
     random = np.random.default_rng(_SEED)
+    few = spread(len(users), MOST_CONTROLLED).tolist()
+    users, lists, chosen = ([users[at] for at in few], [lists[at] for at in few], [chosen[at] for at in few])
     metric = f"recall_at_{MOST}"
     as_is = ranked.means(ranked.by_user(lists, chosen))[metric]
-    shuffled = ([order[place] for place in random.permutation(len(order))] for _ in users)
+    shuffled = ([order[place] for place in random.permutation(len(order)).tolist()] for _ in users)
     anything = [
         ranked.first_unseen(items, seen.get(user, frozenset()), most)
         for user, items in zip(users, shuffled, strict=True)
@@ -184,7 +188,7 @@ def _rate(context: Context, model: Saved, held: Rows, train: Rows | None, found:
     for start in range(0, len(rated), size):
         some = rated[start : start + size]
         asked = {"user": held.user[some].astype(object), "item": held.item[some].astype(object)}
-        answers.add(held.rating[some], np.asarray(model.ask(SCORE, asked)["rating"], np.float64).reshape(-1))
+        answers.add(held.rating[some], _ratings(model, asked, len(some)))
     names = ("rmse", "mae", "bias")
     found["metrics"] |= {name: value for name, value in answers.metrics().items() if name in names}
     found["intervals"] |= {name: list(each) for name, each in answers.intervals().items() if name in names}
@@ -194,6 +198,22 @@ def _rate(context: Context, model: Saved, held: Rows, train: Rows | None, found:
         by = "always the mean of the user's ratings in train"
         found["floors"]["rmse"] = {"value": float(np.sqrt((error**2).mean())), "by": by}
         found["floors"]["mae"] = {"value": float(np.abs(error).mean()), "by": by}
+
+
+def _ratings(model: Saved, asked: dict[str, NDArray[Any]], count: int) -> NDArray[np.float64]:
+    """[count]. Raises ModelUnsuitable."""
+    answer = model.ask(SCORE, asked)
+    found = np.asarray(answer.get("rating", ()), np.float64).reshape(-1)
+    if len(found) != count:
+        raise ModelUnsuitable(
+            f"signature {SCORE!r} answers no 'rating' a pair of user and item: {', '.join(sorted(answer)) or 'nothing'}"
+        )
+    if not np.isfinite(found).all():
+        raise ModelUnsuitable(
+            f"the model answers numbers that are none: of {count:,} ratings of a batch, "
+            f"{int((~np.isfinite(found)).sum()):,} are nan or infinite"
+        )
+    return found
 
 
 def _usual(train: Rows, users: NDArray[np.bytes_]) -> NDArray[np.float64]:

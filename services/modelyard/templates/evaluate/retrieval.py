@@ -51,7 +51,8 @@ class Vectors:
         }
 
     def intervals(self) -> dict[str, Interval]:
-        """Of 95 %, by bootstrap over identities."""
+        """Of 95 %, by bootstrap over identities; of few identities some draws have nothing to compare, and do not
+        count: where none has, there is no interval."""
         random = np.random.default_rng(_SEED)
         names, numbers = np.unique(self.identities, return_inverse=True)
         first, second = np.triu_indices(len(numbers), 1)
@@ -61,18 +62,23 @@ class Vectors:
         if len(other) > MOST_PAIRS:
             other = random.choice(other, MOST_PAIRS, replace=False)
         kept = np.concatenate([kept, other])
-        kept = kept[np.argsort(self.similarity[first[kept], second[kept]], kind="stable")]
+        _, level = np.unique(self.similarity[first[kept], second[kept]], return_inverse=True)
         first, second, same = numbers[first[kept]], numbers[second[kept]], same[kept]
         hit = (self.identities[self.nearest(1)[:, 0]] == self.identities)[self._asked()]
         of_hit = numbers[self._asked()]
-        areas, ranks = [], []
+        areas: list[float] = []
+        ranks: list[float] = []
         for _ in range(_REPEATS):
             times = random.multinomial(len(names), np.full(len(names), 1 / len(names)))
             weights = np.where(same, times[first], times[first] * times[second]).astype(np.float64)
-            below = np.cumsum(weights * ~same)
-            areas.append(float((weights * same) @ below / ((weights @ same) * below[-1])))
-            ranks.append(float(hit @ times[of_hit] / times[of_hit].sum()))
-        return {"auc": _ends(areas), "rank1": _ends(ranks)}
+            alike, apart = (np.bincount(level, weights * some) for some in (same, ~same))
+            if alike.any() and apart.any():
+                # Of equal similarities half.
+                below = np.cumsum(apart) - apart / 2
+                areas.append(float(alike @ below / (alike.sum() * apart.sum())))
+            if times[of_hit].any():
+                ranks.append(float(hit @ times[of_hit] / times[of_hit].sum()))
+        return {name: _ends(values) for name, values in (("auc", areas), ("rank1", ranks)) if values}
 
     def threshold(self) -> float:
         """The similarity that parts pictures of one identity best from those of different ones: it accepts as large a

@@ -144,7 +144,14 @@ class _Asking:
                 f"{OUTPUT!r}, a vector a picture",
                 field="model",
             )
-        return found.astype(np.float32)
+        found = found.astype(np.float32)
+        if not np.isfinite(found).all():
+            raise ModelUnsuitable(
+                f"the model answers numbers that are none: of the {len(found):,} vectors of a batch in {OUTPUT!r}, "
+                f"{int((~np.isfinite(found)).any(1).sum()):,} have nan or infinity in them",
+                field="model",
+            )
+        return found
 
     def vectors_in_parts(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """The same of many."""

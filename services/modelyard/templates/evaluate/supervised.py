@@ -36,7 +36,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         if len(asked.rows):
             answers = asking.ask(asked.inputs)
             if judge is None:
-                judge = _judge(context, asking, answers)
+                judge = _judge(context, asking, asked, answers)
                 if model.drawn_with:
                     draws = not np.array_equal(answers, asking.ask(asked.inputs), equal_nan=True)
             judge.add(asked, answers)
@@ -65,7 +65,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     }
 
 
-def _judge(context: Context, asking: Asking, answers: Answers) -> "Classes | Numbers":
+def _judge(context: Context, asking: Asking, asked: Asked, answers: Answers) -> "Classes | Numbers":
     params = context.params
     if asking.target.kind == "number":
         if params.task == "classification" or answers.shape[1] != 1:
@@ -78,7 +78,7 @@ def _judge(context: Context, asking: Asking, answers: Answers) -> "Classes | Num
     reading = task.choose(params.task, params.outputs, answers, classes)
     if reading is Reading.NUMBER:
         return Numbers(context, asking, task.numbers(classes))
-    width = task.probabilities(reading, answers, 0).shape[1]
+    width = task.probabilities(reading, answers, asked.rows).shape[1]
     return Classes(context, asking, reading, match(classes, asking.model.classes or None, width))
 
 
@@ -122,13 +122,13 @@ class Classes:
 
     def add(self, asked: Asked, answers: Answers) -> None:
         """A batch."""
-        probabilities = task.probabilities(self.reading, answers, int(asked.rows[0]))
+        probabilities = task.probabilities(self.reading, answers, asked.rows)
         self._mistakes.add(asked.rows, asked.truth, self._found.add(asked.truth, probabilities))
 
     def figure(self, asked: Asked, answers: Answers) -> Mapping[str, float]:
         """Metrics of these examples alone."""
         found = Classification(self._matching, self._context.params.bins)
-        found.add(asked.truth, task.probabilities(self.reading, answers, int(asked.rows[0])))
+        found.add(asked.truth, task.probabilities(self.reading, answers, asked.rows))
         return found.metrics()
 
     def document(self, about: About) -> dict[str, Any]:
@@ -167,13 +167,13 @@ class Numbers:
 
     def add(self, asked: Asked, answers: Answers) -> None:
         """A batch."""
-        self._found.add(self._true(asked.truth), task.finite(answers, int(asked.rows[0]))[:, 0])
+        self._found.add(self._true(asked.truth), task.finite(answers, asked.rows)[:, 0])
         self._rows.append(asked.rows)
 
     def figure(self, asked: Asked, answers: Answers) -> Mapping[str, float]:
         """Metrics of these examples alone."""
         found = Regression()
-        found.add(self._true(asked.truth), task.finite(answers, int(asked.rows[0]))[:, 0])
+        found.add(self._true(asked.truth), task.finite(answers, asked.rows)[:, 0])
         return found.metrics()
 
     def document(self, about: About) -> dict[str, Any]:

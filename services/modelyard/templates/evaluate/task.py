@@ -55,9 +55,9 @@ def choose(task: str, outputs: str, answers: NDArray[np.float64], classes: Seque
     return Reading.LOGITS
 
 
-def probabilities(reading: Reading, answers: NDArray[np.float64], start: int) -> NDArray[np.float64]:
-    """[n, classes]; `start` is the first one's number, for the message. Raises ModelUnsuitable for what are none."""
-    answers = finite(answers, start)
+def probabilities(reading: Reading, answers: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[n, classes]; `rows` [n] are the examples' numbers, for the message. Raises ModelUnsuitable for what are none."""
+    answers = finite(answers, rows)
     if reading is Reading.LOGITS:
         powers = np.exp(answers - answers.max(1, keepdims=True))
         return np.asarray(powers / powers.sum(1, keepdims=True))
@@ -69,7 +69,7 @@ def probabilities(reading: Reading, answers: NDArray[np.float64], start: int) ->
     if not good.all():
         number = int(good.argmin())
         raise ModelUnsuitable(
-            f"the answers for example {start + number} are no probabilities: they go from {answers[number].min():.4g} "
+            f"the answers for example {rows[number]} are no probabilities: they go from {answers[number].min():.4g} "
             f"to {answers[number].max():.4g} and sum to {answers[number].sum():.4g}. If they are logits, say so with "
             "--set outputs=logits",
             field="outputs",
@@ -77,13 +77,13 @@ def probabilities(reading: Reading, answers: NDArray[np.float64], start: int) ->
     return answers
 
 
-def finite(answers: NDArray[np.float64], start: int) -> NDArray[np.float64]:
+def finite(answers: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """The same; raises ModelUnsuitable where one is no number."""
     good = np.isfinite(answers).all(1)
     if not good.all():
         number = int(good.argmin())
         value = answers[number][~np.isfinite(answers[number])][0]
-        raise ModelUnsuitable(f"the model answers {value} for example {start + number}")
+        raise ModelUnsuitable(f"the model answers {value} for example {rows[number]}")
     return answers
 
 

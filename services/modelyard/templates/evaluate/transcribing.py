@@ -26,6 +26,7 @@ MOST_CONFUSED = 30
 MOST_SWAPPED = 500
 MOST_COUNTED = 20_000
 """Transcripts of training that the floor is made of."""
+_SEED = 20260101
 
 
 class Writing:
@@ -153,6 +154,10 @@ def _controls(writing: Writing, size: int) -> list[dict[str, Any]]:
     if len(rows) < 2:
         return []
     said = _asked(writing, inputs, len(rows), size)
+    # Each gets what was read for its neighbour in a random circle: the next row often says the same, in sorted sets.
+    circle = np.random.default_rng(_SEED).permutation(len(rows))
+    others = np.empty(len(rows), np.int64)
+    others[circle] = np.roll(circle, 1)
     what = " and ".join(f"{name}s" for name in writing.features)
     return [
         {
@@ -160,7 +165,7 @@ def _controls(writing: Writing, size: int) -> list[dict[str, Any]]:
             "says": "What is still right did not need to look.",
             "metric": "cer",
             "as_is": cer(true, said),
-            "value": cer(true, [*said[1:], said[0]]),
+            "value": cer(true, [said[other] for other in others.tolist()]),
             "examples": len(rows),
         }
     ]

@@ -10,20 +10,37 @@ _PENALTY = 1.0
 
 
 class WeightedSums:
-    """Learnt from windows, whose mean is taken off first; what is missing counts as that mean."""
+    """Learnt from windows, whose mean is taken off first; what is missing counts as that mean.
+
+    Each step ahead is learnt from the windows where it is known, whatever the others are: in a series without weekends
+    no long window is known as a whole. One that is known nowhere is forecast as the mean.
+    """
 
     def __init__(self, train: Windows) -> None:
         given, mean = _centred(train.history)
-        known = np.isfinite(train.truth).all(axis=1)
-        given, wanted = given[known], (train.truth - mean)[known].astype(np.float64)
+        wanted = train.truth - mean
         square = given.T @ given
-        square[np.diag_indices_from(square)] += _PENALTY * 1e-3 * np.trace(square) / len(square)
-        self._weights = np.linalg.solve(square, given.T @ wanted)
+        self._weights = np.zeros((given.shape[1], wanted.shape[1]))
+        patterns, of_step = np.unique(np.isfinite(wanted), axis=1, return_inverse=True)
+        for number, known in enumerate(patterns.T):
+            steps = np.flatnonzero(of_step.reshape(-1) == number)
+            if known.any():
+                # Mostly few are unknown: to take these off is less work than to add up the others again.
+                without = given[~known]
+                self._weights[:, steps] = _solved(
+                    square - without.T @ without, given[known].T @ wanted[np.ix_(known, steps)]
+                )
 
     def forecast(self, asked: Windows) -> NDArray[np.float32]:
         """[n, horizon]."""
         given, mean = _centred(asked.history)
         return (given @ self._weights + mean).astype(np.float32)
+
+
+def _solved(square: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[window + 1, window + 1] and [window + 1, steps] -> weights [window + 1, steps]."""
+    square[np.diag_indices_from(square)] += _PENALTY * 1e-3 * np.trace(square) / len(square)
+    return np.asarray(np.linalg.solve(square, wanted), np.float64)
 
 
 def _centred(history: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

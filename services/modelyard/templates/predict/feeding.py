@@ -97,7 +97,7 @@ def _row_bytes(each: Input, feature: Feature, about: Mapping[str, Any]) -> int:
     if each.dtype == "string":
         return 0
     shape = [size for size in each.row or () if size > 0]
-    if feature.kind == "image" and len(shape) < 3:
+    if feature.kind == "number" or (feature.kind == "image" and len(shape) < 3):
         shape = [size or 1 for size in feature.shape]
     if feature.kind == "audio":
         form = about.get("audio", {})
@@ -140,11 +140,13 @@ def _classes(feature: Feature) -> Read:
 
 
 def _numbers(each: Input) -> Read:
+    """One becomes a list of one where the model takes it so, and the other way round; several keep their shape."""
     dtype = tf.as_dtype(each.dtype).as_numpy_dtype
-    shape = each.row or ()
+    one = each.row if each.row in ((), (1,)) else None
 
     def read(column: Column, rows: Rows) -> tuple[NDArray[Any], Mapping[int, str]]:
-        return np.asarray(column.values[rows]).astype(dtype).reshape(len(rows), *shape), {}
+        values = np.asarray(column.values[rows]).astype(dtype)
+        return values if one is None else values.reshape(len(rows), *one), {}
 
     return read
 
