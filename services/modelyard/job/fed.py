@@ -5,6 +5,7 @@ looks at what `fit` was given: where it is the stored pixels times a number plus
 guess, the same arithmetic becomes a part of the served graph.
 """
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,11 +62,23 @@ class Fed:
         self._data = data
         self._position = position
         self._seed = seed
-        self._seen: list[tuple[Any, Any]] = []
+        self._newest: tuple[Any, Any] | None = None
+        """This one's data may be that of a model which is made of its weights, or takes the same."""
+        self._earlier: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        """The data of a model that is gone is let go: each of ten folds has its own."""
 
     def saw(self, model: Any, x: Any) -> None:
         """`fit` of this model was called with `x`."""
-        self._seen = [(other, given) for other, given in self._seen if other is not model] + [(model, x)]
+        if self._newest is not None:
+            before, given = self._newest
+            self._earlier.pop(before, None)
+            self._earlier[before] = given
+        self._earlier.pop(model, None)
+        self._newest = (model, x)
+
+    def _seen(self) -> list[tuple[Any, Any]]:
+        """Models and what they were fitted on, the newest last."""
+        return [*self._earlier.items(), *([] if self._newest is None else [self._newest])]
 
     def examples(self, model: Any) -> Any:
         """A few rows of the model's inputs, in their own structure; None where it was never fitted."""
@@ -97,7 +110,7 @@ class Fed:
     def _of(self, model: Any) -> Any:
         """What this model was fitted on, or one inside it, or one that takes the same."""
         inside = [model, *model._flatten_layers(include_self=False)]
-        newest = list(reversed(self._seen))
+        newest = list(reversed(self._seen()))
         mine = [given for other, given in newest if any(other is layer for layer in inside)]
         alike = [given for other, given in newest if _alike(other, model)]
         return next(iter(mine + alike), None)

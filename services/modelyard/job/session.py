@@ -16,6 +16,7 @@ from modelyard.job.devices import choose_strategy
 from modelyard.job.exporting import Exporting
 from modelyard.job.fed import Fed, Prepare
 from modelyard.job.fetched import numbers
+from modelyard.job.fits import FitCallback
 from modelyard.job.left_out import LeftOut
 from modelyard.job.loop import Loop
 from modelyard.job.messages import Evaluated, Exported, JobSpec, Predicted
@@ -23,7 +24,7 @@ from modelyard.job.parameters import Parameters, untyped
 from modelyard.job.parts import Parts
 from modelyard.job.reports import Reports
 from modelyard.job.result import Result
-from modelyard.job.training import FitCallback, Training, Watch
+from modelyard.job.training import Training, Watch
 from modelyard.job.values import Form
 from modelyard.layouts import Feature
 
@@ -51,8 +52,7 @@ class Context:
         dataset, left_out = self._path(spec.dataset) if spec.dataset else None, LeftOut(self._reports.text)
         self.data = Data(dataset, self._path(spec.scratch), self._position, spec.seed, left_out)
         self.fed = Fed(self.data, self._position, spec.seed)
-        self._loop = Loop(self.training)
-        self._watch = Watch(self.training)
+        self._loop, self._watch = Loop(self.training), Watch(self.training)
 
     def _path(self, path: str) -> Path:
         return self._folder / path

@@ -1,29 +1,30 @@
-"""What happens around every Keras `fit` of a job: reports, checkpoints, the stop, going on after another attempt.
+"""The state of training over all of a job: its reports, its checkpoints, what an earlier attempt has left.
 
-Per-step work hangs on the model's train function and not on `on_train_batch_end`: a callback with that method makes
-Keras fetch every step's metrics from the device, which costs a GPU its lead.
+A checkpoint is of one fit or loop. With it go the ends of those before it, as they were: the code runs again from its
+first line, and each fit that is behind it gives its model back without training. One whose end is not there, because
+it failed or is too large, is trained again.
 """
 
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from modelyard.job import checkpoints
 from modelyard.job.batches import Position
 from modelyard.job.board import Board
 from modelyard.job.channel import Channel
 from modelyard.job.checkpoints import TrainingState
-from modelyard.job.fetched import check_finite, numbers
 from modelyard.job.messages import Checkpoint, Metric, Prepared, Progress
+from modelyard.job.remembered import Remembered
 
 PROGRESS_EVERY_S = 0.5
 """Each time costs a wait for the device here, and a few milliseconds of the worker's and the scheduler's time."""
 EPOCH_S = 10.0
 """An epoch's end is a checkpoint unless there was one so shortly before: its way to the store takes time from steps."""
-DRY_STEPS = 2
+MAX_FINISHED_BYTES = 1 << 30
+"""Of the ends of earlier fits that go with every checkpoint."""
 MAX_UNPUBLISHED = 2
 """Checkpoints that may wait for the worker; while it is that far behind, no more are made."""
 
@@ -53,6 +54,11 @@ class Training:
         self.step = self.resume[1].step if self.resume else 0
         position.resumes_loop = self.resume is not None and self.resume[1].loop
         self.fits = 0
+        """Fits and loops that have begun, but for those inside of another."""
+        self.owner: Any = None
+        """The fit or loop whose checkpoints are made; what runs inside of it is a part of it, and makes none."""
+        self._finished = checkpoints.finished_in(resume) if resume else {}
+        self._is_full = False
         self.metrics: dict[str, float] = {}
         self.begun = False
         self.prepared = False
@@ -91,13 +97,78 @@ class Training:
         if watch.elapsed >= PROGRESS_EVERY_S or done >= total:
             watch.say(total, 0, 1, self.metrics, examples=True)
 
-    def save(self, named: checkpoints.Named, fit: int, epoch: int, step_in_epoch: int, *, loop: bool = False) -> None:
+    def left(self, fit: int, *, loop: bool) -> tuple[Path, TrainingState] | None:
+        """The checkpoint of this fit or loop that an earlier attempt has left: its end, or where it was; None where it
+        is to begin anew."""
+        if self.resume is None:
+            return None
+        path, state = self.resume
+        if fit < state.fit:
+            end = self._finished.get(fit)
+            return None if end is None else (end, checkpoints.read_state(end))
+        # A loop without `epochs` has no number before the first fit.
+        return (path, state) if fit == max(state.fit, 1) and state.loop == loop else None
+
+    def begin_fit(self, *, loop: bool) -> tuple[Path, TrainingState] | None:
+        """The next fit or loop begins: what is `left` of it."""
+        self.fits += 1
+        left = self.left(self.fits, loop=loop)
+        if self.resume is not None and self.fits >= self.resume[1].fit:
+            self.resume = None
+        return left
+
+    def save(
+        self,
+        named: checkpoints.Named,
+        fit: int,
+        epoch: int,
+        step_in_epoch: int,
+        remembered: Remembered,
+        *,
+        loop: bool = False,
+    ) -> None:
         """Write a checkpoint and say so; raises Diverged instead of saving what is no longer a number."""
         self._saved_at = time.monotonic()
         if self.step in self._saved:
             return
         state = TrainingState(self.step, fit, epoch, step_in_epoch, dict(self.metrics), loop)
-        self._publish(self.step, checkpoints.save(self.folder, state, named))
+        target = self.folder / str(self.step)
+        checkpoints.save(target, state, named, remembered, self._before(fit))
+        self._publish(self.step, target)
+
+    def save_end(
+        self, named: checkpoints.Named, fit: int, epochs: int, remembered: Remembered, *, loop: bool = False
+    ) -> None:
+        """The same at the end of a fit or loop; it goes with all later checkpoints."""
+        self._saved_at = time.monotonic()
+        end = self.folder / checkpoints.FINISHED_FOLDER / str(fit)
+        state = TrainingState(self.step, fit, epochs, 0, dict(self.metrics), loop)
+        checkpoints.save(end, state, named, remembered, {})
+        if self.step not in self._saved:
+            target = self.folder / str(self.step)
+            checkpoints.copy(end, target, self._before(fit))
+            self._publish(self.step, target)
+        self._keep_end(fit, end)
+
+    def _before(self, fit: int) -> dict[int, Path]:
+        """Ends of earlier fits and loops."""
+        return {number: end for number, end in self._finished.items() if number < fit}
+
+    def _keep_end(self, fit: int, end: Path) -> None:
+        if sum(map(_bytes, [*self._finished.values(), end])) <= MAX_FINISHED_BYTES:
+            self._finished[fit] = end
+            return
+        shutil.rmtree(end)
+        if not self._is_full:
+            self._is_full = True
+            print(
+                f"checkpoints: what fit {fit} has trained is too large to go with later checkpoints, which hold "
+                f"{MAX_FINISHED_BYTES >> 20} MiB of finished fits; an attempt that goes on behind it trains it again"
+            )
+
+    def has_ended(self, fit: int, end: Path) -> None:
+        """An earlier attempt had finished this fit or loop, and left the checkpoint `end`."""
+        self._finished.setdefault(fit, end)
 
     def save_files(self, step: int, files: Path) -> None:
         """The same of work without variables: a checkpoint of the files in a folder."""
@@ -162,127 +233,5 @@ class Watch:
         training.channel.send(Progress(training.step, total_steps, epoch + 1, epochs, rate, dict(metrics)))
 
 
-class FitCallback(keras.callbacks.Callback):
-    """One fit. The last callback of its list, so that it saves what the others have changed."""
-
-    def __init__(self, training: Training) -> None:
-        super().__init__()
-        self.training = training
-        self.batch_spec: Any = None
-        """What a batch looks like, once the data is known: going on needs every variable before the first step."""
-        self._epoch = 0
-        self._done = 0
-        """Steps of this epoch that are done."""
-        self._skip = 0
-        """Steps of this epoch that an earlier attempt did: their batches are passed over."""
-        self._restored_metrics: list[Any] = []
-        self._fit = 0
-        self._watch = Watch(training)
-        self._first_steps = 0
-        self._inner: Any = None
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        training = self.training
-        training.stop_here()
-        training.fits += 1
-        self._fit = training.fits
-        self._first_steps = 0
-        if training.resume is not None:
-            path, state = training.resume
-            if state.fit > self._fit:
-                # This fit was finished by an earlier attempt; the checkpoint belongs to a later one.
-                self.model._initial_epoch = self.params["epochs"]
-                return
-            training.resume = None
-            self._build()
-            self._restored_metrics = checkpoints.restore(path, checkpoints.of_model(self.model))
-            self.model._initial_epoch = state.epoch
-            self._epoch, self._skip = state.epoch, state.step_in_epoch
-            training.metrics = dict(state.metrics)
-        self._inner = self.model.train_function
-        self.model.train_function = self._train
-        self._watch.start()
-
-    def _build(self) -> None:
-        """Make the variables of model, optimizer and metrics, which Keras would make during the first step."""
-        if self.batch_spec is not None:
-            with self.model.distribute_strategy.scope():
-                self.model._symbolic_build(data_batch=self.batch_spec)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # Keras has read it by now, and it must not leak into the model's next fit.
-        self.model._initial_epoch = None
-        self._epoch = self.training.position.epoch = epoch
-        self._done = 0
-        if self._skip:
-            for variable, value in zip(checkpoints.metric_variables(self.model), self._restored_metrics, strict=True):
-                variable.assign(value)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        metrics = numbers(logs)
-        check_finite(metrics, epoch, self.training.step)
-        self._watch.say(self._total_steps, epoch, int(self.params["epochs"]), metrics)
-        self.training.report(metrics)
-        if self.training.is_worth_saving() or epoch + 1 == self.params["epochs"]:
-            self._save(epoch + 1, 0)
-        if self.training.channel.stop.is_set() and epoch + 1 < self.params["epochs"]:
-            self._save(epoch + 1, 0)
-            raise Stopped
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self.model._initial_epoch = None
-        if self._inner is not None:
-            self.model.train_function = self._inner
-            self.training.say_prepared(self._steps, self._total_steps)
-
-    def _train(self, batches: Iterator[Any]) -> Any:
-        """Keras's train function: takes the batches of one execution, usually one, and trains on them."""
-        steps = self.model.steps_per_execution
-        if self._done < self._skip:
-            for _ in range(steps):
-                next(batches)
-            self._done += steps
-            if self._done >= self._skip:
-                self._skip = 0
-            return self.model.get_metrics_result()
-        logs = self._inner(batches)
-        self._done += steps
-        self.training.step += steps
-        self._after_step(logs)
-        return logs
-
-    def _after_step(self, logs: Any) -> None:
-        training = self.training
-        if not training.prepared:
-            self._first_steps += 1
-            if self._first_steps >= DRY_STEPS:
-                self._check(logs)
-                training.say_prepared(self._steps, self._total_steps)
-        if training.channel.stop.is_set():
-            self._check(logs)
-            self._save(self._epoch, self._done)
-            raise Stopped
-        if self._watch.elapsed >= PROGRESS_EVERY_S:
-            metrics = self._check(logs)
-            self._watch.say(self._total_steps, self._epoch, int(self.params["epochs"]), metrics)
-        if training.is_due():
-            self._check(logs)
-            self._save(self._epoch, self._done)
-
-    def _save(self, epoch: int, step_in_epoch: int) -> None:
-        self.training.save(checkpoints.of_model(self.model), self._fit, epoch, step_in_epoch)
-
-    def _check(self, logs: Any) -> dict[str, float]:
-        metrics = numbers(logs)
-        check_finite(metrics, self._epoch, self.training.step)
-        return metrics
-
-    @property
-    def _steps(self) -> int:
-        return int(self.params.get("steps") or 0)
-
-    @property
-    def _total_steps(self) -> int:
-        """The job's steps when this fit is done; 0 while an epoch's length is not known."""
-        before = self.training.step - self._epoch * self._steps - self._done
-        return before + int(self.params["epochs"]) * self._steps if self._steps else 0
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

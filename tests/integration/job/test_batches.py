@@ -115,6 +115,23 @@ def test_arrays_are_fitted_in_the_exact_order_with_or_without_what_is_to_be_said
     spec = JobSpec(job="j", attempt=1, code=str(tmp_path), entry="train", fd=-1, dataset="data", seed=3)
     given = inspect.signature(keras.Model.fit).bind(keras.Sequential(), LABELS, y, batch_size=8)
     given.apply_defaults()
-    hooks._arrange(given.arguments, Context(spec, tmp_path, SilentChannel()), quiet=True)
+    context = Context(spec, tmp_path, SilentChannel())
+    hooks._arrange(given.arguments, context, hooks._our_callback(given.arguments, context), quiet=True)
     rows = np.concatenate([x for x, *_ in given.arguments["x"].as_numpy_iterator()])
     assert rows.tolist() == permutation(3, 0, COUNT).tolist()
+
+
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [({"sample_weight": LABELS}, COUNT), ({"validation_split": 0.5}, COUNT // 2), ({"x": [LABELS, LABELS]}, COUNT)],
+)
+def test_weights_a_validation_split_and_lists_of_inputs_leave_the_order_ours(
+    tmp_path: Path, more: dict[str, Any], count: int
+) -> None:
+    spec = JobSpec(job="j", attempt=1, code=str(tmp_path), entry="train", fd=-1, dataset="", seed=3)
+    context = Context(spec, tmp_path, SilentChannel())
+    given = inspect.signature(keras.Model.fit).bind(keras.Sequential(), **{"x": LABELS, "y": LABELS, **more})
+    given.apply_defaults()
+    hooks._arrange(given.arguments, context, hooks._our_callback(given.arguments, context), quiet=True)
+    rows = np.concatenate([y for _, y, *_ in given.arguments["x"].as_numpy_iterator()])
+    assert rows.tolist() == permutation(3, 0, count).tolist()
