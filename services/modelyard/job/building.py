@@ -40,7 +40,10 @@ def _is_built(model: Any) -> bool:
 
 
 def _try_a_step(model: Any, batch: Any) -> None:
-    model.train_function(iter([batch] * model.steps_per_execution))
+    # Each of several devices takes the whole of what it is given here.
+    devices = model.distribute_strategy.num_replicas_in_sync
+    part = tree.map_structure(lambda leaf: None if leaf is None else leaf[: -(-leaf.shape[0] // devices)], batch)
+    model.train_function(iter([part] * model.steps_per_execution))
 
 
 def batch_of(arguments: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 from numpy.typing import NDArray
 
+from modelyard.job import optimizers
 from modelyard.job.errors import CheckpointUnfit, Diverged
 from modelyard.job.remembered import Remembered
 
@@ -73,7 +74,7 @@ def save(
         for name, path in remembered.files.items():
             shutil.copyfile(path, partial / name)
         for fit, folder in finished.items():
-            _link(folder, partial / FINISHED_FOLDER / str(fit))
+            _copy_files(folder, partial / FINISHED_FOLDER / str(fit))
         fields = {
             "format": FORMAT,
             **asdict(state),
@@ -101,20 +102,17 @@ def _complete(target: Path) -> Iterator[Path]:
 def copy(source: Path, target: Path, finished: Mapping[int, Path]) -> None:
     """Write `target` as a checkpoint like `source`, which is the end of a fit, with the ends of earlier ones."""
     with _complete(target) as partial:
-        _link(source, partial)
+        _copy_files(source, partial)
         for fit, folder in finished.items():
-            _link(folder, partial / FINISHED_FOLDER / str(fit))
+            _copy_files(folder, partial / FINISHED_FOLDER / str(fit))
 
 
-def _link(source: Path, target: Path) -> None:
-    """A checkpoint's own files, once more; they are never changed, so on one disk it is the same file."""
+def _copy_files(source: Path, target: Path) -> None:
+    """A checkpoint's own files, once more. Not by a link: the worker takes no file that has another name elsewhere."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         if path.is_file():
-            try:
-                os.link(path, target / path.name)
-            except OSError:
-                shutil.copyfile(path, target / path.name)
+            shutil.copyfile(path, target / path.name)
 
 
 def finished_in(folder: Path) -> dict[int, Path]:
@@ -222,21 +220,10 @@ def of_model(model: Any) -> Named:
     groups: dict[str, Sequence[Any]] = {
         "model": model.variables,
         "optimizer": model.optimizer.variables if model.optimizer is not None else [],
-        **{f"optimizer.{name}": optimizer.variables for name, optimizer in _more_optimizers(model)},
+        **{f"optimizer.{name}": optimizer.variables for name, _, optimizer in optimizers.beside(model)},
         "metrics": metric_variables(model),
     }
     return _named(groups)
-
-
-def _more_optimizers(model: Any) -> Iterator[tuple[str, Any]]:
-    """Those that it, and the models in it, have beside the one of `compile`, as a step of the code's own uses them."""
-    seen = {id(model.optimizer)}
-    parts = [part for part in model._flatten_layers() if isinstance(part, keras.Model)]
-    for number, part in enumerate(parts):
-        for name, value in sorted(vars(part).items()):
-            if isinstance(value, keras.optimizers.Optimizer) and id(value) not in seen:
-                seen.add(id(value))
-                yield (f"{number}.{name}" if number else name), value
 
 
 def of_loop(items: Sequence[Any]) -> Named:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from modelyard.job import building, checkpoints, remembered
+from modelyard.job import building, checkpoints, optimizers, remembered
 from modelyard.job.checkpoints import TrainingState
 from modelyard.job.fetched import check_finite, numbers
 from modelyard.job.training import PROGRESS_EVERY_S, Stopped, Training, Watch
@@ -64,6 +64,7 @@ class FitCallback(keras.callbacks.Callback):
     def _go_on(self, path: Path, state: TrainingState) -> None:
         """From a checkpoint; where that is the fit's end, no epoch is left."""
         building.build(self.model, self.batch_spec, self.first_batch)
+        optimizers.build(self.model, checkpoints.names(path))
         self._restored_metrics = checkpoints.restore(path, checkpoints.of_model(self.model))
         remembered.recall(self.others, checkpoints.read_remembered(path))
         self.model._initial_epoch = state.epoch
@@ -71,6 +72,9 @@ class FitCallback(keras.callbacks.Callback):
         self.training.metrics = dict(state.metrics)
         if state.epoch >= self.params["epochs"]:
             self.training.has_ended(self._fit, path)
+            # What reads data behind it finds the order that it would find without a stop.
+            epochs = [epoch for one in self.others if isinstance(one, keras.callbacks.History) for epoch in one.epoch]
+            self.training.position.epoch = max(epochs, default=0)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         # Keras has read it by now, and it must not leak into the model's next fit.

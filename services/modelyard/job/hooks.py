@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 import types
 from typing import Any
 
@@ -9,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import tree
-from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
 from modelyard.job import building
 from modelyard.job.errors import Diverged
@@ -79,16 +79,32 @@ def _arrange(arguments: dict[str, Any], context: Context, callback: FitCallback,
 
 def _order(arguments: dict[str, Any], context: Context) -> None:
     """Keras shuffles arrays by a counter of its own, which a second attempt cannot set: batches in our order."""
-    parts = [arguments[name] for name in ("x", "y", "sample_weight")]
+    parts = tuple(arguments[name] for name in ("x", "y", "sample_weight"))
     if arguments["validation_split"]:
         if arguments["validation_data"] is None:
-            parts, arguments["validation_data"] = train_validation_split(tuple(parts), arguments["validation_split"])
+            at = _learnt(parts, arguments["validation_split"])
+            arguments["validation_data"] = _sliced(parts, slice(at, None))
+            parts = _sliced(parts, slice(at))
         arguments["validation_split"] = 0.0
     batch_size = arguments["batch_size"] or 32
     arguments["x"] = context.data.ordered_arrays(_given(*parts), batch_size)
     # What judges comes in batches of the same size, unless it has its own.
     arguments["validation_batch_size"] = arguments["validation_batch_size"] or arguments["batch_size"]
     arguments["y"] = arguments["sample_weight"] = arguments["batch_size"] = None
+
+
+def _learnt(parts: Any, validation_split: float) -> int:
+    """How many examples are not held out by a share of them, as Keras rounds it; its own slicing makes tensors of
+    texts."""
+    return math.floor(len(_flat(parts)[0]) * (1 - validation_split))
+
+
+def _sliced(parts: Any, rows: slice) -> Any:
+    return tree.map_structure(lambda part: None if part is None else part[rows], parts)
+
+
+def _flat(parts: Any) -> list[Any]:
+    return [part for part in tree.flatten(parts) if part is not None]
 
 
 def _batch_spec(arguments: dict[str, Any]) -> Any:
@@ -116,7 +132,14 @@ def _is_plain_arrays(arguments: dict[str, Any]) -> bool:
         and arguments["shuffle"] is True
         and (arguments["y"] is not None or arguments["sample_weight"] is None)
         and arguments["steps_per_epoch"] is None
+        and _splits(given, arguments)
     )
+
+
+def _splits(given: Any, arguments: dict[str, Any]) -> bool:
+    """Whether both sides of `validation_split` have examples; else Keras says that it can't be."""
+    share = arguments["validation_split"] or 0
+    return not share or arguments["validation_data"] is not None or 0 < _learnt(given, share) < len(_flat(given)[0])
 
 
 def _spec(rows: Any) -> Any:

@@ -4,6 +4,7 @@ A callback of the code's own begins anew with each attempt; what it knows, only 
 """
 
 import glob
+import itertools
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_OLDER_BYTES = 64 << 20
+"""Of the models that ModelCheckpoint wrote before its best one: each goes with every checkpoint."""
 KEPT: Mapping[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "best", "best_epoch", "stopped_epoch"),
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
@@ -33,7 +36,7 @@ class Remembered:
     arrays: Sequence[NDArray[Any]] = ()
     """The best weights, of all of them; a callback's values say with `weights` which are its own: [start, end]."""
     files: Mapping[str, Path] = field(default_factory=dict)
-    """The best models that ModelCheckpoint wrote, by their name in the checkpoint."""
+    """The models that ModelCheckpoint wrote, by their name in the checkpoint."""
 
 
 def remember(callbacks: Sequence[Any]) -> Remembered:
@@ -80,13 +83,21 @@ def _file(number: int, name: str) -> str:
 
 
 def _written(callback: Any) -> list[Path]:
-    """The files of the best models so far: what comes next is compared with them, and may be no better."""
+    """The file of the best model so far, with which the next is compared, and older ones as far as they are small."""
     if not isinstance(callback, keras.callbacks.ModelCheckpoint) or not callback.save_best_only:
         return []
     # Keras fills what stands in braces: the epoch, or a metric. In a folder's name they would be many folders.
     path = Path(callback.filepath)
     pattern = "*".join(map(glob.escape, re.split(r"\{[^}]*\}", path.name)))
-    return [] if "{" in str(path.parent) else [file for file in sorted(path.parent.glob(pattern)) if file.is_file()]
+    if "{" in str(path.parent):
+        return []
+    newest = sorted((file for file in path.parent.glob(pattern) if file.is_file()), key=_age)
+    sizes = itertools.accumulate(file.stat().st_size for file in newest[1:])
+    return newest[:1] + [file for file, size in zip(newest[1:], sizes, strict=True) if size <= MAX_OLDER_BYTES]
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return -path.stat().st_mtime_ns, path.name
 
 
 def _plain(value: Any) -> Any:

@@ -23,8 +23,8 @@ PROGRESS_EVERY_S = 0.5
 """Each time costs a wait for the device here, and a few milliseconds of the worker's and the scheduler's time."""
 EPOCH_S = 10.0
 """An epoch's end is a checkpoint unless there was one so shortly before: its way to the store takes time from steps."""
-MAX_FINISHED_BYTES = 1 << 30
-"""Of the ends of earlier fits that go with every checkpoint."""
+MAX_FINISHED_BYTES, MOST_FINISHED = 256 << 20, 16
+"""Ends of earlier fits that go with every checkpoint, on its way to the store too."""
 MAX_UNPUBLISHED = 2
 """Checkpoints that may wait for the worker; while it is that far behind, no more are made."""
 
@@ -105,7 +105,8 @@ class Training:
         path, state = self.resume
         if fit < state.fit:
             end = self._finished.get(fit)
-            return None if end is None else (end, checkpoints.read_state(end))
+            ended = None if end is None else checkpoints.read_state(end)
+            return (end, ended) if end and ended and ended.loop == loop else None
         # A loop without `epochs` has no number before the first fit.
         return (path, state) if fit == max(state.fit, 1) and state.loop == loop else None
 
@@ -127,9 +128,10 @@ class Training:
         *,
         loop: bool = False,
     ) -> None:
-        """Write a checkpoint and say so; raises Diverged instead of saving what is no longer a number."""
+        """Write a checkpoint and say so; raises Diverged instead of saving what is no longer a number. What is trained
+        again makes none: the one of a later fit is there, and stays the newest."""
         self._saved_at = time.monotonic()
-        if self.step in self._saved:
+        if self.step in self._saved or self.resume is not None:
             return
         state = TrainingState(self.step, fit, epoch, step_in_epoch, dict(self.metrics), loop)
         target = self.folder / str(self.step)
@@ -144,7 +146,7 @@ class Training:
         end = self.folder / checkpoints.FINISHED_FOLDER / str(fit)
         state = TrainingState(self.step, fit, epochs, 0, dict(self.metrics), loop)
         checkpoints.save(end, state, named, remembered, {})
-        if self.step not in self._saved:
+        if self.step not in self._saved and self.resume is None:
             target = self.folder / str(self.step)
             checkpoints.copy(end, target, self._before(fit))
             self._publish(self.step, target)
@@ -155,15 +157,17 @@ class Training:
         return {number: end for number, end in self._finished.items() if number < fit}
 
     def _keep_end(self, fit: int, end: Path) -> None:
-        if sum(map(_bytes, [*self._finished.values(), end])) <= MAX_FINISHED_BYTES:
+        size = sum(map(_bytes, [*self._finished.values(), end]))
+        if size <= MAX_FINISHED_BYTES and len(self._finished) < MOST_FINISHED:
             self._finished[fit] = end
             return
         shutil.rmtree(end)
         if not self._is_full:
             self._is_full = True
             print(
-                f"checkpoints: what fit {fit} has trained is too large to go with later checkpoints, which hold "
-                f"{MAX_FINISHED_BYTES >> 20} MiB of finished fits; an attempt that goes on behind it trains it again"
+                f"checkpoints: what fit {fit} has trained does not go with later checkpoints, which hold "
+                f"{MAX_FINISHED_BYTES >> 20} MiB of {MOST_FINISHED} finished fits at most; an attempt that goes on "
+                "behind it trains it again"
             )
 
     def has_ended(self, fit: int, end: Path) -> None:

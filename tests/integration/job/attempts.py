@@ -45,9 +45,14 @@ class Heard:
         """Nobody leaves."""
 
     @property
+    def checkpoints(self) -> list[Checkpoint]:
+        """In the order in which they were made."""
+        return [message for message in self.messages if isinstance(message, Checkpoint)]
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """The newest."""
-        return [message for message in self.messages if isinstance(message, Checkpoint)][-1]
+        return self.checkpoints[-1]
 
 
 def attempt(

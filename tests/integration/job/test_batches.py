@@ -123,7 +123,12 @@ def test_arrays_are_fitted_in_the_exact_order_with_or_without_what_is_to_be_said
 
 @pytest.mark.parametrize(
     ("more", "count"),
-    [({"sample_weight": LABELS}, COUNT), ({"validation_split": 0.5}, COUNT // 2), ({"x": [LABELS, LABELS]}, COUNT)],
+    [
+        ({"sample_weight": LABELS}, COUNT),
+        ({"validation_split": 0.5}, COUNT // 2),
+        ({"validation_split": 0.5, "x": np.array([str(label) for label in LABELS], object)}, COUNT // 2),
+        ({"x": [LABELS, LABELS]}, COUNT),
+    ],
 )
 def test_weights_a_validation_split_and_lists_of_inputs_leave_the_order_ours(
     tmp_path: Path, more: dict[str, Any], count: int

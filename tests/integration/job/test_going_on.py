@@ -1,6 +1,7 @@
 """Jobs that go on after a stop: what they end with is what they would have ended with."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelyard.job import training
+from modelyard.foundation.sandbox.outputs import copy_out
+from modelyard.foundation.sandbox.policy import Limits
+from modelyard.job import checkpoints, remembered, training
+from modelyard.job.messages import Checkpoint
 from modelyard.job.session import Context
 from tests.integration.job.attempts import attempt, interrupted, network, rows, same
 
@@ -102,6 +106,22 @@ def test_callbacks_that_compare_epochs_know_those_before_the_stop(tmp_path: Path
     assert whole[3] == ["1.weights.h5", "2.weights.h5", "3.weights.h5"]
 
 
+def test_of_the_models_that_were_written_the_newest_goes_along_and_older_ones_while_they_are_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "MAX_OLDER_BYTES", 20)
+    for epoch in range(4):
+        path = tmp_path / f"m{epoch}.keras"
+        path.write_bytes(b"0" * 10)
+        os.utime(path, ns=(epoch, epoch))
+    saver = keras.callbacks.ModelCheckpoint(tmp_path / "m{epoch}.keras", save_best_only=True)
+    assert sorted(path.name for path in remembered.remember([saver]).files.values()) == [
+        "m1.keras",
+        "m2.keras",
+        "m3.keras",
+    ]
+
+
 def test_a_fit_that_has_ended_early_is_not_taken_up_again(tmp_path: Path) -> None:
     whole, heard = attempt(tmp_path / "whole", watched)
     assert heard.checkpoint.step == 12
@@ -130,9 +150,58 @@ def test_a_fit_whose_end_is_too_large_to_go_along_is_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training, "MAX_FINISHED_BYTES", 0)
-    same(*interrupted(tmp_path, several, 7))
+    monkeypatch.setattr(checkpoints, "prune", lambda *_: None)
+    whole, _ = attempt(tmp_path / "whole", several)
+    _, first = attempt(tmp_path / "first", several, stop_at=7)
+    last, heard = attempt(tmp_path / "last", several, left=first.checkpoint, every_s=0)
+    same(whole, last)
     said = capsys.readouterr().out
     assert said.count("an attempt that goes on behind it trains it again") == 3, "once an attempt"
+    fits = [state_of(message)["fit"] for message in heard.checkpoints]
+    assert fits == sorted(fits)
+    assert fits[0] == 2, "what is trained again leaves the newest checkpoint the newest"
+
+
+def test_of_many_fits_the_first_go_along_and_a_checkpoint_stays_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "MOST_FINISHED", 1)
+    whole, _ = attempt(tmp_path / "whole", several)
+    _, first = attempt(tmp_path / "first", several, stop_at=12)
+    assert [path.name for path in (Path(first.checkpoint.path) / "finished").iterdir()] == ["1"]
+    same(whole, attempt(tmp_path / "last", several, left=first.checkpoint)[0])
+
+
+def test_the_worker_takes_every_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "prune", lambda *_: None)
+    _, heard = attempt(tmp_path / "job", several, stop_at=8)
+    taken = []
+    for number, message in enumerate(heard.checkpoints):
+        copy_out(Path(message.path), tmp_path / f"taken{number}", Limits())
+        taken.append(state_of(message)["fit"])
+    assert taken == [1, 2], "the end of a fit, and a checkpoint of the next one"
+
+
+def test_what_is_named_for_a_loop_that_does_not_come_has_no_part_in_a_fits_end(tmp_path: Path) -> None:
+    def code(context: Context) -> Any:
+        model = network()
+        context.resume(model)
+        for epochs in (2, 2):
+            model.fit(*rows(40), batch_size=20, epochs=epochs, verbose=0)
+        return model.get_weights()
+
+    same(*interrupted(tmp_path, code, 6))
+
+
+def test_data_read_between_fits_comes_in_the_order_that_it_has_without_a_stop(tmp_path: Path) -> None:
+    def code(context: Context) -> Any:
+        model, places = network(), []
+        for epochs in (3, 2):
+            model.fit(*rows(40), batch_size=20, epochs=epochs, verbose=0)
+            places.append(context.training.position.epoch)
+        return places
+
+    same(*interrupted(tmp_path, code, 8))
 
 
 def test_a_fit_that_failed_fails_again_and_the_one_in_its_place_goes_on(tmp_path: Path) -> None:
@@ -146,6 +215,11 @@ def test_a_fit_that_failed_fails_again_and_the_one_in_its_place_goes_on(tmp_path
     whole, _ = attempt(tmp_path / "whole", code)
     _, heard = attempt(tmp_path / "first", code, stop_at=5)
     same(whole, attempt(tmp_path / "last", code, left=heard.checkpoint)[0])
+
+
+def state_of(checkpoint: Checkpoint) -> Any:
+    """Where in training it is."""
+    return json.loads((Path(checkpoint.path) / "checkpoint.json").read_text())
 
 
 class Probes(keras.callbacks.Callback):
@@ -168,7 +242,7 @@ def test_a_fit_inside_of_another_is_a_part_of_it(tmp_path: Path) -> None:
     whole, _ = attempt(tmp_path / "whole", code)
     _, heard = attempt(tmp_path / "first", code, stop_at=3, every_s=0)
     assert heard.checkpoint.step == 4
-    state = json.loads((Path(heard.checkpoint.path) / "checkpoint.json").read_text())
+    state = state_of(heard.checkpoint)
     assert (state["fit"], state["epoch"], state["step_in_epoch"]) == (1, 1, 0)
     same(whole, attempt(tmp_path / "last", code, left=heard.checkpoint)[0])
 
@@ -259,17 +333,46 @@ class OwnStep(keras.Model):
     def __init__(self) -> None:
         super().__init__()
         self.one, self.other = network(), network()
-        self.more = keras.optimizers.Adam(0.01)
+        self.more = {"other": keras.optimizers.Adam(0.01)}
         self.loss_mean = keras.metrics.Mean(name="loss")
 
     def train_step(self, data: Any) -> Any:
-        for net, optimizer in ((self.one, self.optimizer), (self.other, self.more)):
+        for net, optimizer in ((self.one, self.optimizer), (self.other, self.more["other"])):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean((net(data[0], training=True) - data[1]) ** 2)
             weights = net.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         self.loss_mean.update_state(loss)
         return {"loss": self.loss_mean.result()}
+
+
+class Criticised(keras.Model):
+    """Takes and answers what its net does; a critic in it is trained by a callback alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.critic = network(), network()
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return self.net(x, training=training)
+
+
+class Criticises(keras.callbacks.Callback):
+    """Trains the critic."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.critic.train_on_batch(*rows(8))
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")
+def test_an_optimizer_that_only_a_callback_uses_goes_on(tmp_path: Path) -> None:
+    def code(context: Context) -> Any:
+        model = Criticised()
+        model.compile("adam", "mse", run_eagerly=True)
+        model.fit(*rows(40), batch_size=20, epochs=3, verbose=0, callbacks=[Criticises()])
+        return model.get_weights()
+
+    same(*interrupted(tmp_path, code, 4))
 
 
 def own_step() -> Any:
