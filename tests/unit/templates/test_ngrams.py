@@ -45,10 +45,10 @@ def test_xz_needs_next_to_nothing_for_what_it_has_just_read() -> None:
 
 
 def test_symbols_beyond_those_with_a_number_cost_what_their_frequency_says() -> None:
-    train = np.tile(np.arange(20_000, 23_000, dtype=np.uint32), 20)
-    found = ngrams.bits(train, train[:3000], (1,))
-    assert found[1] == pytest.approx(math.log2(3000), abs=0.05)
-    each = [ngrams.bits(train, np.array([symbol], np.uint32), (1,))[1] for symbol in range(20_000, 23_001)]
+    train = np.tile(np.arange(20_000, 20_600, dtype=np.uint32), 20)
+    found = ngrams.bits(train, train[:600], (1,))
+    assert found[1] == pytest.approx(math.log2(600), abs=0.1)
+    each = [ngrams.bits(train, np.array([symbol], np.uint32), (1,))[1] for symbol in range(20_000, 20_601)]
     assert sum(2.0**-cost for cost in each) == pytest.approx(1.0)
 
 
