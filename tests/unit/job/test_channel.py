@@ -14,7 +14,7 @@ from modelyard.job.wire import encode
 from tests.support.eventually import eventually
 
 STOPPABLE = """
-import os, signal, threading, time
+import os, signal, threading
 from modelyard.job.channel import stop_at_sigterm
 
 def terminate():
@@ -24,7 +24,6 @@ os.register_at_fork(after_in_child=terminate)
 stop = threading.Event()
 stop_at_sigterm(stop)
 if not (forked := os.fork()):
-    time.sleep(0.5)
     os._exit(0)
 assert os.WTERMSIG(os.waitpid(forked, 0)[1]) == signal.SIGTERM
 assert not stop.is_set()
