@@ -83,7 +83,7 @@ class EchoClient:
     async def call(self, method: str, request: Any = None, **options: Any) -> list[Any]:
         client, server = METHODS[method]
         shape = f"{'stream' if client else 'unary'}_{'stream' if server else 'unary'}"
-        rpc = getattr(self._channel, shape)(f"/{SERVICE}/{method}", _encode, Echo.FromString)
+        rpc = getattr(self._channel, shape)(f"/{SERVICE}/{method}", encode, Echo.FromString)
         request = Echo() if request is None else request
         call = rpc(iter([request]) if client else request, **options)
         return [answer async for answer in call] if server else [await call]
@@ -94,5 +94,5 @@ class EchoClient:
         return bytes(await rpc(data, **options))
 
 
-def _encode(request: Any) -> bytes:
+def encode(request: Any) -> bytes:
     return request if isinstance(request, bytes) else bytes(request.SerializeToString())
