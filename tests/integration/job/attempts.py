@@ -121,3 +121,11 @@ def network(width: int = 3, units: int = 4, **compiled: Any) -> Any:
     )
     model.compile(**{"optimizer": "adam", "loss": "mse", "run_eagerly": True, **compiled})
     return model
+
+
+class Fails(keras.callbacks.Callback):
+    """Breaks a fit off in its second step."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 1:
+            raise MemoryError
