@@ -1,5 +1,6 @@
 """`modelyard …` and `python -m modelyard.cli …`."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -86,6 +87,8 @@ def everywhere(
 def main() -> None:
     """Run the command line; failures are a sentence on stderr and an exit status."""
     sys.unraisablehook = _not_raised
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8; stderr takes all anyhow
     try:
         try:
             app(args=hoist(sys.argv[1:]), standalone_mode=True)

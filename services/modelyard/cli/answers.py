@@ -27,8 +27,8 @@ def text_of(answer: Answer, top: int = 0) -> str:
         said = _transcript(outputs)
     elif isinstance(outputs.get("transcripts"), list):
         said = "\n".join(map(str, outputs["transcripts"][: top or None]))
-    elif "forecast" in outputs and "times" in outputs:
-        said = _forecast(outputs)
+    elif steps := _pairs(outputs, "forecast", "times"):
+        said = _forecast(steps)
     elif answer.label and (probable := answer.top(max(top, 1))):
         said = _bars(probable) if top > 1 else f"{answer.label} ({probable[0][1]:.3f})"
     else:
@@ -49,11 +49,12 @@ def bar(share: float) -> str:
 
 def boxes_of(outputs: Mapping[str, Any]) -> list[tuple[str, float | None, Sequence[float]]]:
     """Class, score and x_min, y_min, x_max, y_max of each box that is one."""
-    boxes = [box for box in outputs["boxes"] if isinstance(box, list) and len(box) == 4]
+    boxes = [box for box in outputs["boxes"] if isinstance(box, list) and len(box) == 4 and _are_numbers(box)]
     labels: list[Any] = next(
         (outputs[key] for key in ("labels", "classes", "label") if isinstance(outputs.get(key), list)), []
     )
-    scores = outputs["scores"] if isinstance(outputs.get("scores"), list) else []
+    scores = outputs.get("scores")
+    scores = scores if isinstance(scores, list) and _are_numbers(scores) else []
     found: list[tuple[str, float | None, Sequence[float]]] = []
     for at, box in enumerate(boxes):
         if all(value == -1 for value in box):
@@ -95,10 +96,8 @@ def _items(outputs: Mapping[str, Any]) -> str:
 
 def _texts(outputs: Mapping[str, Any], top: int) -> str:
     """What was written; where several are asked for and there, all of them with their scores."""
-    texts, scores = outputs.get("texts"), outputs.get("scores")
-    if top < 2 or not isinstance(texts, list) or not isinstance(scores, list):
-        return str(outputs["text"])
-    return "\n".join(f"{score:.3f}  {text}" for text, score in list(zip(texts, scores, strict=True))[:top])
+    scored = _pairs(outputs, "scores", "texts") if top > 1 else []
+    return "\n".join(f"{score:.3f}  {text}" for score, text in scored[:top]) or str(outputs["text"])
 
 
 def _boxes(outputs: Mapping[str, Any]) -> str:
@@ -119,14 +118,24 @@ def _transcript(outputs: Mapping[str, Any]) -> str:
     return f"{outputs['transcript']}" + (f" ({sure:.3f})" if isinstance(sure, float) else "")
 
 
-def _forecast(outputs: Mapping[str, Any]) -> str:
+def _pairs(outputs: Mapping[str, Any], numbers: str, names: str) -> list[tuple[float, Any]]:
+    """Each number of one output with what another calls it; none where the two are not lists of one length: a model of
+    somebody else may mean something else by our words."""
+    found, called = outputs.get(numbers), outputs.get(names)
+    if not isinstance(found, list) or not isinstance(called, list) or len(found) != len(called):
+        return []
+    return list(zip(map(float, found), called, strict=True)) if _are_numbers(found) else []
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _forecast(steps: Sequence[tuple[float, Any]]) -> str:
     """A line a step, with a bar."""
-    values = [float(value) for value in outputs["forecast"]]
+    values = [value for value, _ in steps]
     width, most = max(len(f"{value:.4g}") for value in values), max(map(abs, values)) or 1.0
-    return "\n".join(
-        f"{time}  {value:>{width}.4g}  {bar(value / most)}".rstrip()
-        for time, value in zip(outputs["times"], values, strict=True)
-    )
+    return "\n".join(f"{time}  {value:>{width}.4g}  {bar(value / most)}".rstrip() for value, time in steps)
 
 
 def _values(outputs: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ from rich.table import Table
 _MISSING = "–"
 _UNLIMITED = 10_000
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes in names of files that are no UTF-8."""
 
 
 def console() -> Console:
@@ -33,7 +35,12 @@ def _is_terminal() -> bool:
 
 def print_json(value: Any) -> None:
     """One JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON that is UTF-8, whatever names of files are in it."""
+    return _NO_UTF8.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
 
 
 def show_done(*, as_json: bool, **facts: Any) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from modelyard.cli.answers import boxes_of
 from modelyard.cli.places import check_place, is_folder
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import Answer, Row
+from modelyard.sdk.predicting.cells import from_base64
 
 TOP = 5
 IMAGE_SIZE = 320
@@ -57,7 +58,7 @@ def check_picture(target: Path) -> None:
 def draw(row: Row, answer: Answer, target: Path) -> None:
     """Write the picture; raises InvalidArgument where it can't be written."""
     image = _image(row)
-    if "boxes" in answer.outputs and image is not None:
+    if isinstance(answer.outputs.get("boxes"), list) and image is not None:
         picture = _with_boxes(image, answer)
     else:
         picture = _with_bars(image, answer)
@@ -73,17 +74,25 @@ def _image(row: Row) -> Any:
     from PIL import Image
 
     for value in row.values.values():
-        path = row.base / value if row.base is not None and isinstance(value, str | Path) else value
-        source = io.BytesIO(path) if isinstance(path, bytes) else path
-        if not isinstance(source, io.BytesIO | Path):
-            continue
         try:
+            source = _source(value, row.base or Path())
+            if source is None:
+                continue
             with Image.open(source) as image:
                 whole = image.convert("RGBA")
                 return Image.alpha_composite(Image.new("RGBA", whole.size, _PAPER), whole).convert("RGB")
         except (OSError, SyntaxError, ValueError):
             continue
     return None
+
+
+def _source(value: Any, base: Path) -> Path | io.BytesIO | None:
+    """Where an image may be: in bytes, as they are or as base64, or in a file of this name. Raises ValueError."""
+    if isinstance(value, Mapping) and value.keys() == {"b64"}:
+        value = from_base64(value["b64"])
+    if isinstance(value, bytes):
+        return io.BytesIO(value)
+    return base / value if isinstance(value, str | Path) and (base / value).is_file() else None
 
 
 def _scaled(image: Any) -> tuple[Any, float]:
@@ -166,7 +175,9 @@ def _rows(answer: Answer) -> list[tuple[str, float | None, str]]:
         titles = answer.outputs.get("titles")
         named = titles if isinstance(titles, list) and len(titles) == len(items) else items
         scores = answer.outputs.get("scores")
-        figures = scores if isinstance(scores, list) and len(scores) == len(items) else [0.0] * len(items)
+        figures: Sequence[Any] = [0.0] * len(items)
+        if isinstance(scores, list) and len(scores) == len(items) and all(isinstance(each, float) for each in scores):
+            figures = scores
         most = max((abs(each) for each in figures), default=0.0) or 1.0
         return [
             (str(name or item), score / most, f"{score:.3g}")

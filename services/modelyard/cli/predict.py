@@ -19,7 +19,7 @@ from modelyard.cli.deployments import names
 from modelyard.cli.failures import FAILED
 from modelyard.cli.globals import settings
 from modelyard.cli.inputs import read_inputs, typed
-from modelyard.cli.output import plain, print_json
+from modelyard.cli.output import json_text, plain, print_json
 from modelyard.cli.parameters import parameter
 from modelyard.cli.places import is_folder
 from modelyard.cli.suggest import suggesting
@@ -130,7 +130,7 @@ def _ask(
         raise InvalidArgument(
             f"{picture} is one picture; give a folder for several inputs", reason="INPUT_INVALID", field="--picture"
         )
-    alone = first[0] if first and not several and not as_json and not signature else None
+    alone = first[0] if first and not (several or as_json or signature or picture) else None
     if isinstance(alone, Row) and is_prompt(asker.model, alone):
         _write(client, name, alone, asker.model.name)
         return 0
@@ -192,11 +192,11 @@ class _Shown:
             origin = "" if answer.error.message.startswith(answer.origin) else f"{answer.origin}: "
             print(f"{origin}{answer.error.message} [{answer.error.reason}]", file=sys.stderr)
             if self._json:
-                print(json.dumps(answer.to_json(), ensure_ascii=False))
+                print(json_text(answer.to_json()))
             return
         self._versions.add(answer.version)
         if self._json:
-            print(json.dumps(answer.to_json(), ensure_ascii=False), flush=self._flush)
+            print(json_text(answer.to_json()), flush=self._flush)
         else:
             said = plain(answers.text_of(answer, self._top))
             prefix = f"{answer.origin}:{chr(10) if answers.is_table(said) else ' '}" if self._several else ""

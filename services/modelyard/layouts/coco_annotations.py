@@ -29,6 +29,8 @@ class Annotations:
     """How many elements each list has."""
     images: dict[Id, str] = field(default_factory=dict)
     """By its id, the image's name."""
+    repeated: dict[Id, Id] = field(default_factory=dict)
+    """Ids of images that are not used, as another id has the same image already."""
     categories: dict[Id, str] = field(default_factory=dict)
     boxes: int = 0
     """Annotations that should have a box: all but crowds."""
@@ -90,12 +92,32 @@ class Annotations:
         self.numbers.append(number)
         self.edges.extend((x, y, x + width, y + height))
 
+    def add_no_object(self, key: str, element: object) -> None:
+        why = f"is no object but {element!r:.60}"
+        if key == "annotations":
+            self.boxes += 1
+            self.refuse(self.seen[key], why)
+        else:
+            self._problem(f"{key}: element {self.seen[key]} {why}")
+
+    def leave_out_repeated(self) -> None:
+        """Once all is read: an image is one example, whatever ids it has."""
+        first: dict[str, Id] = {}
+        for key, name in self.images.items():
+            if first.setdefault(name, key) != key:
+                self.repeated[key] = first[name]
+                self._problem(f"image {key!r:.60} ({name!r:.60}) is image {first[name]!r:.60} again; join the two")
+        for key in self.repeated:
+            del self.images[key]
+
     def place_boxes(self) -> None:
         """Once all is read: annotations come before or after what they speak of."""
         for at, (number, image, category) in enumerate(
             zip(self.numbers, self.image_ids, self.category_ids, strict=True)
         ):
-            if image not in self.images:
+            if image in self.repeated:
+                self.refuse(number, f"is of image {image!r:.60}, which is image {self.repeated[image]!r:.60} again")
+            elif image not in self.images:
                 self.refuse(number, f"is of image {image!r:.60}, which there is not")
             elif category not in self.categories:
                 self.refuse(number, f"has the category {category!r:.60}, which there is not")
@@ -120,13 +142,19 @@ def read_annotations(path: str, files: Files, problems: Problems) -> Annotations
         with open_bytes(path, files[path]) as stream:
             for key, element in json_lists(stream):
                 found.seen[key] += 1
-                if key in add and isinstance(element, dict):
+                if key not in add:
+                    continue
+                if isinstance(element, dict):
                     add[key](element)
+                # Some write null for an empty list.
+                elif element is not None:
+                    found.add_no_object(key, element)
     except JsonDamagedError as error:
         raise DataUnreadable(path, str(error), reason="JSON_DAMAGED") from None
     for key in ("images", "categories"):
         if not found.seen[key]:
             raise DataUnreadable(path, f"has no {key!r}; it has {', '.join(found.seen) or 'nothing'}")
+    found.leave_out_repeated()
     found.place_boxes()
     return found
 

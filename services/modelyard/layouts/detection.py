@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from modelyard.layouts import class_folders, coco, idx, lines, media, parallel, table_files, tables, tfrecord
 from modelyard.layouts.broken_files import Group, check_kinds, find_broken, left_out
 from modelyard.layouts.class_folders import in_folders
-from modelyard.layouts.description import DESCRIPTION_FILE, MAX_BYTES, MODALITIES, Description
+from modelyard.layouts.description import DESCRIPTION_FILE, MAX_BYTES, MEDIA, MODALITIES, Description
 from modelyard.layouts.encoding import to_bytes
 from modelyard.layouts.errors import DescriptionWrong, FileBroken, LayoutUnknown
 from modelyard.layouts.files import Files
@@ -132,6 +132,11 @@ def _is_about_folders(files: Files, kinds: Mapping[str, int]) -> bool:
     """Whether folders of classes hold the examples, and tables at the top are notes that no file of them names."""
     if not kinds or any("/" in path for path in _tables(files)):
         return False
+    paths = [path for path in in_folders(files) if any(media.is_kind(kind, path) for kind in kinds)]
+    classes = {path.split("/")[-2] for path in paths}
+    if len(classes) < 2 or len(paths) < 2 * len(classes):
+        # Such as docs/notes.txt and src/notes.txt.
+        return False
     return not table_files.name_files(files, _tables(files))
 
 
@@ -171,6 +176,11 @@ def _describe_folders(files: Files, options: Options, findings: Findings) -> Des
         raise LayoutUnknown(
             f"there is no data in this folder: {what_is_there(files)}. {EXPECTED}{arrays}", reason="NO_EXAMPLES"
         )
+    unused = _tables(files)
+    if unused:
+        findings.notes.append(
+            f"not used: {', '.join(unused[:10])}; --layout table takes tables for the examples, not the folders"
+        )
     return class_folders.describe(files, kind, findings)
 
 
@@ -185,7 +195,12 @@ def _describe_tables(files: Files, options: Options, findings: Findings) -> Desc
             f"there is no table in this folder: {what_is_there(files)}. Tables are {', '.join(TABLES)}",
             reason="NO_EXAMPLES",
         )
-    return tables.describe(files, found, options, findings)
+    description = tables.describe(files, found, options, findings)
+    unused = [path for path in in_folders(files) if any(media.is_kind(kind, path) for kind in media.SUFFIXES)]
+    if unused and not any(feature.kind in MEDIA for feature in description.features):
+        more = f" and {len(unused) - 1:,} more" if len(unused) > 1 else ""
+        findings.notes.append(f"not used: {unused[0]}{more}, which no column names")
+    return description
 
 
 def _describe_lines(files: Files, options: Options, findings: Findings) -> Description:

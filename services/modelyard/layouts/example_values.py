@@ -1,7 +1,8 @@
 """What a tf.train.Example holds of each feature."""
 
+from collections.abc import Sequence
 from io import BytesIO
-from math import prod
+from math import isfinite, prod
 from typing import Any, BinaryIO
 
 from modelyard.layouts import media
@@ -67,6 +68,7 @@ def value_of(feature: Feature, found: list[Any] | None) -> Any:
 def _numbers(feature: Feature, found: list[Any]) -> Any:
     if any(isinstance(value, bytes) for value in found):
         raise BadRecordError(f"has bytes as {feature.header!r}, which is a {feature.kind}")
+    _check_numbers(feature, found)
     if not feature.shape:
         if len(found) > 1:
             raise BadRecordError(f"has {len(found)} values of {feature.header!r} instead of one")
@@ -76,6 +78,21 @@ def _numbers(feature: Feature, found: list[Any]) -> Any:
     if not fits:
         raise BadRecordError(f"has {len(found)} values of {feature.header!r}; its shape is {list(feature.shape)}")
     return found
+
+
+def _check_numbers(feature: Feature, found: Sequence[float]) -> None:
+    if feature.dtype == "int64" or feature.kind == "category":
+        odd, wanted = next((value for value in found if not _is_int64(value)), None), "whole number of 64 bits"
+    elif feature.role in ("target", "rating") or feature.kind == "boxes":
+        odd, wanted = next((value for value in found if not isfinite(value)), None), "finite number of 32 bits"
+    else:
+        return
+    if odd is not None:
+        raise BadRecordError(f"has {odd!r} as {feature.header!r}, which is no {wanted}")
+
+
+def _is_int64(value: float) -> bool:
+    return isinstance(value, int) or (value.is_integer() and -(2**63) <= value < 2**63)
 
 
 def _category(feature: Feature, value: Any) -> Any:

@@ -1,16 +1,19 @@
 """Columns that name files of the tree."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from modelyard.layouts.files import Files
-from modelyard.layouts.names import IMAGES, SOUNDS, VIDEOS, in_known_split, split_of_name, suffix
+from modelyard.layouts.names import IMAGES, SOUNDS, SPLIT_ALIASES, VIDEOS, in_known_split, split_of_name, suffix
 
 OWN_FOLDER = "./"
 """In a feature's `folder`: the folder that the table itself lies in."""
 ENDINGS = frozenset({*IMAGES, *SOUNDS, *VIDEOS})
 _MAX_FOLDERS = 200
+_WORD = re.compile(r"[^-_. ]+?(?=[0-9]*([-_. ]|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +24,33 @@ class FileColumn:
     """image, audio, video"""
     folder: str
     suffix: str
-
-    def path(self, table: str, value: str) -> str:
-        """The file that a value means, in the tree."""
-        name = value.strip().replace("\\", "/").removeprefix("./")
-        if not name.isascii():
-            name = unicodedata.normalize("NFC", name)
-        folder = self.folder
-        if folder.startswith(OWN_FOLDER):
-            own, slash, _ = table.rpartition("/")
-            folder = own + slash + folder.removeprefix(OWN_FOLDER)
-        return folder + name + self.suffix
+    _found: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """A table of the tree -> its folders."""
 
     def find(self, table: str, value: str, files: Files) -> str:
-        """The same where folders of splits may have got the names that readers know; `path` where there is no file."""
-        path = self.path(table, value)
-        if path in files:
-            return path
-        known = in_known_split(path)
-        return known if known in files else path
+        """The file that a value means, in the tree; where it lacks, the path that it should have.
+
+        Folders of splits may have got the names that readers know. A table of one split has its files in that split's
+        folder, wherever those of the other tables lie.
+        """
+        name = value.strip().replace("\\", "/").removeprefix("./") + self.suffix
+        if not name.isascii():
+            name = unicodedata.normalize("NFC", name)
+        paths = [folder + name for folder in self._folders_of(table, files)]
+        for path in paths:
+            if path in files:
+                return path
+            if (known := in_known_split(path)) in files:
+                return known
+        return paths[0]
+
+    def _folders_of(self, table: str, files: Files) -> tuple[str, ...]:
+        """Of this table's split; where there are none, it shares those of the other tables."""
+        if table not in self._found:
+            shared, own = _folders(self.folder, table, ""), _folders(self.folder, table, split_of_name(table))
+            there = own == shared or any(path.startswith(own) for path in files)
+            self._found[table] = own if there else shared
+        return self._found[table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,8 @@ class MediaFiles:
     def among(cls, files: Files) -> "MediaFiles":
         """Of all files of a tree."""
         paths = [path for path in files if suffix(path) in ENDINGS]
-        folders = sorted({path[: path.rfind("/") + 1] for path in paths})
-        return cls(folders, sorted({"." + path.rpartition(".")[2] for path in paths}))
+        folders = {folder for path in paths for folder in accumulate(re.findall("[^/]*/", path), initial="")}
+        return cls(sorted(folders), sorted({"." + path.rpartition(".")[2] for path in paths}))
 
 
 def place_of_files(table: str, found: Sequence[str], there: MediaFiles, files: Files) -> FileColumn | None:
@@ -67,7 +78,7 @@ def place_of_files(table: str, found: Sequence[str], there: MediaFiles, files: F
     split = split_of_name(table)
     folders = list(there.folders)
     if split:
-        folders.sort(key=lambda folder: split_of_name(folder.rstrip("/").rpartition("/")[2]) != split)
+        folders.sort(key=lambda folder: _split_of_folder(folder) != split)
     folders = folders[:_MAX_FOLDERS]
     inside = [OWN_FOLDER + folder.removeprefix(prefix) for folder in folders if prefix and folder.startswith(prefix)]
     for folder in dict.fromkeys([OWN_FOLDER if own else "", "", *inside, *folders]):
@@ -77,3 +88,35 @@ def place_of_files(table: str, found: Sequence[str], there: MediaFiles, files: F
             if sum(path in files and suffix(path) in ENDINGS for path in paths) * 2 > len(paths):
                 return column
     return None
+
+
+def _split_of_folder(folder: str) -> str:
+    """The split that the last of its names that speaks of one speaks of: `images/train/`, `test_images/`."""
+    for name in reversed(folder.split("/")):
+        # With an ending, as only what stands before one speaks of a split.
+        if found := split_of_name(f"{name}.x"):
+            return found
+    return ""
+
+
+def _folders(folder: str, table: str, split: str) -> tuple[str, ...]:
+    """What the folder may be called in the tree, for this table: as it is, unless its name speaks of another split."""
+    other = _split_of_folder(folder)
+    folders = [folder]
+    if split and other and other != split:
+        names = folder.split("/")
+        spoken = [at for at, name in enumerate(names) if _split_of_folder(name) == other]
+        folders = [
+            "/".join(_with_word(name, other, word) if at in places else name for at, name in enumerate(names))
+            for places in (spoken, spoken[-1:])
+            for alias, meant in SPLIT_ALIASES.items()
+            if meant == split
+            for word in (alias, alias.capitalize(), alias.upper())
+        ]
+    own = table[: table.rfind("/") + 1]
+    return tuple(own + each.removeprefix(OWN_FOLDER) if each.startswith(OWN_FOLDER) else each for each in folders)
+
+
+def _with_word(name: str, split: str, word: str) -> str:
+    """A folder's name with another word for the split."""
+    return _WORD.sub(lambda found: word if SPLIT_ALIASES.get(found[0].lower()) == split else found[0], name)

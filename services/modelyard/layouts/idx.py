@@ -45,7 +45,13 @@ def describe(files: Files) -> Description:
     for path in idx_files(files):
         match = _NAME.fullmatch(path)
         assert match is not None
-        pairs.setdefault(SPLIT_ALIASES[match["split"]], {})[match["what"]] = path
+        split, what = SPLIT_ALIASES[match["split"]], match["what"]
+        found = pairs.setdefault(split, {})
+        other = found.get(what, path)
+        # Many keep the .gz beside what they inflated.
+        if other.removesuffix(".gz") != path.removesuffix(".gz"):
+            raise LayoutUnknown(f"{other} and {path} both hold the {what} of split {split!r}; keep one of the two")
+        found[what] = path
     if "train" not in pairs:
         raise LayoutUnknown(
             f"there are no training images: {what_is_there(files)}. "

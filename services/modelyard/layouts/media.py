@@ -8,6 +8,7 @@ from modelyard.layouts.files import File, Range
 from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.pictures import image_shape
 from modelyard.layouts.sounds import sound_length
+from modelyard.layouts.text_files import HEAD_BYTES, why_no_text
 from modelyard.layouts.videos import video_size
 
 SUFFIXES: Mapping[str, Mapping[str, str]] = {
@@ -54,14 +55,15 @@ def read_text(file: File) -> bytes:
     if file.size > MAX_TEXT_BYTES:
         raise UnusableError(f"has {file.size:,} bytes; a text has at most {MAX_TEXT_BYTES:,}")
     data = file.read(0, file.size)
+    problem = why_no_text(data[:HEAD_BYTES])
+    if problem:
+        raise UnusableError(problem)
     try:
         if data.startswith(UTF16):
             return data.decode("utf-16").encode()
         data.decode()
     except UnicodeDecodeError as error:
         raise UnusableError(_wrong_byte(data, error)) from None
-    except UnicodeEncodeError:
-        raise UnusableError("is UTF-16 with half a character in it") from None
     return data.removeprefix(codecs.BOM_UTF8)
 
 
@@ -73,6 +75,8 @@ def text_place(path: str, file: File, text: bytes) -> Range | None:
 
 
 def _wrong_byte(data: bytes, error: UnicodeDecodeError) -> str:
+    if data.startswith(UTF16):
+        return f"is no UTF-16: byte 0x{data[error.start]:02x} at {error.start:,}; save it as UTF-8"
     line = data.count(b"\n", 0, error.start) + 1
     return (
         f"is no UTF-8: byte 0x{data[error.start]:02x} at {error.start:,}, in line {line:,}; "

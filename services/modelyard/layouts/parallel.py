@@ -172,6 +172,8 @@ def _pairs_of_lines(files: Files, path: str, partner: str, problems: Problems) -
                 f"has more lines than the {number - 1:,} of {shorter}; each has to have one",
                 reason="COUNTS_DIFFER",
             )
+        if one.is_left_out or other.is_left_out:
+            continue
         empty = [not one.text.strip(), not other.text.strip()]
         if all(empty):
             continue

@@ -85,23 +85,21 @@ def _gif(head: Head) -> tuple[int, int, int]:
 
 def _bmp(head: Head) -> tuple[int, int, int]:
     (size,) = head.unpack("<I", 14)
-    if size == 12:
-        width, height, _, bits = head.unpack("<HHHH", 18)
-        entry = 3
-    elif size in (40, 52, 56, 64, 108, 124):
-        width, height, _, bits = head.unpack("<iiHH", 18)
-        entry = 4
-    else:
-        raise UnusableError(f"is a BMP with an unknown header of {size} bytes")
+    if size not in (40, 52, 56, 64, 108, 124):
+        raise UnusableError(f"is a BMP with an unknown header of {size} bytes; save it as PNG")
+    width, height, _, bits, used = head.unpack("<iiHH16xI", 18)
     if bits not in (1, 2, 4, 8, 16, 24, 32) or width < 0:
         raise UnusableError(f"is a damaged BMP: {width} pixels wide, {bits} bits a pixel")
-    channels = 3
-    if bits <= 8:
-        used = min(head.unpack("<I", 46)[0], 1 << bits) if size >= 40 else 0
-        palette = head.at(14 + size, (used or 1 << bits) * entry)
-        colours = (palette[at : at + 3] for at in range(0, len(palette), entry))
-        channels = 1 if all(colour == colour[:1] * 3 for colour in colours) else 3
-    return abs(height), width, channels
+    grey = bits == 8 and _is_grey_ramp(head.at(14 + size, (min(used, 256) or 256) * 4))
+    if bits not in (24, 32) and not grey:
+        what = f"{bits} bit{'s' if bits > 1 else ''}{' with a palette' if bits <= 8 else ''}"
+        raise UnusableError(f"is a BMP of {what}, which TensorFlow does not read; save it as PNG")
+    return abs(height), width, 1 if grey else 3
+
+
+def _is_grey_ramp(palette: bytes) -> bool:
+    """Whether colour n is the grey n, for TensorFlow takes a pixel's place in the palette for its grey."""
+    return all(palette[at : at + 3] == bytes([at // 4] * 3) for at in range(0, len(palette), 4))
 
 
 def _webp(head: Head) -> tuple[int, int, int]:

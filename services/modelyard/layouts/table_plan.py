@@ -121,12 +121,26 @@ def _plan_interactions(plan: Plan, options: Options) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A column whose values are names of files, perhaps by chance."""
+
+    at: int
+    place: FileColumn
+    doubt: int
+    """0: with their endings, or whoever pushes says so; 1: without; 2: they are whole numbers, as labels may be."""
+    different: int
+    """As many of the values that were looked at differ."""
+
+
 def _plan_media(plan: Plan, sample: Batch, files: Files, options: Options) -> None:
     """Finds the columns whose values are files of the tree."""
     there = MediaFiles.among(files)
+    are_files = _said_to_be_files(plan.header, options)
+    candidates = []
     for at, name in enumerate(plan.header):
         found = [row[at].strip() for row in sample.rows if not values.is_missing(row[at])][:_SAMPLE]
-        if not found or plan.roles[at] not in ("input", "ignore"):
+        if not found or not are_files.get(at, True) or plan.roles[at] not in ("input", "ignore"):
             continue
         place = place_of_files(sample.path, found, there, files) if there.folders else None
         if place is None:
@@ -139,9 +153,36 @@ def _plan_media(plan: Plan, sample: Batch, files: Files, options: Options) -> No
             continue
         paths = [path for path in (place.find(sample.path, value, files) for value in found) if path in files]
         kind = kind_of_files(paths, files, options.modality)
-        plan.roles[at] = "input"
-        plan.kinds[at] = kind
-        plan.media[at] = FileColumn(kind, place.folder, place.suffix)
+        doubt = 0 if at in are_files or not place.suffix else 1 + all(map(str.isdecimal, found))
+        column = FileColumn(kind, place.folder, place.suffix)
+        candidates.append(_Candidate(at, column, doubt, len(set(found))))
+    for each in _without_chance(plan, candidates):
+        plan.roles[each.at] = "input"
+        plan.kinds[each.at] = each.place.kind
+        plan.media[each.at] = each.place
+
+
+def _said_to_be_files(header: Sequence[str], options: Options) -> dict[int, bool]:
+    """What whoever pushes says of some columns: the target names none."""
+    kinds = {
+        place_of(header, name, "--features"): given["kind"]
+        for name, given in (options.features or {}).items()
+        if given.get("kind") is not None
+    }
+    said = {at: kind in MEDIA for at, kind in kinds.items()}
+    return said | ({place_of(header, options.target, "--target"): False} if options.target else {})
+
+
+def _without_chance(plan: Plan, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Beside names such as 7.png, the 7 of another column names no image; of several columns of numbers, one does."""
+    kept = [each for each in candidates if each.doubt == 0]
+    for doubt in (1, 2):
+        kinds = {each.place.kind for each in kept}
+        more = [each for each in candidates if each.doubt == doubt and each.place.kind not in kinds]
+        if doubt == 2 and more:
+            more = [max(more, key=lambda each: (plan.kinds.get(each.at) == "id", each.different))]
+        kept += more
+    return kept
 
 
 def _plan_target(plan: Plan, rows: Sequence[Sequence[str]], options: Options) -> None:

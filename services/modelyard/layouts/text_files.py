@@ -15,7 +15,11 @@ from modelyard.layouts.files import File, Range, is_gzip
 from modelyard.layouts.names import suffix
 
 MAX_LINE_BYTES = 16 << 20
+HEAD_BYTES = 4096
+"""So many say which encoding a file is in."""
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_MARKS = (codecs.BOM_UTF8, *_UTF16)
 _BUFFER_BYTES = 1 << 20
 
 
@@ -27,15 +31,29 @@ class Line:
     """UTF-8, without its end."""
     place: Range | None
     """Where it lies in the tree, if it is there as it is."""
+    is_left_out: bool = False
+    """It is a problem already, and has no text."""
 
 
 def encoding_of(path: str, file: File) -> str:
-    """As the first bytes say: "utf-8", "utf-8-sig" or "utf-16". Raises FileBroken for damaged gzip."""
+    """As the first bytes say: "utf-8", "utf-8-sig" or "utf-16". Raises FileBroken for others and for damaged gzip."""
     with open_bytes(path, file) as stream:
-        head = stream.read(3)
-    if head == codecs.BOM_UTF8:
+        head = stream.read(HEAD_BYTES)
+    problem = why_no_text(head)
+    if problem:
+        raise FileBroken(path, problem, reason="NOT_UTF8")
+    if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     return _UTF16.get(head[:2], "utf-8")
+
+
+def why_no_text(head: bytes) -> str:
+    """Why a file that begins so is read as no text; "" where it may be one."""
+    if head.startswith(_UTF32):
+        return "is UTF-32; convert it to UTF-8, such as with iconv -f UTF-32 -t UTF-8"
+    if b"\0" in head and not head.startswith(_MARKS):
+        return "holds NUL bytes: UTF-16 or UTF-32 without a byte order mark, or no text; convert it to UTF-8"
+    return ""
 
 
 @contextmanager
@@ -65,7 +83,8 @@ def open_text(path: str, file: File) -> Iterator[TextIO]:
 def wrong_encoding(path: str, file: File, encoding: str) -> FileBroken:
     """What to say of a file that can't be decoded: which byte, in which line."""
     name = "UTF-16" if encoding == "utf-16" else "UTF-8"
-    decoder = codecs.getincrementaldecoder(encoding)()
+    # Without "-sig", which does not count the mark's bytes.
+    decoder = codecs.getincrementaldecoder(encoding.removesuffix("-sig"))()
     line, at = 1, 0
     with open_bytes(path, file) as stream:
         while True:
@@ -75,12 +94,10 @@ def wrong_encoding(path: str, file: File, encoding: str) -> FileBroken:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 byte = f"byte 0x{error.object[error.start]:02x} at {at - pending + error.start:,}, in line {line:,}"
-                return FileBroken(
-                    path,
-                    f"is no {name}: {byte}; convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} "
-                    f"> utf8{suffix(path)}",
-                    reason="NOT_UTF8",
-                )
+                cut = "" if data else ", where it ends within a character"
+                convert = f"convert it, such as with iconv -f WINDOWS-1252 -t UTF-8 {path} > utf8{suffix(path)}"
+                what = "save it as UTF-8" if encoding == "utf-16" else convert
+                return FileBroken(path, f"is no {name}: {byte}{cut}; {what}", reason="NOT_UTF8")
             if not data:
                 return FileBroken(path, f"is no {name}", reason="NOT_UTF8")
             line += text.count("\n")
@@ -106,7 +123,7 @@ def lines(path: str, file: File, problems: Problems) -> Iterator[Line]:
                     offset += len(more)
                 offset += size + len(more)
                 problems.add(path, number, f"is longer than {MAX_LINE_BYTES >> 20} MiB")
-                yield Line(number, b"", None)
+                yield Line(number, b"", None, is_left_out=True)
                 continue
             text = raw.rstrip(b"\r\n")
             try:
@@ -126,6 +143,6 @@ def _decoded_lines(path: str, file: File, problems: Problems) -> Iterator[Line]:
                 while (more := stream.readline(MAX_LINE_BYTES)) and not more.endswith("\n"):
                     pass
                 problems.add(path, number, f"is longer than {MAX_LINE_BYTES >> 20} MiB")
-                yield Line(number, b"", None)
+                yield Line(number, b"", None, is_left_out=True)
                 continue
             yield Line(number, text.rstrip("\r\n").encode(), None)

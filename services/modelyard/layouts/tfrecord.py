@@ -129,7 +129,17 @@ def _features(spec: Mapping[str, Mapping[str, Any]], options: Options) -> tuple[
             f'--features: {odd.name} is a category of {odd.dtype}; its dtype is "int64" or "string"',
             reason="FEATURES_WRONG",
         )
+    for each in features:
+        if problem := _problem_of_shape(each):
+            raise LayoutUnknown(f"--features: {each.name} {problem}", reason="FEATURES_WRONG")
     return features
+
+
+def _problem_of_shape(feature: Feature) -> str:
+    """Why lists of numbers can't have this shape; "" where they can."""
+    if feature.kind in MEDIA or (0 not in feature.shape and feature.shape.count(None) < 2):
+        return ""
+    return f"has the shape {json.dumps(feature.shape)}; at most one size is null, and none is 0"
 
 
 def _is_open(feature: Feature) -> bool:
@@ -236,7 +246,10 @@ def _examples(
 
 
 def read(description: Description, files: Files, problems: Problems) -> Iterator[Chunk]:
-    """Raises DataUnreadable."""
+    """Raises DataUnreadable, and DescriptionWrong for shapes that there can't be."""
+    for each in description.features:
+        if problem := _problem_of_shape(each):
+            raise DescriptionWrong(f"features.{each.name}", problem)
     found = _examples(description.files, description.split_rule, description.features, files, problems)
     placed = ((split, (origin, values)) for split, origin, values in found)
     for split, rows in in_portions(placed, lambda row: sum(map(_weight, row[1].values()))):

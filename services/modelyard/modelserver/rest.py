@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from modelyard.api.serving.v1 import metadata_pb2, tensor_pb2
+from modelyard.foundation import b64
 from modelyard.foundation.asgi import HTTP_STATUS
 from modelyard.foundation.errors import InvalidArgument, Kind, ModelyardError
 from modelyard.modelserver import tensors
@@ -159,7 +160,13 @@ def _numbers(key: str, spec: TensorSpec, value: Any) -> Array:
                 f"from {array.min()} to {array.max()}",
                 field=f"inputs.{key}",
             )
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):
+        found: Array = array.astype(dtype)
+    if (np.isinf(found) & np.isfinite(array)).any():
+        raise InvalidRequest(
+            f'input "{key}" has a number that does not fit {tensors.dtype_name(spec.dtype)}', field=f"inputs.{key}"
+        )
+    return found
 
 
 def _strings(key: str, value: Any) -> Array:
@@ -185,7 +192,7 @@ def _flatten(key: str, value: Any, flat: list[bytes]) -> tuple[int, ...]:
         return ()
     if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
         try:
-            flat.append(base64.b64decode(value["b64"], validate=True))
+            flat.append(b64.decode(value["b64"]))
         except ValueError as error:
             raise InvalidRequest(f'input "{key}": b64 is not base64: {error}', field=f"inputs.{key}") from None
         return ()

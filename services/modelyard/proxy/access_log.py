@@ -4,6 +4,7 @@ Not by `logging`: that would cost more than all the rest of a prediction. Lines 
 """
 
 import asyncio
+import logging
 import os
 import time
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
 from modelyard.proxy.embedding import STDERR_VARIABLE
+
+log = logging.getLogger(__name__)
 
 _FLUSH_S = 0.1
 _FLUSH_BYTES = 64 * 1024
@@ -47,6 +50,10 @@ class AccessLog:
         self._constant = f'"level":"info","process":"{process}","logger":"access"'
         self._lines: list[str] = []
         self._size = 0
+        self._rest = b""
+        """Of a line that there was room for only in part."""
+        self._lost = 0
+        """Lines since the last write that went well."""
         self._timer: asyncio.TimerHandle | None = None
         self._second = 0
         self._stamp = ""
@@ -70,11 +77,11 @@ class AccessLog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        data = "".join(self._lines).encode()
+        data = self._rest + "".join(self._lines).encode()
         self._lines.clear()
         self._size = 0
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        if data:
+            self._put(data)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -82,6 +89,26 @@ class AccessLog:
         if self._owned:
             os.close(self._descriptor)
         self._descriptor = -1
+
+    def _put(self, data: bytes) -> None:
+        """Lines that cannot be written are lost, and fail no prediction: it has been answered."""
+        begun = bool(self._rest)
+        failing = begun or self._lost > 0
+        try:
+            while data:
+                written = os.write(self._descriptor, data)
+                begun = not data.endswith(b"\n", 0, written)
+                data = data[written:]
+        except OSError as error:
+            if not failing:
+                log.error("the access log cannot be written, its lines are lost", extra={"error": error.strerror})
+            end = data.find(b"\n") + 1 if begun else 0
+            self._rest = data[:end]
+            self._lost += data.count(b"\n", end)
+            return
+        if failing:
+            log.warning("the access log is written again", extra={"lost": self._lost})
+            self._rest, self._lost = b"", 0
 
     def _line(self, event: AccessEvent) -> str:
         reason = f',"reason":{_quote(event.reason)}' if event.reason else ""

@@ -8,11 +8,11 @@ from modelyard.foundation.errors import ModelyardError
 from modelyard.foundation.rpc import edge
 from modelyard.proxy.adapters.upstream import Upstream
 from modelyard.proxy.asgi_types import Event, Headers, Receive, Send, peer, read_body
-from modelyard.proxy.domain import Backend
+from modelyard.proxy.domain import Backend, ModelSpec
 from modelyard.proxy.errors import BadFraming
 from modelyard.proxy.methods import METHODS, Method, Shape, not_offered
 from modelyard.proxy.observed import observed
-from modelyard.proxy.payload import HEADER_BYTES, announced_length, readable, too_large, unframed
+from modelyard.proxy.payload import HEADER_BYTES, Payload, announced_length, readable, too_large, unframed
 from modelyard.proxy.service import OK, Call, ClientGone, Outcome, Predictions
 from modelyard.proxy.spec import read_model_spec, read_task_specs
 
@@ -62,8 +62,7 @@ class GrpcOverAsgi:
     async def _serve(self, call: Call, method: Method, encoding: str, receive: Receive) -> Outcome:
         predictions = self._predictions
         payload = unframed(await self._body(call, receive), encoding, predictions.max_message_bytes)
-        data, start = readable(payload, predictions.max_message_bytes)
-        spec = read_task_specs(data, start) if method.shape is Shape.TASKS else read_model_spec(data, start)
+        spec = self._spec(call, method, payload)
         predictions.admit(call, spec)
 
         async def send(backend: Backend, timeout_s: float) -> Outcome:
@@ -72,6 +71,18 @@ class GrpcOverAsgi:
         if method.shape is Shape.EACH_VERSION:
             return await predictions.gather(call, spec, send)
         return await predictions.forward(call, spec, send)
+
+    def _spec(self, call: Call, method: Method, payload: Payload) -> ModelSpec:
+        """What a compressed message inflates to is in memory for as long as this takes, and no longer."""
+        data, start = readable(payload, self._predictions.max_message_bytes)
+        read = read_task_specs if method.shape is Shape.TASKS else read_model_spec
+        if not payload.encoding:
+            return read(data, start)
+        self._predictions.hold(call, len(data))
+        try:
+            return read(data, start)
+        finally:
+            self._predictions.let_go(call, len(data))
 
     async def _body(self, call: Call, receive: Receive) -> bytes:
         """The whole body; what is too long is refused as soon as that is known."""

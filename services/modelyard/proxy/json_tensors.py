@@ -5,13 +5,14 @@ number, string, true, {"b64": "…"} (bytes), and lists of lists of these, all o
 
 import array
 import base64
-import binascii
+import math
 import struct
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from modelyard.api.serving.v1 import tensor_pb2 as pb
+from modelyard.foundation import b64
 from modelyard.proxy.errors import AnswerTooLarge, BadAnswer, BadRequest
 
 _CODES: dict[int, str] = {
@@ -46,6 +47,8 @@ _VALUES: dict[int, str] = {
     pb.DT_STRING: "string_val",
 }
 _REALS: frozenset[int] = frozenset((pb.DT_FLOAT, pb.DT_DOUBLE, pb.DT_HALF, pb.DT_BFLOAT16))
+_PACKED: dict[int, str] = {pb.DT_FLOAT: "f", pb.DT_HALF: "e"}
+"""What `struct` packs: it refuses a number that does not fit, where `array` would make an infinity of it."""
 MAX_ELEMENTS = 16_000_000
 _BYTES_SUFFIX = "_bytes"
 
@@ -143,8 +146,8 @@ def _content(flat: list[Any], dtype: int, field: str) -> bytes:
         found = ", ".join(sorted(_json_name(kind) for kind in kinds - allowed))
         raise BadRequest(f"{field} must be {_name(dtype)}; found {found}", field=field)
     try:
-        if dtype == pb.DT_HALF:
-            return struct.pack(f"<{len(flat)}e", *flat)
+        if dtype in _PACKED:
+            return struct.pack(f"<{len(flat)}{_PACKED[dtype]}", *flat)
         if dtype == pb.DT_BFLOAT16:
             return b"".join(_bfloat16(number) for number in flat)
         numbers = array.array(_CODES[dtype], flat)
@@ -160,8 +163,8 @@ def _text(item: object, field: str) -> bytes:
         return item.encode("utf-8", "surrogatepass")
     if isinstance(item, dict) and is_bytes(item) and isinstance(item["b64"], str):
         try:
-            return base64.b64decode(item["b64"], validate=True)
-        except (binascii.Error, ValueError):
+            return b64.decode(item["b64"])
+        except ValueError:
             raise BadRequest(f"{field} has a b64 value that is not base64", field=field) from None
     found = _json_name(type(item))
     raise BadRequest(f'{field} must be DT_STRING: text, or {{"b64": "…"}} for bytes; found {found}', field=field)
@@ -185,8 +188,10 @@ def _shown(flat: list[Any], dtype: int, name: str) -> list[Any]:
 def _bfloat16(number: float) -> bytes:
     bits: int = struct.unpack("<I", struct.pack("<f", number))[0]
     # Rounded to even, as TensorFlow does; what is not a number stays so.
-    rounded = bits if bits & 0x7FFFFFFF > 0x7F800000 else bits + 0x7FFF + (bits >> 16 & 1)
-    return struct.pack("<H", rounded >> 16 & 0xFFFF)
+    rounded = (bits if bits & 0x7FFFFFFF > 0x7F800000 else bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    if rounded & 0x7FFF == 0x7F80 and math.isfinite(number):
+        raise OverflowError
+    return struct.pack("<H", rounded)
 
 
 def _text_or_bytes(item: bytes) -> object:

@@ -73,6 +73,12 @@ def scan(folder: Path, *, skip: Skip | None = None, skipped: list[str] | None = 
             validate_path(path)
         except PathInvalid as error:
             raise InvalidArgument(f"{error}; rename {entry.path}", reason=error.reason) from error
+        if path in sources:
+            raise InvalidArgument(
+                f"{sources[path].location} and {entry.path} are both {path}, once their accents are written alike; "
+                "rename one",
+                reason="PATH_TWICE",
+            )
         sources[path] = Source(entry.stat(follow_symlinks=False).st_size, Path(entry.path))
     return sources
 

@@ -29,6 +29,8 @@ _OF_VALUES = (
 )
 """What operations raise for values that they do not like; the rest is the machine's or the model's own fault."""
 _FRAMES = ("Graph execution error", "Detected at node", "File ", "[[", "Stack trace", "<")
+Shape = tuple[int, ...] | None
+"""-1 where any size will do; None where not even the number of dimensions is fixed."""
 
 
 class InputRefused(ModelUnsuitable):
@@ -44,6 +46,11 @@ class Saved:
         saved, graph = _read(folder)
         self.drawn_with = drawing.drawn_with(graph)
         """Its operations that draw random numbers."""
+        self.outputs = {
+            signature: {name: _declared(info.tensor_shape) for name, info in definition.outputs.items()}
+            for signature, definition in graph.signature_def.items()
+        }
+        """Signature -> output name -> its shape as the signature declares it."""
         if drawing.unseeded(graph):
             devices.allow_unseeded()
         try:
@@ -106,6 +113,11 @@ def _read(folder: Path) -> tuple[Any, Any]:
     if not saved.meta_graphs:
         raise ModelUnsuitable(f"TensorFlow cannot load the model: {GRAPH_FILE} has no graph")
     return saved, (tagged or saved.meta_graphs)[0]
+
+
+def _declared(shape: Any) -> Shape:
+    """Of a TensorShapeProto."""
+    return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """`modelyard predict` with what people have in their hands, against models with the signatures of shipped templates."""
 
+import base64
 import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
+from modelyard.cli.__main__ import main
 from modelyard.sdk.errors import InvalidArgument, ModelyardError
 from tests.contract.cli.asking import Run
 from tests.support.asked_models import Asked, answering
@@ -155,6 +159,42 @@ def test_one_answer_is_one_picture_and_several_are_a_folder(run: Run) -> None:
     assert sorted(path.name for path in Path("rows").iterdir()) == ["rows-1.png", "rows-2.png"]
     refused = failure(run("predict", "digits", "--image", "a.png", "b.png", "--picture", "o.png"))
     assert "give a folder" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("said", "stdin"),
+    [
+        (("--row", "image=a.png"), ""),
+        (("--row", json.dumps({"image": {"b64": base64.b64encode(png((60, 40))).decode()}})), ""),
+        (("--file", "-"), '{"image": "a.png"}\n'),
+    ],
+)
+def test_boxes_are_drawn_on_an_image_that_a_row_names(run: Run, said: tuple[str, ...], stdin: str) -> None:
+    Path("a.png").write_bytes(png((60, 40)))
+    assert run("predict", "scenes", *said, "--picture", "drawn", stdin=stdin).exit_code == 0
+    (drawn,) = Path("drawn").iterdir()
+    with Image.open(drawn) as picture:
+        assert picture.size == (360, 240)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [((), b"caf\xe9.png: negative (1.000)\n"), (("-o", "json"), '{"input": "caf�.png", '.encode())],
+)
+def test_a_file_whose_name_is_no_utf8_is_answered_as_any_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: bytes
+) -> None:
+    Path("a.png").write_bytes(png())
+    Path("a.png").rename(name := os.fsdecode(b"caf\xe9.png"))
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", line_buffering=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["modelyard", "predict", "digits", "--image", name, name, *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    first, second = out.buffer.getvalue().splitlines(keepends=True)
+    assert first == second
+    assert first.startswith(said)
 
 
 def test_boxes_are_listed_with_class_score_and_corners(run: Run) -> None:

@@ -152,6 +152,25 @@ def test_a_line_of_text_may_begin_with_a_brace(run: Run) -> None:
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("rows.txt", b"dull\n\n  \n fine!!\n"),
+        ("rows.txt", b"\xef\xbb\xbfdull\n"),
+        ("rows.jsonl", b'\xef\xbb\xbf{"text": "dull"}\n\n \t{"text": "fine!!"} \n'),
+    ],
+)
+def test_lines_of_stdin_are_the_rows_that_they_are_in_a_file(
+    run: Run, models: dict[str, Asked], name: str, lines: bytes
+) -> None:
+    Path(name).write_bytes(lines)
+    for place in (name, "-"):
+        run("predict", "reviews", "--file", place, stdin=lines)
+    texts = [text for request in models["reviews"].requests for text in request.inputs["text"].string_val]
+    assert texts
+    assert texts[: len(texts) // 2] == texts[len(texts) // 2 :]
+
+
 def test_half_a_character_is_named_and_the_rest_goes_on(run: Run) -> None:
     for line in ('{"text": "\\ud800"}', '{"\\ud800": "a"}'):
         done = run("predict", "reviews", "--file", "-", "-o", "json", stdin=f'{line}\n{{"text": "bad"}}\n')

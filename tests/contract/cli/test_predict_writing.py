@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from modelyard.sdk.errors import InvalidArgument
 from tests.contract.cli.asking import Run
@@ -37,6 +38,13 @@ def test_what_is_not_said_is_as_usual_and_as_the_model_has_it(run: Run) -> None:
     assert run(*some).stdout == text(5) + "\n"
     assert json.loads(run(*some, "-o", "json").stdout)["outputs"]["text"] == text(5)
     assert run(*some, "--text", "JULIET:").stdout.splitlines() == [f"ROMEO:: {text(5)}", f"JULIET:: {text(5)}"]
+
+
+def test_a_text_that_is_drawn_is_written_as_a_whole(run: Run, models: dict[str, Asked]) -> None:
+    assert run("predict", "bard", "--text", "ROMEO:", "--picture", "out.png").stdout == text(200) + "\n"
+    with Image.open("out.png") as drawn:
+        assert drawn.height > 32
+    assert {request.model_spec.signature_name for request in models["bard"].requests} == {"serving_default"}
 
 
 def test_several_prompts_get_their_texts_as_wholes(run: Run, models: dict[str, Asked]) -> None:

@@ -66,6 +66,12 @@ def test_bytes_travel_as_base64_and_text_as_text(server: Running) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["eHl6MQ", "eHl6\r\nMQ==\n"])
+def test_base64_may_have_white_space_and_lack_its_padding(server: Running, text: str) -> None:
+    rows = {"signature_name": "encoded", "instances": [{"b64": text}]}
+    assert ask(server, "/v1/models/digits:predict", rows)[1] == {"predictions": [{"label": "<xyz1>", "size": 4}]}
+
+
 def test_numbers_that_are_none_survive(server: Running) -> None:
     body = b'{"signature_name": "two", "inputs": {"a": [NaN, Infinity], "b": [1, 1]}}'
     answer = ask(server, "/v1/models/digits:predict", body)[1]["outputs"]["sum"]
@@ -114,6 +120,13 @@ def test_status_and_metadata_are_tensorflow_servings(server: Running) -> None:
         ("/v1/models/digits:predict", {"signature_name": "two", "instances": [1]}, 400, "name each one"),
         ("/v1/models/digits:predict", {"signature_name": "encoded", "instances": [1]}, 400, "takes strings"),
         ("/v1/models/digits:predict", {"signature_name": "encoded", "instances": [{"b64": "*"}]}, 400, "not base64"),
+        ("/v1/models/digits:predict", {"signature_name": "encoded", "instances": [{"b64": "_w=="}]}, 400, "not base64"),
+        (
+            "/v1/models/digits:predict",
+            {"signature_name": "two", "inputs": {"a": [1e39], "b": [1]}},
+            400,
+            'input "a" has a number that does not fit DT_FLOAT',
+        ),
         ("/v1/models/digits:predict", {"signature_name": "encoded", "instances": ["bad"]}, 400, "Unknown image file"),
         ("/v1/models/digits:classify", {"examples": []}, 501, "only :predict is offered"),
     ],

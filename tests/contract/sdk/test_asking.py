@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_an_image_is_a_path_bytes_base64_or_pixels(client: Client, models: Model
     pixels = np.full((8, 6, 1), 255, np.uint8)
     answer = client.deployments.ask("digits", {"image": pixels}, signature="serving_default")
     assert answer.label == "positive", "the class's name comes from the model's description"
+
+
+def test_an_answer_of_another_version_than_was_read_has_numbers_for_its_classes(tmp_path: Path) -> None:
+    model = digits()
+    pixels = {"image": np.full((8, 6, 1), 255, np.uint8)}
+    switched = replace(model, servable=replace(model.servable, version=2))
+    with asking(tmp_path, {"digits": switched}) as client:
+        answer = client.deployments.ask("digits", pixels, signature="serving_default")
+    assert (answer.version, answer.label) == (2, "1")
 
 
 def test_the_wrong_shape_says_what_is_taken_and_what_was_given(client: Client) -> None:

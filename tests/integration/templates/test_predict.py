@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +14,17 @@ from PIL import Image
 
 from modelyard.job import code, running
 from modelyard.job.channel import SilentChannel
-from modelyard.job.columns import Column
 from modelyard.job.errors import ModelUnsuitable
-from modelyard.job.index import Examples, Index
+from modelyard.job.index import Index
 from modelyard.job.messages import Checkpoint, JobSpec, Predicted, Text
 from modelyard.job.session import Context
 from modelyard.job.training import Stopped
 from modelyard.job.trial import prepare_dataset
-from modelyard.layouts import Description, Feature, Options, parse_description
+from modelyard.layouts import Description, Options, parse_description
 from modelyard.layouts.detection import detect
 from modelyard.layouts.reading import read
 from modelyard.sdk.folder import scan
-from modelyard.templates.fitting import DatasetNotForModel, Input
+from modelyard.templates.fitting import Input
 from modelyard.templates.predict import feeding
 from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.specs import SHIPPED, get_template
@@ -234,50 +232,6 @@ def test_checkpoints_copy_less_than_five_times_of_what_is_answered(tmp_path: Pat
     assert sum(kept) < 5 * 200
     assert max(after / before for before, after in pairwise(kept)) <= 2
     assert kept[-1] > 0.7 * 200
-
-
-def test_numbers_keep_the_shape_of_their_column_and_a_single_one_gets_the_models() -> None:
-    several, one = (Feature("size", "number", "float32", shape) for shape in ((3,), ()))
-    values = np.arange(12, dtype=np.float32)
-    for feature, stored, shape, found in (
-        (several, values.reshape(4, 3), (-1, 3), [[3, 4, 5], [9, 10, 11]]),
-        (several, values.reshape(4, 3), (-1, -1), [[3, 4, 5], [9, 10, 11]]),
-        (several, values.reshape(4, 3), None, [[3, 4, 5], [9, 10, 11]]),
-        (one, values, None, [1, 3]),
-        (one, values, (-1, 1), [[1], [3]]),
-    ):
-        column = Column(feature, stored, ())
-        examples = cast(Examples, SimpleNamespace(column=lambda _, column=column: column))
-        taken = Input("size", "int32", shape)
-        feed = Feed([taken], {"size": feature}, {"size": "size"}, about={}, scale=1.0, k=1)
-        assert feed.batch(examples, np.array([1, 3])).inputs["size"].tolist() == found
-
-
-def test_rows_of_a_table_go_in_by_the_names_of_their_columns(tmp_path: Path) -> None:
-    prepare_dataset(
-        tmp_path / "dataset",
-        {"train.csv": b"age,job,pay\n20,clerk,1\n40,cook,2\n,clerk,3\n", "test.csv": b"age,job,pay\n60,spy,4\n"},
-        options=Options(target="pay", features={"pay": {"kind": "number"}}),
-    )
-
-    def answer(age: Any, job: Any) -> Any:
-        tf.debugging.assert_none_equal(job, b"spy")
-        return {"value": age[:, 0] * 2 + tf.where(job == b"cook", 0.5, 0.0), "seen": job, "error": age}
-
-    specs = [tf.TensorSpec((None, 1), tf.float32, "age"), tf.TensorSpec((None,), tf.string, "job")]
-    model = save(tmp_path / "model", answer, specs, {"inputs": {"age": "number", "job": "category"}})
-    lines = predict(tmp_path / "run", tmp_path / "dataset", model)
-    assert [line["value"] for line in lines] == [40.0, 80.5, None, None]
-    assert [line["error_2"] for line in lines] == [20.0, 40.0, None, None], "`error` is ours"
-    assert [line["seen"] for line in lines] == ["clerk", "cook", "clerk", None]
-    assert [line["origin"] for line in lines] == ["train.csv:2", "train.csv:3", "train.csv:4", "test.csv:2"]
-    assert [bool(line["error"]) for line in lines] == [False, False, False, True]
-
-    wrong = save(tmp_path / "wrong", lambda wage: {"value": wage}, [tf.TensorSpec((None,), tf.float32, "wage")], {})
-    with pytest.raises(
-        DatasetNotForModel, match=r"d@2 has nothing for 'wage' \(float32 \[any\]\), which the model takes"
-    ):
-        predict(tmp_path / "refused", tmp_path / "dataset", wrong)
 
 
 def test_interactions_give_a_line_a_user_with_as_many_items_as_are_asked_for(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """Answers as people read them."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from rich.cells import cell_len
 
 from modelyard.cli import pictures
 from modelyard.cli.answers import text_of
 from modelyard.cli.gallery import number
-from modelyard.sdk.predicting import Answer
+from modelyard.sdk.predicting import Answer, Row
 
 
 def test_a_written_text_is_what_is_printed_and_the_others_where_several_are_asked_for() -> None:
@@ -67,3 +71,34 @@ def test_pictures_that_are_found_have_their_paths_and_the_version_that_they_are_
 def test_items_that_have_titles_are_shown_with_them() -> None:
     outputs = {"items": ["260", "1"], "scores": [0.25, 0.125], "titles": ["Star Wars (1977)", ""]}
     assert text_of(Answer("user 4", outputs)).splitlines() == ["1  260  0.25    Star Wars (1977)", "2  1    0.125"]
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"forecast": [1.0, 2.0], "times": ["2026-01-01"]},
+        {"forecast": [], "times": []},
+        {"forecast": 1.5, "times": "2026-01-01"},
+        {"forecast": [[1.0], [2.0]], "times": ["a", "b"]},
+        {"forecast": ["up"], "times": ["a"]},
+    ],
+)
+def test_a_forecast_of_another_form_is_shown_as_any_values(outputs: dict[str, Any]) -> None:
+    assert json.loads(text_of(Answer("", outputs))) == outputs
+
+
+@pytest.mark.parametrize(
+    ("texts", "scores"), [(["a", "b"], [0.5]), ([], []), (["a"], [[0.5]]), (["a"], ["0.5"]), ("a", 0.5)]
+)
+def test_a_text_whose_others_have_no_score_each_is_shown_alone(texts: Any, scores: Any) -> None:
+    assert text_of(Answer("", {"text": "a", "texts": texts, "scores": scores}), top=2) == "a"
+
+
+def test_boxes_of_another_form_are_none_and_so_are_their_scores() -> None:
+    outputs = {"boxes": [[1.0, 2.0, 3.0, 4.0], [[1.0]] * 4], "scores": [[0.5, 0.5], [0.25, 0.75]]}
+    assert text_of(Answer("", outputs)).split() == ["1", "2", "3", "4"]
+
+
+def test_items_of_another_form_are_drawn_too(tmp_path: Path) -> None:
+    outputs = {"items": ["a", "b"], "scores": ["high", "low"]}
+    pictures.draw(Row({}), Answer("", outputs), tmp_path / "out.png")

@@ -227,6 +227,30 @@ def test_a_file_half_of_whose_boxes_can_not_be_used_is_refused() -> None:
     assert refused.value.reason == "ROWS_UNUSABLE"
 
 
+def test_an_image_that_is_listed_twice_is_one_example_and_is_named_with_its_second_boxes() -> None:
+    listed = [{"id": at, "file_name": f"{at % 10}.png"} for at in range(11)]
+    annotations = [*GOOD, {"image_id": 10, "category_id": 7, "bbox": [0, 0, 2, 2]}]
+    files = images("images", 10) | {"boxes.json": boxes(10, images=listed, annotations=annotations)}
+    _, rows, problems = whole(files)
+    assert sum(origin == "images/0.png" for split in rows.values() for origin in split.origins) == 1
+    assert sorted(problems) == [
+        "boxes.json: annotation 6 is of image 10, which is image 0 again",
+        "boxes.json: image 10 ('0.png') is image 0 again; join the two",
+    ]
+
+
+def test_what_is_no_object_is_named() -> None:
+    fields: dict[str, Any] = json.loads(boxes(10, annotations=[*GOOD, [1, 2], None]))
+    fields["images"].append("10.png")
+    fields["categories"].append(3)
+    _, _, problems = whole(images("images", 11) | {"boxes.json": json.dumps(fields)})
+    assert sorted(problems) == [
+        "boxes.json: annotation 6 is no object but [1, 2]",
+        "boxes.json: categories: element 3 is no object but 3",
+        "boxes.json: images: element 11 is no object but '10.png'",
+    ]
+
+
 def test_boxes_find_their_images_in_folders_of_splits_that_got_another_name() -> None:
     names = [f"train/{at}.png" for at in range(12)] + [f"val/{at}.png" for at in range(8)]
     listed = [{"id": at, "file_name": name} for at, name in enumerate(names)]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard.layouts import DataUnreadable, LayoutError, SplitRule
+from modelyard.layouts import DataUnreadable, LayoutError, LayoutUnknown, SplitRule
 from tests.support.pictures import idx, idx_pair
 from tests.support.trees import described, detected, read_back, tree, whole
 
@@ -66,6 +66,20 @@ def test_files_that_do_not_fit_are_refused(changes: dict[str, Any], reason: str)
     with pytest.raises(LayoutError) as refused:
         detected({path: content for path, content in files.items() if content is not None})
     assert refused.value.reason == reason
+
+
+def test_two_pairs_for_one_split_are_refused() -> None:
+    with pytest.raises(LayoutUnknown) as refused:
+        detected(files_of(train=[0, 1], t10k=[1, 0], test=[0, 0]))
+    assert refused.value.message == (
+        "t10k-images-idx3-ubyte and test-images-idx3-ubyte both hold the images of split 'test'; keep one of the two"
+    )
+
+
+def test_a_file_may_lie_beside_its_gzip() -> None:
+    plain = files_of(train=[0, 1, 0])
+    zipped = {f"{name}.gz": gzip.compress(content(plain[name]), mtime=0) for name in plain}
+    assert described(plain | zipped).examples == {"train": 3}
 
 
 def bomb(count: int) -> bytes:

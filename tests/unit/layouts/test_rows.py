@@ -64,6 +64,46 @@ def test_a_row_that_is_heavier_than_a_batch_may_be_is_one(format: str) -> None:
     assert [row[0] for batch in batches(format, table(format, texts)) for row in batch.rows] == texts
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"{'b' * (5 << 19)},b\n", "a.csv:22: is longer than 1 MiB"),
+        (f"{'b' * (1 << 20)},b", "a.csv:22: is longer than 1 MiB"),
+        (f"{'b' * ((1 << 20) - 3)},b\n", ""),
+        (f"{'b' * ((1 << 20) - 1)}\r", "a.csv:22: has 1 field; there are 2 columns"),
+    ],
+)
+def test_a_csv_line_that_is_too_long_for_memory_is_a_problem_and_no_other_is(
+    line: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelyard.layouts.rows.csv_rows.MAX_LINE_BYTES", 1 << 20)
+    good = "".join(f"{at},a\n" for at in range(20))
+    file, problems = InMemory(f"x,y\n{good}{line}{good if line.endswith(chr(10)) else ''}".encode()), Problems()
+    rows = [
+        row[0] for batch in read_rows("a.csv", file, read_shape("a.csv", file, "csv"), problems) for row in batch.rows
+    ]
+    assert list(map(str, problems.kept)) == ([problem] if problem else [])
+    assert len(rows) == good.count("\n") * (1 + line.endswith("\n")) + (not problem)
+
+
+def test_a_quote_that_is_left_open_before_a_csv_line_that_is_too_long_takes_no_other_row_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("modelyard.layouts.rows.csv_rows.MAX_LINE_BYTES", 1 << 20)
+    good = "".join(f"{at},a\n" for at in range(20))
+    file, problems = InMemory(f'x,y\n{good}"open,b\n1,b\n{"b" * (5 << 19)},b\n{good}'.encode()), Problems()
+    found = [
+        number
+        for batch in read_rows("a.csv", file, read_shape("a.csv", file, "csv"), problems)
+        for number in batch.numbers
+    ]
+    assert found == [*range(2, 22), 23, *range(25, 45)]
+    assert list(map(str, problems.kept)) == [
+        "a.csv:22: goes on to a line that is longer than 1 MiB: is a quote left open?",
+        "a.csv:24: is longer than 1 MiB",
+    ]
+
+
 def strings(values: list[bytes]) -> Any:
     """Arrow believes whoever says that bytes are UTF-8."""
     plain = pyarrow.array(values, pyarrow.binary())
@@ -94,6 +134,14 @@ def test_a_parquet_column_whose_name_is_no_utf_8_is_said() -> None:
     data = parquet({"zzzz": [1, 2]}, store_schema=False).replace(b"zzzz", b"z\xffzz")
     with pytest.raises(DataUnreadable, match=r"^a\.parquet has a column whose name is no UTF-8"):
         read_shape("a.parquet", InMemory(data), "parquet")
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_a_column_without_a_name_is_refused(format: str) -> None:
+    file = parquet({"": [1, 2], "y": [3, 4]}) if format == "parquet" else b'{"y": 1}\n{"": 1, "y": 2}\n'
+    with pytest.raises(DataUnreadable) as refused:
+        read_shape("a", InMemory(file), format)
+    assert refused.value.message == "a has a column without a name; give it one"
 
 
 @pytest.mark.parametrize(

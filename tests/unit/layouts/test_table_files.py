@@ -12,6 +12,7 @@ from modelyard.layouts.detection import with_known_splits
 from tests.support.pictures import picture
 from tests.support.sounds import wav
 from tests.support.trees import described, detected, tree, whole
+from tests.unit.layouts.test_tables import adult
 
 
 def test_json_lines_are_rows() -> None:
@@ -98,6 +99,89 @@ def test_each_split_can_have_its_own_table_beside_its_files() -> None:
     assert {name: len(found.origins) for name, found in rows.items()} == {"train": 20, "test": 4}
 
 
+def labelled(count: int) -> str:
+    return "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(count))
+
+
+@pytest.mark.parametrize(
+    ("tables", "train", "test"),
+    [
+        ("", "train", "test"),
+        ("labels/", "images/train", "images/test"),
+        ("labels/", "images/Train", "images/Testing"),
+        ("data/", "data/train", "data/test"),
+        ("", "train/pictures", "test/pictures"),
+        ("", "train_images", "test_images"),
+        ("", "test_of_2019/train", "test_of_2019/test"),
+    ],
+)
+def test_rows_of_a_split_have_the_files_of_its_folder(tables: str, train: str, test: str) -> None:
+    files: dict[str, str | bytes] = {f"{train}/{at}.png": picture(at) for at in range(12)}
+    files |= {f"{test}/{at}.png": picture(100 + at) for at in range(8)}
+    _, rows, problems = whole({**files, f"{tables}train.csv": labelled(12), f"{tables}test.csv": labelled(8)})
+    assert problems == []
+    for found in rows.values():
+        for origin, image in zip(found.origins, found.columns["file_name"], strict=True):
+            table, row = origin.split(":")
+            folder = train if table.endswith("train.csv") else test
+            assert image == files[f"{folder}/{int(row) - 2}.png"]
+
+
+def test_rows_of_a_split_never_have_the_files_of_another() -> None:
+    files: dict[str, str | bytes] = {f"train/{at}.png": picture(at) for at in range(12)}
+    files |= {f"test/{at}.png": picture(100 + at) for at in range(4)}
+    _, rows, problems = whole({**files, "train.csv": labelled(12), "test.csv": labelled(5)})
+    assert problems == ["test.csv:6: column 'file_name': there is no file test/4.png"]
+    assert len(rows["test"].origins) == 4
+
+
+def test_a_table_names_files_from_a_folder_of_folders_on() -> None:
+    files: dict[str, str | bytes] = {f"data/images/{name}/{at}.png": picture(at) for name in "ab" for at in range(9)}
+    files["data/labels.csv"] = "file,mark\n" + "".join(
+        f"{name}/{at}.png,{at % 2}\n" for name in "ab" for at in range(9)
+    )
+    _, rows, problems = whole(files)
+    assert problems == []
+    assert sum(len(found.origins) for found in rows.values()) == 18
+
+
+def test_tables_of_two_splits_share_a_folder_where_only_one_has_its_own() -> None:
+    files: dict[str, str | bytes] = {f"train/{at}.png": picture(at) for at in range(12)}
+    val = "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(8, 12))
+    _, rows, problems = whole({**files, "train.csv": labelled(8), "val.csv": val})
+    assert problems == []
+    assert {name: len(found.origins) for name, found in rows.items()} == {"train": 8, "validation": 4}
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "image"),
+    [
+        (["file_name,label", "{0}.png,{1}"], {}, "file_name"),
+        (["age,file_name", "{1},{0}.png"], {}, "file_name"),
+        (["id,label", "{0},{1}"], {}, "id"),
+        (["label,number", "{1},{0}"], {}, "number"),
+        (["digit,number", "{0},{1}"], {"target": "digit"}, "number"),
+        (["digit,number", "{0},{1}"], {"features": {"digit": {"kind": "category"}}}, "number"),
+    ],
+)
+def test_numbers_are_no_names_of_images_beside_a_column_that_names_them(
+    table: list[str], options: dict[str, Any], image: str
+) -> None:
+    header, row = table
+    files: dict[str, str | bytes] = {f"images/{at}.png": picture(at) for at in range(30)}
+    files["labels.csv"] = f"{header}\n" + "".join(row.format(at, at % 7) + "\n" for at in range(30))
+    description = whole(files, **options)[0]
+    assert [each.name for each in description.features if each.kind == "image"] == [image]
+    assert [each.role for each in description.features if each.name != image] == ["target"]
+
+
+def test_columns_that_whoever_pushes_says_to_be_images_all_are() -> None:
+    files: dict[str, str | bytes] = {f"images/{at}.png": picture(at) for at in range(30)}
+    files["pairs.csv"] = "one,two,label\n" + "".join(f"{at},{29 - at},{at % 2}\n" for at in range(30))
+    images = {name: {"kind": "image"} for name in ("one", "two")}
+    assert [each.kind for each in described(files, features=images).features] == ["image", "image", "category"]
+
+
 def test_sounds_with_their_transcripts_and_without_endings() -> None:
     files: dict[str, str | bytes] = {f"wavs/LJ-{at}.wav": wav(50, seed=at) for at in range(20)}
     files["metadata.csv"] = "".join(f'LJ-{at}|"Printing, number {at} was said here.\n' for at in range(20))
@@ -121,6 +205,21 @@ def test_a_table_at_the_top_of_class_folders_is_a_note_unless_it_names_files() -
     files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
     files["notes.csv"] = "what,who\nlight,ann\n"
     assert described(files).layout == "class_folders"
+
+
+@pytest.mark.parametrize("beside", [["docs/notes.txt"], ["docs/fig.png"], ["docs/notes.txt", "src/notes.txt"]])
+def test_a_table_beside_folders_of_notes_is_the_table(beside: list[str]) -> None:
+    description, findings = detected({"d.csv": adult(), **dict.fromkeys(beside, picture())})
+    assert description.layout == "table"
+    more = " and 1 more" if len(beside) > 1 else ""
+    assert f"not used: {beside[0]}{more}, which no column names" in findings.notes
+
+
+def test_a_table_that_is_not_used_beside_class_folders_is_named() -> None:
+    files: dict[str, str | bytes] = {f"{name}/{at}.png": picture(at) for name in ("cat", "dog") for at in range(9)}
+    description, findings = detected({**files, "d.csv": adult()})
+    assert description.layout == "class_folders"
+    assert "not used: d.csv; --layout table takes tables for the examples, not the folders" in findings.notes
 
 
 def test_a_table_finds_its_files_in_folders_of_splits_that_got_another_name() -> None:

@@ -1,11 +1,14 @@
+import codecs
 import gzip
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.layouts import DataUnreadable, Files, LayoutError, LayoutUnknown, Range, SplitRule
+from modelyard.layouts import DataUnreadable, Files, LayoutError, LayoutUnknown, Range, SplitRule, text_files
 from modelyard.layouts.chunks import Problems
+from modelyard.layouts.heads import UnusableError
+from modelyard.layouts.media import read_text
 from modelyard.layouts.reading import read
 from modelyard.layouts.text_files import lines
 from tests.support.trees import InMemory, described, detected, tree, whole
@@ -117,6 +120,15 @@ def test_parallel_files_of_which_half_the_lines_have_no_partner_are_refused() ->
     assert refused.value.reason == "ROWS_UNUSABLE"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_pair_with_a_line_that_is_too_long_is_one_problem(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "MAX_LINE_BYTES", 16)
+    words = ["one", "two" * 20, "three", "four"]
+    _, rows, problems = whole({"train.en": "\n".join(words).encode(encoding), "train.it": "uno\ndue\ntre\nquattro"})
+    assert problems == ["train.en:2: is longer than 0 MiB"]
+    assert sum(len(split.origins) for split in rows.values()) == 3
+
+
 def test_pairs_in_a_table_without_a_header_are_source_and_target() -> None:
     text = "".join(f'He said number {at}, "yes".\tDisse numero {at}, "sì".\n' for at in range(50))
     description, rows, _ = whole({"pairs.tsv": text})
@@ -134,7 +146,53 @@ def test_quotes_in_a_table_of_tabs_are_letters_unless_all_are_closed() -> None:
     assert b'"Ok lar... Joking wif u oni...' in [text for split in rows.values() for text in split.columns["text"]]
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
+NUL = "holds NUL bytes: UTF-16 or UTF-32 without a byte order mark, or no text; convert it to UTF-8"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "mark", "said"),
+    [
+        ("utf-16-le", b"", NUL),
+        ("utf-16-be", b"", NUL),
+        ("utf-32-be", b"", NUL),
+        ("utf-32-le", codecs.BOM_UTF32_LE, "is UTF-32; convert it to UTF-8, such as with iconv -f UTF-32"),
+        ("utf-32-be", codecs.BOM_UTF32_BE, "is UTF-32; convert it to UTF-8, such as with iconv -f UTF-32"),
+    ],
+)
+def test_wide_characters_that_no_mark_of_utf_16_announces_are_refused(
+    name: str, packed: bool, encoding: str, mark: bytes, said: str
+) -> None:
+    data = mark + "x,label\none,a\ntwo,b\n".encode(encoding)
+    with pytest.raises(DataUnreadable) as refused:
+        detected({name: gzip.compress(data, mtime=0) if packed else data})
+    assert refused.value.message.startswith(f"{name} {said}")
+    assert refused.value.reason == "NOT_UTF8"
+    with pytest.raises(UnusableError) as unusable:
+        read_text(InMemory(data))
+    assert str(unusable.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"ab\ncaf\xc3", r"is no UTF-8: byte 0xc3 at 6, in line 2, where it ends within a character; convert it"),
+        (b"\xef\xbb\xbfcaf\xe2\x82", r"is no UTF-8: byte 0xe2 at 6, in line 1, where it ends within a character; "),
+        (b"\xef\xbb\xbfcaf\xe9 noir", r"is no UTF-8: byte 0xe9 at 6, in line 1; convert it, such as with iconv"),
+        (b"\xff\xfea\0b\0c", r"is no UTF-16: byte 0x63 at 6, in line 1, where it ends within a character; save it as "),
+    ],
+)
+def test_a_text_that_ends_within_a_character_is_refused_with_its_byte(data: bytes, said: str) -> None:
+    for name in ("a.txt", "a.csv"):
+        with pytest.raises(DataUnreadable) as refused:
+            detected({name: data})
+        assert refused.value.message.startswith(f"{name} {said}")
+    with pytest.raises(UnusableError, match=said.partition(",")[0]):
+        read_text(InMemory(data))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.booleans())
 def test_lines_are_those_that_python_splits_at_line_feeds(text: str, marked: bool) -> None:
     data = ("\ufeff" if marked else "").encode() + text.encode()
     files: Files = {"a": InMemory(data)}

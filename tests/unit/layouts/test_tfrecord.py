@@ -1,5 +1,8 @@
 import gzip
+import json
+import re
 import struct
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -8,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.api.serving.v1.example_pb2 import Example
-from modelyard.layouts import DataUnreadable, LayoutError, LayoutUnknown, SplitRule
+from modelyard.layouts import DataUnreadable, Description, Feature, LayoutError, LayoutUnknown, SplitRule
 from modelyard.layouts.crc32c import crc32c, masked
+from modelyard.layouts.errors import DescriptionWrong
+from modelyard.layouts.reading import read
 from tests.support.pictures import picture
 from tests.support.trees import detected, whole
 
@@ -219,6 +224,64 @@ def test_what_means_that_there_is_no_class_is_none_unless_a_class_is_called_so(m
         spec["y"]["classes"] = ["no", "yes", "NA"]
         description, _, problems = whole({"a.tfrecord": framed(records)}, features=spec)
         assert (description.classes, problems) == (("no", "yes", "NA"), [])
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+@pytest.mark.parametrize(
+    "feature",
+    [{"role": "target"}, {"role": "target", "shape": [2]}, {"role": "rating"}, {"kind": "boxes", "shape": [None, 4]}],
+)
+def test_records_whose_target_rating_or_boxes_are_not_finite_are_named(feature: dict[str, Any], value: float) -> None:
+    width = 2 if feature.get("shape") == [2] else 4 if "kind" in feature else 1
+    records = [example(x=[float(at)], y=[0.5] * (width - 1) + [value if at == 20 else 1.0]) for at in range(30)]
+    _, rows, problems = whole({"a.tfrecord": framed(records)}, features={"x": {"kind": "number"}, "y": feature})
+    assert problems == [f"a.tfrecord:21: has {value!r} as 'y', which is no finite number of 32 bits"]
+    assert sum(len(split.origins) for split in rows.values()) == 29
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"dtype": "int64"},
+        {"dtype": "int64", "shape": [1]},
+        {"dtype": "int64", "shape": [None]},
+        {"kind": "time"},
+        {"kind": "category", "role": "target", "shape": [1], "classes": ["no", "yes"]},
+        {"kind": "category", "shape": [None], "classes": ["no", "yes"]},
+    ],
+)
+@pytest.mark.parametrize("value", [nan, inf, 1.5, 1e30])
+def test_records_with_fractions_where_whole_numbers_are_claimed_are_named(
+    feature: dict[str, Any], value: float
+) -> None:
+    records = [example(x=[float(at)], y=[value if at == 20 else 1.0]) for at in range(30)]
+    _, rows, problems = whole({"a.tfrecord": framed(records)}, features={"x": {"kind": "number"}, "y": feature})
+    (problem,) = problems
+    assert problem.startswith("a.tfrecord:21: has ")
+    assert problem.endswith(" as 'y', which is no whole number of 64 bits")
+    assert sum(len(split.origins) for split in rows.values()) == 29
+
+
+def test_numbers_that_are_not_finite_are_missing_ones_in_an_input() -> None:
+    records = [example(x=[nan if at % 2 else 1.0], y=[at % 2]) for at in range(30)]
+    _, _, problems = whole(
+        {"a.tfrecord": framed(records)}, features={"x": {"kind": "number"}, "y": {"kind": "category"}}
+    )
+    assert problems == []
+
+
+@pytest.mark.parametrize("shape", ["[null, null]", "[null, 0]", "[0]"])
+@pytest.mark.parametrize("kind", ["number", "category", "boxes"])
+def test_a_shape_of_two_sizes_that_are_open_or_of_none_is_refused(kind: str, shape: str) -> None:
+    spec = {"x": {"kind": kind, "shape": json.loads(shape)}}
+    said = f"x has the shape {shape}; at most one size is null, and none is 0"
+    with pytest.raises(LayoutUnknown, match=f"^{re.escape(f'--features: {said}')}$"):
+        detected({"a.tfrecord": framed([example(x=[1.0])])}, features=spec)
+    described = Description(
+        "table", "tfrecord", (Feature("x", kind, "float32", tuple(json.loads(shape))),), (), SplitRule("file")
+    )
+    with pytest.raises(DescriptionWrong, match=re.escape(said)):
+        next(iter(read(described, {}, lambda *_: None)))
 
 
 def test_a_category_is_of_whole_numbers_or_texts() -> None:

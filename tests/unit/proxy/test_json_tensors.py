@@ -67,6 +67,16 @@ def test_bytes_are_shown_as_base64_where_they_are_no_text_or_the_name_says_bytes
     assert nested(*from_tensor(tensor, "image_bytes")) == [{"b64": "/w=="}, {"b64": "YQ=="}]
 
 
+@pytest.mark.parametrize("text", ["eHl6MQ==", "eHl6MQ", "eHl6\r\nMQ==\n", " eHl6 MQ "])
+def test_base64_is_read_with_white_space_in_it_and_without_padding(text: str) -> None:
+    assert list(to_tensor([{"b64": text}], pb.DT_STRING, "x").string_val) == [b"xyz1"]
+
+
+@pytest.mark.parametrize("dtype", [pb.DT_FLOAT, pb.DT_DOUBLE, pb.DT_HALF, pb.DT_BFLOAT16])
+def test_an_infinity_that_was_given_is_one(dtype: pb.DataType.ValueType) -> None:
+    assert back([math.inf, -math.inf, 1], dtype) == [math.inf, -math.inf, 1.0]
+
+
 @pytest.mark.parametrize(
     ("value", "dtype", "sentence"),
     [
@@ -77,12 +87,19 @@ def test_bytes_are_shown_as_base64_where_they_are_no_text_or_the_name_says_bytes
         ([-1], pb.DT_UINT64, "does not fit DT_UINT64"),
         ([2**64], pb.DT_INT64, "does not fit DT_INT64"),
         ([70000.0], pb.DT_HALF, "does not fit DT_HALF"),
+        ([0.5, 1e39], pb.DT_FLOAT, "does not fit DT_FLOAT"),
+        ([-(10**39)], pb.DT_FLOAT, "does not fit DT_FLOAT"),
+        ([10**400], pb.DT_DOUBLE, "does not fit DT_DOUBLE"),
+        ([3.4e38], pb.DT_BFLOAT16, "does not fit DT_BFLOAT16"),
         ([1.5], pb.DT_INT32, "must be DT_INT32; found a fraction"),
         ([True], pb.DT_FLOAT, "must be DT_FLOAT; found true or false"),
         ([1], pb.DT_BOOL, "must be DT_BOOL; found a whole number"),
         ([None], pb.DT_FLOAT, "found null"),
         ([1], pb.DT_STRING, "must be DT_STRING"),
         ([{"b64": "!"}], pb.DT_STRING, "not base64"),
+        ([{"b64": "A"}], pb.DT_STRING, "not base64"),
+        ([{"b64": "_w=="}], pb.DT_STRING, "not base64"),
+        ([{"b64": "\u00fc"}], pb.DT_STRING, "not base64"),
         ([{"b64": 1}], pb.DT_STRING, "must be DT_STRING"),
         ([1], pb.DT_VARIANT, "no form for (DT_VARIANT)"),
     ],

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ def test_a_folder_is_walked_without_what_desktops_leave_behind(tmp_path: Path) -
     found = scan(tmp_path)
     assert set(found) == {"a/1.png", "b/deep/2.png", "empty/x"}
     assert found["a/1.png"] == Source(7, tmp_path / "a/1.png")
+
+
+def test_two_files_whose_names_differ_in_how_accents_are_written_are_refused(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "caf\u00e9.png") for form in ("NFC", "NFD")]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    with pytest.raises(InvalidArgument, match="rename one") as refused:
+        scan(tmp_path)
+    assert all(str(tmp_path / name) in refused.value.message for name in names)
 
 
 @pytest.mark.parametrize("target", ["real", "missing"])

@@ -40,6 +40,25 @@ def test_any_other_sound_is_sent_as_a_wav_of_16_bits(form: str, subtype: str) ->
     assert samples[:800] == pytest.approx(SOUND, abs=0.05)
 
 
+def in_pipe(data: bytes, whole: int, size: int) -> bytes:
+    """As a program writes a WAV that can't go back in it to say how long it has become."""
+    return data[:4] + whole.to_bytes(4, "little") + data[8:40] + size.to_bytes(4, "little") + data[44:]
+
+
+@pytest.mark.parametrize("whole", [0, 36, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_that_does_not_say_how_long_it_is_is_sent_with_its_length(whole: int, size: int) -> None:
+    data = written("WAV", "PCM_16")
+    assert content(WANTED, in_pipe(data, whole, size), None) == ((), data, "")
+    floats = Input("audio", "float32", (-1, -1), "audio", 8000)
+    assert content(floats, in_pipe(data, whole, size), None) == content(floats, data, None)
+
+
+def test_an_extensible_wav_is_sent_as_a_plain_one() -> None:
+    _, sent, _ = content(WANTED, written("WAVEX", "PCM_16"), None)
+    assert int.from_bytes(sent[20:22], "little") == 1
+
+
 def test_another_rate_is_refused_before_anything_is_decoded() -> None:
     with pytest.raises(
         InvalidArgument, match="44,100 samples a second in one channel; the model takes 8,000"

@@ -7,6 +7,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TextIO
 
 from modelyard.layouts.chunks import Problems
@@ -16,7 +17,7 @@ from modelyard.layouts.files import File
 from modelyard.layouts.names import suffix
 from modelyard.layouts.rows.batch import Batch, Shape, in_batches
 from modelyard.layouts.rows.quotes import lines_of, quotes, reader
-from modelyard.layouts.text_files import encoding_of, open_text
+from modelyard.layouts.text_files import MAX_LINE_BYTES, encoding_of, open_text
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar (|)"}
@@ -159,11 +160,21 @@ class _OpenQuoteError(Exception):
     """A row goes on for so many lines that a quote must have been left open."""
 
 
+class _LongLineError(Exception):
+    """A line is too long for memory."""
+
+
+_LONG = ""
+"""Stands for such a line; no other is empty."""
+_ENDS = ("\n", "\r")
+
+
 class _Lines:
     """The file's lines; those that a row took can be given back."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._read = partial(stream.readline, MAX_LINE_BYTES)
+        self._lines = iter(self._read, "")
         self._again: deque[str] = deque()
         self._taken: list[str] = []
         self.characters = 0
@@ -175,12 +186,24 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self._taken) > _MAX_ROW_LINES:
+        taken = self._taken
+        if len(taken) > _MAX_ROW_LINES:
             raise _OpenQuoteError
-        line = self._again.popleft() if self._again else next(self._stream)
-        self._taken.append(line)
-        self.characters += len(line)
+        line = self._again.popleft() if self._again else next(self._lines)
+        size = len(line)
+        if size >= MAX_LINE_BYTES and not line.endswith(_ENDS):
+            self._pass_over()
+            line = _LONG
+        taken.append(line)
+        if not line:
+            raise _LongLineError
+        self.characters += size
         return line
+
+    def _pass_over(self) -> None:
+        """The rest of a line."""
+        while (more := self._read()) and not more.endswith(_ENDS):
+            pass
 
     @property
     def taken(self) -> int:
@@ -210,6 +233,8 @@ def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterat
             return
         except _OpenQuoteError:
             row, problem = [], f"leaves a quote open: it would go on for more than {_MAX_ROW_LINES:,} lines"
+        except _LongLineError:
+            row, problem = [], _too_long(lines.taken - 1)
         except csv.Error as error:
             row, problem = [], f"is no row of CSV: {error}"
         first = lines.first
@@ -221,6 +246,12 @@ def _rows(path: str, stream: TextIO, shape: Shape, problems: Problems) -> Iterat
             problems.add(path, first, problem)
         elif row:
             yield first, row, characters
+
+
+def _too_long(before: int) -> str:
+    """Of a row that has so many lines before the one that is too long."""
+    said = f"is longer than {MAX_LINE_BYTES >> 20} MiB"
+    return f"goes on to a line that {said}: is a quote left open?" if before else said
 
 
 def _wrong_width(found: int, wanted: int, first: int, last: int) -> str:

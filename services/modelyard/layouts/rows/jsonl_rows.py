@@ -39,6 +39,8 @@ def read_shape(path: str, file: File) -> Shape:
         raise FileBroken(path, f"has no JSON objects: {first}" if first else "is empty", reason="EMPTY")
     if len(header) > _MAX_COLUMNS:
         raise DataUnreadable(path, f"has {len(header):,} different keys; at most {_MAX_COLUMNS:,} are read")
+    if "" in header:
+        raise DataUnreadable(path, "has a column without a name; give it one")
     return Shape(Table("jsonl", encoding=encoding_of(path, file).removesuffix("-sig")), tuple(header))
 
 

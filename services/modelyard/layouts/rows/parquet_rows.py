@@ -24,6 +24,8 @@ def read_shape(path: str, file: File) -> Shape:
             raise DataUnreadable(path, f"has more than {_MAX_COLUMNS:,} columns, or two of one name")
         if not plain:
             raise DataUnreadable(path, f"has no column of plain values; it has {schema.names[:5]}")
+        if "" in plain:
+            raise DataUnreadable(path, "has a column without a name; give it one")
         left_out = tuple(name for name in schema.names if name not in plain)
     return Shape(Table("parquet"), tuple(plain), left_out)
 

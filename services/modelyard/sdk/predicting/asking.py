@@ -103,7 +103,9 @@ class Asker:
         self._serving_name = serving_name
         self.model = model
         self.signature = signature
-        self._version = self._described = version
+        self._version = version
+        number = model.name.rpartition("@")[2]
+        self._described = version or (int(number) if number.isdecimal() else 0)
         self._timeout = timeout
         self._in_flight = in_flight
         self._rows = rows_at_once if model.joins else 1
@@ -221,7 +223,7 @@ class Asker:
     def _read(self, rows: Sequence[Prepared], response: predict_pb2.PredictResponse) -> list[Answer]:
         version = response.model_spec.version.value
         self._described = self._described or version
-        # Another version, of a switch meanwhile, may have other classes, or the same in another order.
+        # Another version, of a switch since the model was read, may have other classes, or the same in another order.
         classes = self.model.classes if version == self._described else ()
         outputs = split(self.model, rows[0].way, response, len(rows))
         return [

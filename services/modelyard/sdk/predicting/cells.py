@@ -1,7 +1,6 @@
 """One value of one row, as the bytes of a tensor."""
 
 import base64
-import binascii
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelyard.layouts.values import as_class, is_missing
 from modelyard.sdk.errors import InvalidArgument
 from modelyard.sdk.predicting import media
 from modelyard.sdk.predicting.model import MEDIA, Input
@@ -29,6 +29,8 @@ FORMATS = {
 }
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 _NUMBERED = ("user", "item", "id")
+_NAMES = ("category", *_NUMBERED)
+"""What training reads without the blanks around it, and as missing where it is such as `NA`."""
 _SHOWN = 40
 
 
@@ -91,9 +93,17 @@ def _file(wanted: Input, value: Any, base: Path | None) -> Cell:
 
 def _decoded(wanted: Input, value: Mapping[str, Any]) -> bytes:
     try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError, TypeError):
+        return from_base64(value["b64"])
+    except ValueError:
         raise refused(wanted, "has a b64 value that is not base64") from None
+
+
+def from_base64(value: Any) -> bytes:
+    """Base64 as TensorFlow Serving takes it: in lines or not, padded or not. Raises ValueError."""
+    if not isinstance(value, str | bytes):
+        raise ValueError(value)
+    text = "".join((value if isinstance(value, str) else value.decode()).split()).rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _texts(wanted: Input, value: Any) -> Cell:
@@ -121,20 +131,27 @@ def _note(wanted: Input, texts: Sequence[bytes]) -> str:
 def _text(wanted: Input, value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
+    text = _written(wanted, value)
+    if wanted.kind in _NAMES:
+        text = "" if is_missing(text) else as_class(text, wanted.categories)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise refused(wanted, "has half a character in it (a lone surrogate)") from None
+
+
+def _written(wanted: Input, value: Any) -> str:
     if isinstance(value, str):
-        try:
-            return value.encode()
-        except UnicodeEncodeError:
-            raise refused(wanted, "has half a character in it (a lone surrogate)") from None
+        return value
     if value is None:
-        return b""
+        return ""
     if isinstance(value, bool):
-        return b"true" if value else b"false"
+        return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and wanted.kind in _NUMBERED:
         # JSON and tables of numbers know no whole ones.
-        return b"%d" % int(value)
+        return str(int(value))
     if isinstance(value, int | float):
-        return repr(value).encode()
+        return repr(value)
     raise refused(wanted, f"takes a text, not {_shown(value)}")
 
 
@@ -162,8 +179,8 @@ def _number(wanted: Input, value: Any) -> Any:
 
 
 def _parsed(wanted: Input, text: str) -> Any:
-    """None where it is empty."""
-    if not text:
+    """None where it is missing."""
+    if is_missing(text):
         return None
     if wanted.dtype == "bool":
         return _TRUTHS.get(text.lower(), text)

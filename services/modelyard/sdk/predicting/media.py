@@ -115,8 +115,9 @@ def _on_white(image: Any) -> Any:
 def _sound(wanted: Input, source: Source, name: str) -> Content:
     sound = sound_length(source)
     _check_rate(wanted, sound, name)
+    data = _with_its_length(source.read(0, source.size))
+    source = Source(len(data), content=data)
     if wanted.dtype == "string":
-        data = source.read(0, source.size)
         return (), data if _is_plain_wav(data) else _as_wav(wanted, source, name), ""
     row = wanted.row_shape
     if wanted.dtype != "float32" or row is None or len(row) != 1:
@@ -142,11 +143,32 @@ def _decoded(wanted: Input, source: Source, name: str, samples: int) -> "tuple[S
         raise _unusable(wanted, name, f"can't be decoded: {error}") from error
 
 
+def _with_its_length(data: bytes) -> bytes:
+    """Of a WAV that was written to a pipe, whose header does not say how long it is, the same with its length."""
+    if not data.startswith(b"RIFF"):
+        return data
+    at = _chunk(b"data", data)
+    if 0 < int.from_bytes(data[at - 4 : at], "little") <= len(data) - at:
+        return data
+    whole, sound = (size.to_bytes(4, "little") for size in (len(data) - 8, len(data) - at))
+    return b"RIFF" + whole + data[8 : at - 4] + sound + data[at:]
+
+
+def _chunk(kind: bytes, data: bytes) -> int:
+    """Where in a WAV the content of this chunk begins."""
+    at = 12
+    while data[at : at + 4] not in (kind, b""):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return at + 8
+
+
 def _is_plain_wav(data: bytes) -> bool:
-    """Whether a graph of TensorFlow can decode it: 16 bits a sample, not compressed."""
+    """Whether a graph of TensorFlow can decode it: 16 bits a sample, and of WAVE_FORMAT_PCM."""
     try:
         with wave.open(io.BytesIO(data)) as file:
-            return bool(file.getsampwidth() == 2)
+            form = _chunk(b"fmt ", data)
+            return bool(file.getsampwidth() == 2) and data[form : form + 2] == b"\x01\x00"
     except (wave.Error, EOFError):
         return False
 

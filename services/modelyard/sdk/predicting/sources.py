@@ -1,5 +1,6 @@
 """Rows out of files: tables, JSON lines, plain lines, a folder of files."""
 
+import codecs
 import json
 import re
 import sys
@@ -54,20 +55,28 @@ def rows_of(path: Path, model: Model, signature: str = "", left_out: list[str] |
 
 
 def rows_of_stream(stream: BinaryIO, model: Model, left_out: list[str]) -> Rows:
-    """JSON objects or plain lines as they come, one a line; what the model does not take is put into `left_out`."""
-    taken = _Taker(model, left_out)
+    """JSON objects or plain lines as they come, one a line; what the model does not take is put into `left_out`.
+
+    An empty line is an empty text, and nothing behind JSON, as in files.
+    """
+    taken, takes_lines = _Taker(model, left_out), _takes_lines(model)
+    is_json = not takes_lines
     for number, line in enumerate(stream, 1):
         origin = f"line {number}"
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         try:
             text = line.decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
             yield RowProblem(origin, f"is no UTF-8: byte 0x{line[error.start]:02x} at {error.start:,}")
             continue
-        if text.startswith("{") and (_OBJECT.match(text) or not _takes_lines(model)):
-            yield _object(text, origin, None, taken)
-        elif text and _takes_lines(model):
+        bare = text.strip()
+        if bare.startswith("{") and (_OBJECT.match(bare) or not takes_lines):
+            is_json = True
+            yield _object(bare, origin, None, taken)
+        elif takes_lines and (bare or not is_json):
             yield Row({"": text}, origin)
-        elif text:
+        elif bare:
             yield RowProblem(origin, f"is no JSON object, and a line of text is one value: {_wanted(model)}")
 
 

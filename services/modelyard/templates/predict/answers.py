@@ -3,7 +3,7 @@
 {"split":"test","origin":"test/7/00012.png","label":"7","probability":0.998,"probabilities":[…],"error":null}
 
 split, origin    where the example comes from: a path of the dataset, `path:line` for a row
-…                each output by its name; a list where an example has several values
+…                each output by its name; a list where an example may have several values
 label            the likeliest class, where the model names its classes and does not answer it by itself
 probability      of that class, where there are `probabilities`
 error            why the model was not asked about this example; the answers are null then
@@ -41,12 +41,19 @@ class Column:
 
 
 class Answers:
-    """What the lines look like; decided by the outputs of the first batch, and the same for all."""
+    """What the lines look like; decided by the signature and the outputs of the first batch, and the same for all."""
 
     def __init__(
-        self, first: Mapping[str, NDArray[Any]], count: int, classes: Sequence[str], *, user: str = ""
+        self,
+        first: Mapping[str, NDArray[Any]],
+        declared: Mapping[str, tuple[int, ...] | None],
+        count: int,
+        classes: Sequence[str],
+        *,
+        user: str = "",
     ) -> None:
-        """`count` examples were asked; `user` is the input that a line is about, where lines are users.
+        """`declared` are the outputs' shapes in the signature; `count` examples were asked; `user` is the input that a
+        line is about, where lines are users.
 
         Raises ModelUnsuitable for outputs that are no answers, one an example.
         """
@@ -61,7 +68,7 @@ class Answers:
         taken = [*_OURS, *([user] if user else []), *(each.name for each in columns)]
         names = feature_names([*taken, *outputs])[len(taken) :]
         for output, name in zip(outputs, names, strict=True):
-            columns.append(_column(output, name, first[output], count))
+            columns.append(_column(output, name, first[output], declared.get(output), count))
         self._first = {output: values.shape[1:] for output, values in first.items()}
         self._user = user
         self._columns = sorted(columns, key=lambda each: (each.name != LABEL, each.name != PROBABILITY))
@@ -137,12 +144,12 @@ def _largest(output: str) -> Callable[[Mapping[str, NDArray[Any]]], Sequence[str
     return lambda outputs: _numbers(outputs[output].max(1))
 
 
-def _column(output: str, name: str, values: NDArray[Any], count: int) -> Column:
+def _column(output: str, name: str, values: NDArray[Any], declared: tuple[int, ...] | None, count: int) -> Column:
+    """A list of one is its value only where the model says that there is never more than one."""
     if not values.ndim or len(values) != count:
         raise _no_answers(output, values, count)
     cell = _cells_of(output, values)
-    single = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
-    if single:
+    if values.ndim == 1 or (values.ndim == 2 and (declared or ())[1:] == (1,)):
         text = "category" if name == LABEL else "text"
         kind = {"f": "number", "i": "number", "u": "number", "b": "category"}.get(values.dtype.kind, text)
         return Column(name, kind, lambda outputs: cell(outputs[output].reshape(len(outputs[output]))))

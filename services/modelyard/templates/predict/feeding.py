@@ -15,6 +15,7 @@ from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Examples
 from modelyard.job.pixels import channels_of
 from modelyard.layouts import Feature, clips, waves
+from modelyard.layouts.chunks import MISSING_TIME
 from modelyard.templates.fitting import Input
 
 BATCH_BYTES = 128 << 20
@@ -117,7 +118,7 @@ def _reader(each: Input, feature: Feature, about: Mapping[str, Any], scale: floa
             return _videos(each, about)
     if each.dtype == "string":
         return _texts if feature.dtype == "string" else _classes(feature)
-    return _numbers(each)
+    return _numbers(each, feature)
 
 
 def _texts(column: Column, rows: Rows) -> tuple[NDArray[Any], Mapping[int, str]]:
@@ -139,16 +140,46 @@ def _classes(feature: Feature) -> Read:
     return read
 
 
-def _numbers(each: Input) -> Read:
+def _numbers(each: Input, feature: Feature) -> Read:
     """One becomes a list of one where the model takes it so, and the other way round; several keep their shape."""
-    dtype = tf.as_dtype(each.dtype).as_numpy_dtype
+    dtype = np.dtype(tf.as_dtype(each.dtype).as_numpy_dtype)
     one = each.row if each.row in ((), (1,)) else None
 
     def read(column: Column, rows: Rows) -> tuple[NDArray[Any], Mapping[int, str]]:
-        values = np.asarray(column.values[rows]).astype(dtype)
-        return values if one is None else values.reshape(len(rows), *one), {}
+        values = np.asarray(column.values[rows])
+        missing = values == MISSING_TIME if feature.kind == "time" else np.isnan(values)
+        if dtype.kind in "iu":
+            values, problems = _whole(values, missing, dtype)
+        else:
+            values, problems = np.where(missing, np.nan, values), {}
+        values = values.astype(dtype)
+        return values if one is None else values.reshape(len(rows), *one), problems
 
     return read
+
+
+def _whole(
+    values: NDArray[Any], missing: NDArray[np.bool_], dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], Mapping[int, str]]:
+    """With 0 for what is no whole number that the type holds, and why it is none, in the client's words."""
+    limits = np.iinfo(dtype)
+    whole = np.isfinite(values) & ~missing & (values == np.floor(values))
+    if values.dtype.kind == "f":
+        # The first number beyond is a power of two, which floats can be; the last one within may be none.
+        held = whole & (values >= float(limits.min)) & (values < float(limits.max + 1))
+    else:
+        known = np.iinfo(values.dtype)
+        held = whole & (values >= max(limits.min, known.min)) & (values <= min(limits.max, known.max))
+    problems: dict[int, str] = {}
+    for at in map(tuple, np.argwhere(~held).tolist()):
+        if missing[at]:
+            reason = f"takes a whole number ({dtype}), and none is given"
+        elif whole[at]:
+            reason = f"takes {dtype}, and {int(values[at])} does not fit"
+        else:
+            reason = f"takes a whole number ({dtype}), not {values[at]!s}"
+        problems.setdefault(at[0], reason)
+    return np.where(held, values, 0), problems
 
 
 def _images(each: Input, feature: Feature, scale: float) -> Read:

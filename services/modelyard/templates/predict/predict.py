@@ -103,7 +103,8 @@ class _Prediction:
             outputs, problems = self._ask(batch)
             if outputs:
                 count = (len(batch.rows) - len(problems)) // len(outputs)
-                return Answers(outputs[0], count, self._model.classes, user=self._user)
+                declared = self._model.outputs[self._signature]
+                return Answers(outputs[0], declared, count, self._model.classes, user=self._user)
             refused += len(batch.problems) < len(batch.rows)
             problem = problem or f"{examples.origin(int(batch.rows[0]))}: {problems[0]}"
             if refused == MOST_REFUSED:

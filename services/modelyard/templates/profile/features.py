@@ -218,7 +218,7 @@ class Texts:
         self.characters.add(lengths[which][there])
         self.words.add(words[which][there])
         hashes = hash_bytes(texts)
-        self.distinct.add(hashes)
+        self.distinct.add(hashes[lengths > 0])
         return hashes[which]
 
     def _lengths(self, portion: Portion, texts: list[bytes], which: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from modelyard.layouts import Options
 from modelyard.templates.profile import feature_sections
 from modelyard.templates.profile.features import Classes, Values
 from modelyard.templates.profile.portions import portions
+from modelyard.templates.profile.profiling import profile
 from modelyard.templates.profile.room import room_of
 from tests.unit.layouts.test_tfrecord import example, framed
 
@@ -80,6 +81,15 @@ def test_of_many_classes_the_same_ones_are_listed_for_each_split(
     (section,) = feature_sections.balance(index, [found])
     assert "1 · 14.29" in section
     assert "2 that are rarer are in the dataset only" in section
+
+
+def test_the_missing_text_is_no_different_value(tmp_path: Path) -> None:
+    rows = "".join(f"{('same', '')[at % 2]},{at / 7}\n" for at in range(60))
+    spec = {"note": {"kind": "text"}}
+    prepare_dataset(tmp_path, {"a.csv": f"note,y\n{rows}".encode()}, options=Options(target="y", features=spec))
+    found = profile(Index(tmp_path), tmp_path / "contents").statistics
+    assert [each["distinctCount"] for each in found["features"] if each["name"] == "note"] == [1]
+    assert "note is the same in every example." in found["findings"]
 
 
 def test_of_many_columns_fewer_values_are_kept_of_each(tmp_path: Path) -> None:
