@@ -87,7 +87,7 @@ def everywhere(
 def main() -> None:
     """Run the command line; failures are a sentence on stderr and an exit status."""
     sys.unraisablehook = _not_raised
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8; stderr takes all anyhow
     try:
         try:

@@ -176,7 +176,11 @@ def _rows(answer: Answer) -> list[tuple[str, float | None, str]]:
         named = titles if isinstance(titles, list) and len(titles) == len(items) else items
         scores = answer.outputs.get("scores")
         figures: Sequence[Any] = [0.0] * len(items)
-        if isinstance(scores, list) and len(scores) == len(items) and all(isinstance(each, float) for each in scores):
+        if (
+            isinstance(scores, list)
+            and len(scores) == len(items)
+            and all(isinstance(each, int | float) for each in scores)
+        ):
             figures = scores
         most = max((abs(each) for each in figures), default=0.0) or 1.0
         return [

@@ -59,7 +59,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     for path, split in by_file.items():
         boxes = read_annotations(path, files, findings.problems)
         names |= dict.fromkeys(boxes.categories[key] for key in sorted(boxes.categories, key=_order))
-        rows += boxes.seen["images"]
+        rows += boxes.seen["images"] - len(boxes.repeated)
         for image in _usable(boxes, files):
             counts[split or hash_split(image.path, rule.held_out)] += 1
             encodings[image.encoding] += 1

@@ -30,7 +30,7 @@ class Annotations:
     images: dict[Id, str] = field(default_factory=dict)
     """By its id, the image's name."""
     repeated: dict[Id, Id] = field(default_factory=dict)
-    """Ids of images that are not used, as another id has the same image already."""
+    """Id of an image that another id has already -> that one."""
     categories: dict[Id, str] = field(default_factory=dict)
     boxes: int = 0
     """Annotations that should have a box: all but crowds."""
@@ -100,13 +100,12 @@ class Annotations:
         else:
             self._problem(f"{key}: element {self.seen[key]} {why}")
 
-    def leave_out_repeated(self) -> None:
-        """Once all is read: an image is one example, whatever ids it has."""
+    def join_repeated(self) -> None:
+        """Once all is read: an image is one example with the boxes of all of its ids."""
         first: dict[str, Id] = {}
         for key, name in self.images.items():
             if first.setdefault(name, key) != key:
                 self.repeated[key] = first[name]
-                self._problem(f"image {key!r:.60} ({name!r:.60}) is image {first[name]!r:.60} again; join the two")
         for key in self.repeated:
             del self.images[key]
 
@@ -115,9 +114,8 @@ class Annotations:
         for at, (number, image, category) in enumerate(
             zip(self.numbers, self.image_ids, self.category_ids, strict=True)
         ):
-            if image in self.repeated:
-                self.refuse(number, f"is of image {image!r:.60}, which is image {self.repeated[image]!r:.60} again")
-            elif image not in self.images:
+            image = self.repeated.get(image, image)
+            if image not in self.images:
                 self.refuse(number, f"is of image {image!r:.60}, which there is not")
             elif category not in self.categories:
                 self.refuse(number, f"has the category {category!r:.60}, which there is not")
@@ -154,7 +152,7 @@ def read_annotations(path: str, files: Files, problems: Problems) -> Annotations
     for key in ("images", "categories"):
         if not found.seen[key]:
             raise DataUnreadable(path, f"has no {key!r}; it has {', '.join(found.seen) or 'nothing'}")
-    found.leave_out_repeated()
+    found.join_repeated()
     found.place_boxes()
     return found
 

@@ -19,6 +19,8 @@ from modelyard.layouts.names import SPLIT_ALIASES, TABLES, TEXTS, in_known_split
 from modelyard.layouts.options import CHOICES, Detection, Findings, Options
 from modelyard.layouts.parsing import parse_description
 
+_FEW = 10
+"""Files in folders that are fewer are notes, where there is a table."""
 _NOTES = re.compile(
     r"((read[-_ ]?me|licen[cs]e|copying|notice|authors|citation|changelog)([-_.].*)?|about)\.\w+", re.IGNORECASE
 )
@@ -134,7 +136,7 @@ def _is_about_folders(files: Files, kinds: Mapping[str, int]) -> bool:
         return False
     paths = [path for path in in_folders(files) if any(media.is_kind(kind, path) for kind in kinds)]
     classes = {path.split("/")[-2] for path in paths}
-    if len(classes) < 2 or len(paths) < 2 * len(classes):
+    if len(classes) < 2 or len(paths) < _FEW:
         # Such as docs/notes.txt and src/notes.txt.
         return False
     return not table_files.name_files(files, _tables(files))

@@ -81,9 +81,11 @@ def _numbers(feature: Feature, found: list[Any]) -> Any:
 
 
 def _check_numbers(feature: Feature, found: Sequence[float]) -> None:
-    if feature.dtype == "int64" or feature.kind == "category":
+    if feature.kind == "time":
+        odd, wanted = next((value for value in found if not -1e18 < value < 1e18), None), "time in seconds"
+    elif feature.dtype == "int64" or feature.kind == "category":
         odd, wanted = next((value for value in found if not _is_int64(value)), None), "whole number of 64 bits"
-    elif feature.role in ("target", "rating") or feature.kind == "boxes":
+    elif feature.kind == "boxes" or (feature.role in ("target", "rating") and not feature.shape):
         odd, wanted = next((value for value in found if not isfinite(value)), None), "finite number of 32 bits"
     else:
         return

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 
 from modelyard.layouts.files import Files
@@ -24,33 +25,25 @@ class FileColumn:
     """image, audio, video"""
     folder: str
     suffix: str
-    _found: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
-    """A table of the tree -> its folders."""
+    _shares: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+    """A table of one split -> whether its files lie in the folder of another's."""
 
     def find(self, table: str, value: str, files: Files) -> str:
         """The file that a value means, in the tree; where it lacks, the path that it should have.
 
         Folders of splits may have got the names that readers know. A table of one split has its files in that split's
-        folder, wherever those of the other tables lie.
+        folder wherever those of the other tables lie; or it shares theirs, as its first file shows.
         """
         name = value.strip().replace("\\", "/").removeprefix("./") + self.suffix
         if not name.isascii():
             name = unicodedata.normalize("NFC", name)
-        paths = [folder + name for folder in self._folders_of(table, files)]
-        for path in paths:
-            if path in files:
-                return path
-            if (known := in_known_split(path)) in files:
-                return known
-        return paths[0]
-
-    def _folders_of(self, table: str, files: Files) -> tuple[str, ...]:
-        """Of this table's split; where there are none, it shares those of the other tables."""
-        if table not in self._found:
-            shared, own = _folders(self.folder, table, ""), _folders(self.folder, table, split_of_name(table))
-            there = own == shared or any(path.startswith(own) for path in files)
-            self._found[table] = own if there else shared
-        return self._found[table]
+        places = {False: _folders(self.folder, table, split_of_name(table)), True: _folders(self.folder, table, "")}
+        shares = self._shares.get(table)
+        for shared in (False, True) if shares is None else (shares,):
+            if found := _first(places[shared], name, files):
+                self._shares[table] = shared
+                return found
+        return places[bool(shares)][0] + name
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +92,15 @@ def _split_of_folder(folder: str) -> str:
     return ""
 
 
+def _first(folders: Sequence[str], name: str, files: Files) -> str:
+    """The first of these files that there is, "" where there is none."""
+    for folder in folders:
+        if (path := folder + name) in files or (path := in_known_split(path)) in files:
+            return path
+    return ""
+
+
+@lru_cache(1024)
 def _folders(folder: str, table: str, split: str) -> tuple[str, ...]:
     """What the folder may be called in the tree, for this table: as it is, unless its name speaks of another split."""
     other = _split_of_folder(folder)

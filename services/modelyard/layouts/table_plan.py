@@ -174,15 +174,13 @@ def _said_to_be_files(header: Sequence[str], options: Options) -> dict[int, bool
 
 
 def _without_chance(plan: Plan, candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """Beside names such as 7.png, the 7 of another column names no image; of several columns of numbers, one does."""
-    kept = [each for each in candidates if each.doubt == 0]
-    for doubt in (1, 2):
-        kinds = {each.place.kind for each in kept}
-        more = [each for each in candidates if each.doubt == doubt and each.place.kind not in kinds]
-        if doubt == 2 and more:
-            more = [max(more, key=lambda each: (plan.kinds.get(each.at) == "id", each.different))]
-        kept += more
-    return kept
+    """Beside names such as 7.png, the 7 of another column names no image; of several columns of numbers, those do that
+    differ most."""
+    kept = [each for each in candidates if each.doubt < 2]
+    kinds = {each.place.kind for each in kept}
+    numbers = [each for each in candidates if each.doubt == 2 and each.place.kind not in kinds]
+    how = [(plan.kinds.get(each.at) == "id", each.different) for each in numbers]
+    return kept + [each for each, rank in zip(numbers, how, strict=True) if rank == max(how)]
 
 
 def _plan_target(plan: Plan, rows: Sequence[Sequence[str]], options: Options) -> None:

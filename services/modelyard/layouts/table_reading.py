@@ -110,7 +110,7 @@ def _column(feature: Feature, found: Sequence[str], path: str, files: Files) -> 
         paths = [place.find(path, value, files) for value in found]
         return [Range(each, 0, files[each].size) for each in paths]
     if feature.kind == "text":
-        return [b"" if values.is_missing(value) else value.encode() for value in found]
+        return [value.encode() for value in found]
     classes = frozenset(feature.classes)
     names = {
         value: b"" if values.is_missing(value) else values.as_class(value, classes).encode() for value in set(found)

@@ -51,7 +51,8 @@ def why_no_text(head: bytes) -> str:
     """Why a file that begins so is read as no text; "" where it may be one."""
     if head.startswith(_UTF32):
         return "is UTF-32; convert it to UTF-8, such as with iconv -f UTF-32 -t UTF-8"
-    if b"\0" in head and not head.startswith(_MARKS):
+    # Of a text in Latin letters it would be half of them or more.
+    if 4 * head.count(0) >= len(head) > 0 and not head.startswith(_MARKS):
         return "holds NUL bytes: UTF-16 or UTF-32 without a byte order mark, or no text; convert it to UTF-8"
     return ""
 

@@ -227,16 +227,13 @@ def test_a_file_half_of_whose_boxes_can_not_be_used_is_refused() -> None:
     assert refused.value.reason == "ROWS_UNUSABLE"
 
 
-def test_an_image_that_is_listed_twice_is_one_example_and_is_named_with_its_second_boxes() -> None:
-    listed = [{"id": at, "file_name": f"{at % 10}.png"} for at in range(11)]
-    annotations = [*GOOD, {"image_id": 10, "category_id": 7, "bbox": [0, 0, 2, 2]}]
-    files = images("images", 10) | {"boxes.json": boxes(10, images=listed, annotations=annotations)}
-    _, rows, problems = whole(files)
-    assert sum(origin == "images/0.png" for split in rows.values() for origin in split.origins) == 1
-    assert sorted(problems) == [
-        "boxes.json: annotation 6 is of image 10, which is image 0 again",
-        "boxes.json: image 10 ('0.png') is image 0 again; join the two",
-    ]
+def test_an_image_that_is_listed_several_times_is_one_example_with_the_boxes_of_all() -> None:
+    listed = [{"id": at, "file_name": f"{at % 10}.png"} for at in range(30)]
+    once = [{"image_id": at, "category_id": 7, "bbox": [0, 0, 2, 2]} for at in range(30)]
+    _, rows, problems = whole(images("images", 10) | {"boxes.json": boxes(10, images=listed, annotations=once)})
+    assert problems == []
+    found = [len(each) for split in rows.values() for each in split.columns["boxes"]]
+    assert sorted(found) == [3] * 10
 
 
 def test_what_is_no_object_is_named() -> None:

@@ -145,9 +145,11 @@ def test_a_table_names_files_from_a_folder_of_folders_on() -> None:
     assert sum(len(found.origins) for found in rows.values()) == 18
 
 
-def test_tables_of_two_splits_share_a_folder_where_only_one_has_its_own() -> None:
+@pytest.mark.parametrize("other", [[], ["val"], ["test"]])
+def test_tables_of_two_splits_share_a_folder(other: list[str]) -> None:
     files: dict[str, str | bytes] = {f"train/{at}.png": picture(at) for at in range(12)}
     val = "file_name,label\n" + "".join(f"{at}.png,{at % 2}\n" for at in range(8, 12))
+    files |= {f"{folder}/{at}.png": picture(at) for folder in other for at in range(100, 130)}
     _, rows, problems = whole({**files, "train.csv": labelled(8), "val.csv": val})
     assert problems == []
     assert {name: len(found.origins) for name, found in rows.items()} == {"train": 8, "validation": 4}
@@ -173,6 +175,12 @@ def test_numbers_are_no_names_of_images_beside_a_column_that_names_them(
     description = whole(files, **options)[0]
     assert [each.name for each in description.features if each.kind == "image"] == [image]
     assert [each.role for each in description.features if each.name != image] == ["target"]
+
+
+def test_two_columns_of_numbers_name_images_where_they_differ_alike() -> None:
+    files: dict[str, str | bytes] = {f"images/{at:04}.png": picture(at) for at in range(30)}
+    files["pairs.csv"] = "one,two,label\n" + "".join(f"{at:04},{29 - at:04},{at % 2}\n" for at in range(30))
+    assert [each.kind for each in described(files).features] == ["image", "image", "category"]
 
 
 def test_columns_that_whoever_pushes_says_to_be_images_all_are() -> None:
@@ -213,6 +221,12 @@ def test_a_table_beside_folders_of_notes_is_the_table(beside: list[str]) -> None
     assert description.layout == "table"
     more = " and 1 more" if len(beside) > 1 else ""
     assert f"not used: {beside[0]}{more}, which no column names" in findings.notes
+
+
+def test_a_table_of_notes_is_none_beside_folders_of_few_images() -> None:
+    files: dict[str, str | bytes] = {f"{at % 20}/{at}.png": picture(at) for at in range(30)}
+    notes = "\n".join(f"{at},what number {at} is about" for at in range(20))
+    assert described({**files, "notes.csv": notes}).layout == "class_folders"
 
 
 def test_a_table_that_is_not_used_beside_class_folders_is_named() -> None:

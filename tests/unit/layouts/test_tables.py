@@ -120,13 +120,6 @@ def test_missing_values_are_nan_and_empty() -> None:
     assert set(rows["train"].columns["job"]) <= {b"clerk", b"boss", b""}
 
 
-def test_missing_texts_are_empty() -> None:
-    rows = "".join(f"this is what they wrote {at},{at / 7}\n" for at in range(60))
-    description, found, _ = whole({"a.csv": f"note,y\n{rows}" + "NA,1.5\nnull,2.5\n NaN ,3.5\n,4.5\n" * 9})
-    assert description.features[0].kind == "text"
-    assert {text for split in found.values() for text in split.columns["note"] if not text.startswith(b"this")} == {b""}
-
-
 def test_infinite_numbers_are_missing_ones() -> None:
     _, rows, _ = whole({"a.csv": "x,y\n" + "inf,1.5\n-1e300,2.5\n3,4\n" * 9})
     found = [each for split in rows.values() for each in split.columns["x"]]

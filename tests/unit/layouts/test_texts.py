@@ -149,6 +149,10 @@ def test_quotes_in_a_table_of_tabs_are_letters_unless_all_are_closed() -> None:
 NUL = "holds NUL bytes: UTF-16 or UTF-32 without a byte order mark, or no text; convert it to UTF-8"
 
 
+def test_a_stray_nul_is_a_character_of_a_text() -> None:
+    assert read_text(InMemory(b"one\0two three four")) == b"one\0two three four"
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(

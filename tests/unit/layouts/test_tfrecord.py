@@ -229,10 +229,10 @@ def test_what_means_that_there_is_no_class_is_none_unless_a_class_is_called_so(m
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 @pytest.mark.parametrize(
     "feature",
-    [{"role": "target"}, {"role": "target", "shape": [2]}, {"role": "rating"}, {"kind": "boxes", "shape": [None, 4]}],
+    [{"role": "target"}, {"role": "rating"}, {"kind": "boxes", "shape": [None, 4]}],
 )
 def test_records_whose_target_rating_or_boxes_are_not_finite_are_named(feature: dict[str, Any], value: float) -> None:
-    width = 2 if feature.get("shape") == [2] else 4 if "kind" in feature else 1
+    width = 4 if "kind" in feature else 1
     records = [example(x=[float(at)], y=[0.5] * (width - 1) + [value if at == 20 else 1.0]) for at in range(30)]
     _, rows, problems = whole({"a.tfrecord": framed(records)}, features={"x": {"kind": "number"}, "y": feature})
     assert problems == [f"a.tfrecord:21: has {value!r} as 'y', which is no finite number of 32 bits"]
@@ -245,7 +245,6 @@ def test_records_whose_target_rating_or_boxes_are_not_finite_are_named(feature: 
         {"dtype": "int64"},
         {"dtype": "int64", "shape": [1]},
         {"dtype": "int64", "shape": [None]},
-        {"kind": "time"},
         {"kind": "category", "role": "target", "shape": [1], "classes": ["no", "yes"]},
         {"kind": "category", "shape": [None], "classes": ["no", "yes"]},
     ],
@@ -260,6 +259,14 @@ def test_records_with_fractions_where_whole_numbers_are_claimed_are_named(
     assert problem.startswith("a.tfrecord:21: has ")
     assert problem.endswith(" as 'y', which is no whole number of 64 bits")
     assert sum(len(split.origins) for split in rows.values()) == 29
+
+
+@pytest.mark.parametrize(("value", "is_named"), [(nan, True), (inf, True), (1e30, True), (0.5, False)])
+def test_times_are_within_reach_and_may_be_of_fractions_of_a_second(value: float, is_named: bool) -> None:
+    records = [example(x=[float(at)], at=[value if at == 20 else 1.0]) for at in range(30)]
+    features = {"x": {"kind": "number"}, "at": {"kind": "time"}}
+    _, _, problems = whole({"a.tfrecord": framed(records)}, features=features)
+    assert [problem.endswith("as 'at', which is no time in seconds") for problem in problems] == [True] * is_named
 
 
 def test_numbers_that_are_not_finite_are_missing_ones_in_an_input() -> None:

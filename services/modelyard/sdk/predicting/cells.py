@@ -132,7 +132,7 @@ def _text(wanted: Input, value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     text = _written(wanted, value)
-    if wanted.kind in _NAMES:
+    if wanted.kind in _NAMES and text not in wanted.categories:
         text = "" if is_missing(text) else as_class(text, wanted.categories)
     try:
         return text.encode()
