@@ -62,7 +62,7 @@ class GrpcOverAsgi:
     async def _serve(self, call: Call, method: Method, encoding: str, receive: Receive) -> Outcome:
         predictions = self._predictions
         payload = unframed(await self._body(call, receive), encoding, predictions.max_message_bytes)
-        spec = self._spec(call, method, payload)
+        spec = self._spec(method, payload)
         predictions.admit(call, spec)
 
         async def send(backend: Backend, timeout_s: float) -> Outcome:
@@ -72,17 +72,10 @@ class GrpcOverAsgi:
             return await predictions.gather(call, spec, send)
         return await predictions.forward(call, spec, send)
 
-    def _spec(self, call: Call, method: Method, payload: Payload) -> ModelSpec:
-        """What a compressed message inflates to is in memory for as long as this takes, and no longer."""
+    def _spec(self, method: Method, payload: Payload) -> ModelSpec:
+        """What a compressed message inflates to is in memory for as long as this takes, not while it is answered."""
         data, start = readable(payload, self._predictions.max_message_bytes)
-        read = read_task_specs if method.shape is Shape.TASKS else read_model_spec
-        if not payload.encoding:
-            return read(data, start)
-        self._predictions.hold(call, len(data))
-        try:
-            return read(data, start)
-        finally:
-            self._predictions.let_go(call, len(data))
+        return read_task_specs(data, start) if method.shape is Shape.TASKS else read_model_spec(data, start)
 
     async def _body(self, call: Call, receive: Receive) -> bytes:
         """The whole body; what is too long is refused as soon as that is known."""

@@ -150,11 +150,6 @@ class Predictions:
         self._admission.hold(count)
         call.held += count
 
-    def let_go(self, call: Call, count: int) -> None:
-        """These are there no longer."""
-        self._admission.release(count)
-        call.held -= count
-
     def admit(self, call: Call, spec: ModelSpec) -> Route:
         """May this caller ask this deployment, now: the same answer for one that does not exist and one that is
         somebody else's."""
