@@ -1,10 +1,10 @@
 """Batches in exact order as a tf.data.Dataset: each iteration gives the current epoch, from its first batch on.
 
-Python says which rows come, once an epoch, and TensorFlow gathers them out of whole columns on its own threads. Columns
-that do not fit are gathered in Python, about a MiB at a time: a call into Python costs half a millisecond.
+Python says which rows come, once an epoch, and TensorFlow gathers them out of whole columns. Columns that do not fit
+are gathered in Python, about a MiB at a time: a call into Python costs half a millisecond.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,14 @@ from keras import tree
 from numpy.typing import NDArray
 
 from modelyard.job.order import Indices, batch_count, blocks, permutation, runs
+from modelyard.job.spread import spread
 from modelyard.job.values import Values
 
 RUN_BYTES = 1 << 20
-MAX_RUN = 64
-"""Batches that are gathered together and cut apart afterwards, where they are small."""
+LEAST_RUN, MAX_RUN = 4, 64
+"""Batches that are gathered together and cut apart afterwards, where they are small: that copies them a second time."""
+SOME = 16
+"""Examples whose mean length tells how many batches that is."""
 
 
 @dataclass
@@ -58,7 +61,9 @@ def ordered(
         position.batch_size, position.steps = (batch_size, steps) if whole_batches else (0, 0)
     leaves: list[Values] = tree.flatten(columns)
     samples = [leaf.gather(np.zeros(min(count, 1), np.int64)) for leaf in leaves]
-    run = max(1, min(MAX_RUN, RUN_BYTES // max(1, batch_size * sum(map(_bytes, samples)))))
+    example = sum(_example_bytes(leaf, sample, count) for leaf, sample in zip(leaves, samples, strict=True))
+    run = min(MAX_RUN, RUN_BYTES // max(1, batch_size * example))
+    run = run if run >= LEAST_RUN else 1
     outside = [leaf for leaf in leaves if leaf.tensor is None]
 
     def order() -> Indices:
@@ -100,10 +105,7 @@ def ordered(
         dataset = tf.data.Dataset.from_generator(gathered, output_signature=(numbers, *specs))
     else:
         dataset = tf.data.Dataset.from_tensors(0).flat_map(numbered)
-    if run == 1:
-        dataset = dataset.map(by_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    else:
-        dataset = dataset.map(complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+    dataset = _mapped(dataset, by_batch) if run == 1 else _mapped(dataset, complete).unbatch()
     if any(leaf.prepare is not None for leaf in leaves):
         dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if not (is_training and position.resumes_loop):
@@ -111,8 +113,31 @@ def ordered(
     return dataset.prefetch(4)
 
 
-def _bytes(rows: NDArray[Any]) -> int:
-    return sum(map(len, rows.ravel())) if rows.dtype == object else rows.nbytes
+def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
+    """`dataset.map(function)`, on the thread that asks for a batch: `map` wakes another for each, which takes
+    longer than the batch's copy, and only its operation has the argument that says not to."""
+    given = dataset.element_spec if isinstance(dataset.element_spec, tuple) else (dataset.element_spec,)
+    graph = tf.function(function, autograph=False).get_concrete_function(*given)
+    found = tf.nest.map_structure(tf.TensorSpec.from_tensor, graph.structured_outputs)
+    parts = tf.nest.flatten(found)
+    variant = tf.raw_ops.MapDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        other_arguments=graph.captured_inputs,
+        f=graph,
+        output_types=[part.dtype for part in parts],
+        output_shapes=[part.shape for part in parts],
+        use_inter_op_parallelism=False,
+        preserve_cardinality=True,
+    )
+    return tf.data.experimental.from_variant(variant, found)
+
+
+def _example_bytes(leaf: Values, first: NDArray[Any], count: int) -> int:
+    """Of one of them; texts and files are not all as long as the first."""
+    if first.dtype != object:
+        return first.nbytes
+    some = leaf.gather(spread(count, SOME))
+    return sum(map(len, some.ravel())) // max(1, len(some))
 
 
 def _spec(rows: NDArray[Any]) -> Any:

@@ -121,7 +121,7 @@ def test_a_hundred_thousand_metrics_slow_the_job_down_and_nobody_else(bench: Ben
     script = (
         "import json, time\n"
         "line = json.dumps({'metric': {'step': 1, 'name': 'loss', 'value': 0.5}}).encode() + b'\\n'\n"
-        "until = time.monotonic() + 20\n"
+        "until = time.monotonic() + 10\n"
         "while time.monotonic() < until:\n"
         "    worker.sendall(line * 100)\n"
         "export()\n"

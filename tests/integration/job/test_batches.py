@@ -57,6 +57,19 @@ def test_batches_are_the_rows_of_the_order_wherever_they_are_gathered(text: Any,
     assert start >= COUNT
 
 
+def test_a_first_file_that_is_a_placeholder_does_not_make_the_others_come_by_the_gigabyte() -> None:
+    files = np.array([b"x", *[bytes(100_000)] * (COUNT - 1)], object)
+    asked: list[int] = []
+
+    def gather(rows: NDArray[Any]) -> NDArray[Any]:
+        asked.append(len(rows))
+        return files[rows]
+
+    assert sum(1 for _ in batches(Values(gather))) == -(-COUNT // 8)
+    assert max(asked[1:]) == 16, "so many are looked at before; then a batch at a time"
+    assert set(asked[2:]) == {8, COUNT % 8}
+
+
 @pytest.mark.parametrize("of", [of_own, outside])
 def test_an_epoch_that_is_gone_on_with_is_the_rest_of_the_same_batches(of: Any) -> None:
     columns = (of(NUMBERS), of(LABELS))
