@@ -27,6 +27,7 @@ from modelyard.cli import (
 )
 from modelyard.cli.failures import exit_status, show_failure
 from modelyard.cli.globals import Globals, hoist
+from modelyard.cli.output import takes_utf8
 from modelyard.sdk.errors import ModelyardError
 
 EPILOG = (
@@ -87,8 +88,9 @@ def everywhere(
 def main() -> None:
     """Run the command line; failures are a sentence on stderr and an exit status."""
     sys.unraisablehook = _not_raised
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8; stderr takes all anyhow
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        # Names of files need not be UTF-8, and a locale may lack what tables and names have; stderr takes all anyhow.
+        sys.stdout.reconfigure(errors="surrogateescape" if takes_utf8() else "replace")
     try:
         try:
             app(args=hoist(sys.argv[1:]), standalone_mode=True)

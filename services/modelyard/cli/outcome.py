@@ -26,7 +26,7 @@ _ADVICE: dict[_Class.ValueType, str] = {
     _Class.FAILURE_CLASS_USER_CODE: "change the code and train again; --local runs it here, under your debugger",
     _Class.FAILURE_CLASS_INVALID_DATA: "modelyard datasets show {dataset} says what an example is claimed to be",
     _Class.FAILURE_CLASS_ACCELERATOR_OOM: "a smaller batch, smaller inputs, or a device with more memory",
-    _Class.FAILURE_CLASS_HOST_OOM: "a smaller batch; context.dataset reads from disk, context.arrays holds all of it",
+    _Class.FAILURE_CLASS_HOST_OOM: "a smaller batch or network; of your own code: context.dataset reads from disk",
     _Class.FAILURE_CLASS_DIVERGED: "a smaller learning rate; the last good checkpoint is kept",
     _Class.FAILURE_CLASS_TIMEOUT: "give it more time, or fewer epochs",
     _Class.FAILURE_CLASS_WORKER_LOST: "modelyard workers list, then modelyard jobs attempts {job}",

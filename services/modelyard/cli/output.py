@@ -1,8 +1,10 @@
 """Tables for people, JSON for scripts."""
 
+import codecs
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +20,10 @@ _UNLIMITED = 10_000
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 """What Python makes of bytes in names of files that are no UTF-8."""
+_NO_ASCII = re.compile(r"[^\x00-\x7f]+")
+_JOINERS = "\u200c\u200d"
+"""They stand between letters of Persian and of Indic scripts, and between the parts of an emoji."""
+_SOFT_HYPHEN = "\u00ad"
 
 
 def console() -> Console:
@@ -33,14 +39,21 @@ def _is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def takes_utf8() -> bool:
+    """Whether stdout does; its locale may have fewer characters than names and tables have."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    return encoding is None or codecs.lookup(encoding).name == "utf-8"
+
+
 def print_json(value: Any) -> None:
     """One JSON document."""
     print(json_text(value, indent=2))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """JSON that is UTF-8, whatever names of files are in it."""
-    return _NO_UTF8.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
+    """JSON that is UTF-8, whatever names of files are in it; ASCII, which is so too, where stdout takes no UTF-8."""
+    text = _NO_UTF8.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
+    return text if takes_utf8() else _NO_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def show_done(*, as_json: bool, **facts: Any) -> None:
@@ -132,8 +145,13 @@ def state_text(name: str) -> str:
 
 def plain(text: str) -> str:
     """Text of a job, without its colours and whatever else it wants of the terminal."""
-    text = _ESCAPES.sub("", text)
-    return "".join(each if each.isprintable() or each in "\n\t" else "�" for each in text)
+    text = _ESCAPES.sub("", text).replace(_SOFT_HYPHEN, "")
+    return "".join(each if each.isprintable() or _is_harmless(each) else "�" for each in text)
+
+
+def _is_harmless(letter: str) -> bool:
+    """Of what Python calls not printable; a space may be an ideographic one, or one where no line is broken."""
+    return letter in "\n\t" or letter in _JOINERS or unicodedata.category(letter) == "Zs"
 
 
 def metrics_text(metrics: Iterable[tuple[str, float]]) -> str:

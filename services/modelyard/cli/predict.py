@@ -1,7 +1,6 @@
 """`modelyard predict`"""
 
 import itertools
-import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -235,9 +234,9 @@ def _ask_tensors(client: Client, name: str, said: list[str], signature: str, *, 
         return
     count = _rows_of(outputs)
     if not count:
-        print(json.dumps(outputs, ensure_ascii=False))
+        print(json_text(outputs))
     for index in range(count):
-        print(json.dumps({key: values[index] for key, values in outputs.items()}, ensure_ascii=False))
+        print(json_text({key: values[index] for key, values in outputs.items()}))
     print(f"version {response.model_spec.version.value}, {seconds * 1000:.0f} ms", file=sys.stderr)
 
 

@@ -9,19 +9,23 @@ import tensorflow as tf
 from keras import tree
 from numpy.typing import NDArray
 
-from modelyard.job import images, pixels
+from modelyard.job import images, pixels, scratch
 from modelyard.job.batches import Position, ordered
+from modelyard.job.columns import MAX_HELD_BYTES
 from modelyard.job.decoding import RowsUnreadable
-from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable
+from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable, TooLarge
 from modelyard.job.index import Examples, Index
 from modelyard.job.left_out import LeftOut
 from modelyard.job.order import Indices
 from modelyard.job.selection import Selection, select
+from modelyard.job.tensors import tensor_of
 from modelyard.job.values import MEDIA, Form, Values, of_own, some, values
 from modelyard.layouts import Feature
 
 UNBATCHED = 256
 """Examples that are read together where the code wants them one by one."""
+_SMALLER = {"image": "image_size=…", "audio": "seconds=… and sample_rate=…", "video": "frames=… and image_size=…"}
+"""What makes less of each example."""
 
 
 class Data:
@@ -115,10 +119,30 @@ class Data:
         selection, given = self._select(split, form, columns)
         for name, one in given.items():
             if one.array is None:
-                raise MemoryError(
-                    f"{name!r} of split {split!r} is too large for arrays; use context.dataset({split!r}, batch_size=…)"
-                )
+                raise self._too_large(split, name, one)
         return selection.structure({name: one.array for name, one in given.items()})
+
+    def _too_large(self, split: str, name: str, one: Values) -> TooLarge:
+        examples = self.index.split(split)
+        column = examples.column(name)
+        if column.feature.kind in MEDIA:
+            first: Any = one.gather(np.zeros(1, np.int64))
+            first = first if one.prepare is None else np.asarray(one.prepare(tf.constant(first)))
+            takes, most, decoded = len(examples) * first.nbytes, scratch.MAX_BYTES, " decoded"
+            smaller = f"take less of each with {_SMALLER[column.feature.kind]} (of a template: --set)"
+        else:
+            # What `Column.texts` counts: a bytes object takes more than it holds.
+            takes, most, decoded = int(column.sizes.sum()) + 41 * len(column), MAX_HELD_BYTES, ""
+            smaller = "make a version of the dataset that has less of it"
+        limit = f"{most / 2**30:.3g} GiB is the most" if takes > most else "the worker's disk has no room for it"
+        return TooLarge(
+            f"{name!r} of split {split!r} takes {takes / 2**30:.3g} GiB{decoded}, which is wanted whole, and {limit}; "
+            f"{smaller}, or go through it in code of your own with context.dataset({split!r}, batch_size=…)",
+            feature=name,
+            split=split,
+            bytes=str(takes),
+            most=str(most),
+        )
 
     def items(self) -> dict[str, NDArray[Any]]:
         """See Context.items."""
@@ -157,6 +181,26 @@ class Data:
         count = len(tree.flatten(arrays)[0])
         columns = tree.map_structure(of_own, arrays)
         return ordered(columns, count, batch_size, seed=self._seed, position=self._position, shuffle=True)
+
+    def ordered_rows(
+        self, whole: NDArray[Any], rows: Indices, beside: NDArray[Any], batch_size: int, *, is_training: bool
+    ) -> Any:
+        """Batches of these rows of an array that stays where it is, such as one that is mapped, each with what `beside`
+        has at its place: in the order of `ordered_arrays` to train on, in their own to judge by."""
+        tensor = tensor_of(whole)
+        if tensor is None:
+            chosen = Values(lambda places: whole[rows[places]])
+        else:
+            chosen = Values(rows.__getitem__, lambda: rows, lambda numbers: tf.gather(tensor, numbers))
+        return ordered(
+            (chosen, of_own(beside)),
+            len(rows),
+            batch_size,
+            seed=self._seed,
+            position=self._position,
+            shuffle=is_training,
+            is_training=is_training,
+        )
 
     def _select(self, split: str, form: Form, columns: Sequence[str] | None) -> tuple[Selection, Mapping[str, Values]]:
         selection = select(self.index.description, columns)

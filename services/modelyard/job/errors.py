@@ -3,6 +3,7 @@
 FailedPrecondition
 ├── DatasetDescriptionWrong  a dataset is not what its own description claims
 ├── DatasetUnsuitable        a dataset is well described, but not for what the code asks of it
+│   └── TooLarge             a column is wanted whole that is not held whole
 ├── ExamplesUnreadable       half of a split or more cannot be decoded
 ├── Diverged                 the loss or a weight is no longer a number
 ├── ExportInvalid            a model that cannot be saved, or answers differently once loaded
@@ -30,6 +31,10 @@ class DatasetDescriptionWrong(FailedPrecondition):
 
 class DatasetUnsuitable(FailedPrecondition):
     reason = "DATASET_UNSUITABLE"
+
+
+class TooLarge(DatasetUnsuitable, MemoryError):
+    """Code that can do with batches may expect it as what Python calls it."""
 
 
 class ExamplesUnreadable(FailedPrecondition):

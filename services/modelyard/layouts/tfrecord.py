@@ -8,6 +8,8 @@ features.json, beside the records or given with `--features`, by the records' ke
 A category is a whole number, its place among the classes, or a class's name. Classes that the file does not name are
 collected: of numbers all from 0 to the largest, of names those that there are. With a shape it is whole numbers; they
 are numbers in the dataset too where it says "dtype": "int64", as targets do by themselves, else bytes of float32.
+
+A number that a record lacks is NaN. Whole numbers ("dtype": "int64") have no such value: the record is no example.
 """
 
 import json
@@ -15,13 +17,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from modelyard.layouts import media
 from modelyard.layouts.chunks import MISSING_TIME, Chunk, Column, Problems, in_portions
 from modelyard.layouts.description import MEDIA, SPLITS, Description, Feature, Split, SplitRule
 from modelyard.layouts.errors import DataUnreadable, DescriptionWrong, LayoutUnknown
-from modelyard.layouts.example_values import BadRecordError, RecordBytes, parse_record, utf_8, value_of
+from modelyard.layouts.example_values import BadRecordError, parse_record, utf_8, value_of
 from modelyard.layouts.files import Files
-from modelyard.layouts.heads import UnusableError
 from modelyard.layouts.lines import splits_of_files
 from modelyard.layouts.names import feature_names, is_tfrecord
 from modelyard.layouts.options import Findings, Options
@@ -30,6 +30,7 @@ from modelyard.layouts.records import records
 from modelyard.layouts.splitting import HELD_OUT, hash_split
 from modelyard.layouts.strict_json import parse_strictly
 from modelyard.layouts.table_plan import TARGETS
+from modelyard.layouts.tfrecord_suggestion import suggestion
 
 SPEC_FILE = "features.json"
 _MAX_SPEC_BYTES = 1 << 20
@@ -45,7 +46,7 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     if spec is None:
         raise LayoutUnknown(
             f"TFRecord files do not say what they hold; write it to {SPEC_FILE} beside them, or give it with "
-            f"--features. The first record suggests: {json.dumps(_suggestion(paths, files), ensure_ascii=False)}",
+            f"--features. The first record suggests: {json.dumps(suggestion(paths, files), ensure_ascii=False)}",
             reason="FEATURES_MISSING",
         )
     by_file = splits_of_files(paths)
@@ -194,36 +195,6 @@ def _modality(features: Sequence[Feature], options: Options) -> str:
     )
 
 
-def _suggestion(paths: Sequence[str], files: Files) -> dict[str, Any]:
-    """What a spec may look like."""
-    from google.protobuf.message import DecodeError
-
-    for path in paths:
-        for _, record in records(path, files[path], Problems()):
-            try:
-                values = parse_record(record)
-            except DecodeError:
-                raise DataUnreadable(path, "holds records that are no tf.train.Example", reason="NO_EXAMPLES") from None
-            return {key: _suggested(key, values[key]) for key in sorted(values)[:50]}
-    raise DataUnreadable(paths[0], "has no record that can be read", reason="EMPTY")
-
-
-def _suggested(key: str, found: list[Any]) -> dict[str, Any]:
-    first = found[0] if found else 0.0
-    if isinstance(first, bytes):
-        for kind in MEDIA:
-            try:
-                media.look(kind, RecordBytes(first))
-            except UnusableError:
-                continue
-            return {"kind": kind}
-        return {"kind": "category", "role": "target"} if key in TARGETS else {"kind": "text"}
-    if isinstance(first, int) and key in TARGETS:
-        return {"kind": "category", "role": "target"}
-    shape = {"shape": [len(found)]} if len(found) != 1 else {}
-    return {"kind": "number", "dtype": "int64" if isinstance(first, int) else "float32", **shape}
-
-
 def _examples(
     by_file: Mapping[str, str], rule: SplitRule, features: Sequence[Feature], files: Files, problems: Problems
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -236,13 +207,23 @@ def _examples(
         for number, record in records(path, files[path], problems):
             try:
                 found = parse_record(record)
-                values = {each.name: value_of(each, found.get(each.header)) for each in features}
+                values = {each.name: _value(each, found.get(each.header)) for each in features}
             except DecodeError:
                 problems.add(path, number, "is no tf.train.Example")
             except BadRecordError as problem:
                 problems.add(path, number, str(problem))
             else:
                 yield split or hash_split(record, rule.held_out), f"{path}:{number}", values
+
+
+def _value(feature: Feature, found: list[Any] | None) -> Any:
+    """Raises BadRecordError."""
+    value = value_of(feature, found)
+    if value is None and feature.kind == "number" and feature.dtype == "int64" and feature.role != "ignore":
+        raise BadRecordError(
+            f"has no {feature.header!r}, which is claimed to be a whole number; as float32 a missing one is NaN"
+        )
+    return value
 
 
 def read(description: Description, files: Files, problems: Problems) -> Iterator[Chunk]:

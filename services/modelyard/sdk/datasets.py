@@ -1,6 +1,5 @@
 """Datasets."""
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,7 +16,7 @@ from modelyard.layouts import DESCRIPTION_FILE, Options
 from modelyard.sdk import croissant
 from modelyard.sdk.connection import Connection
 from modelyard.sdk.describing import describe, read_description
-from modelyard.sdk.download import fetch_files, read_file, read_manifest, signed_reads
+from modelyard.sdk.download import fetch_files, read_file, read_head, read_manifest, signed_reads
 from modelyard.sdk.errors import NotFound
 from modelyard.sdk.folder import Sources, scan, scan_file
 from modelyard.sdk.names import in_project, version_in_project
@@ -117,9 +116,9 @@ class Datasets:
         """The page that the profile job has made. Raises NotFound where it is gone, as with its job."""
         if not statistics.report:
             raise NotFound(f"{statistics.dataset_version} has no page", reason="REPORT_NOT_FOUND")
-        with tempfile.TemporaryDirectory() as folder:
-            fetch_files(self._connection, statistics.report, Path(folder))
-            return (Path(folder) / "page.html").read_bytes()
+        # Beside it there are hashes of all examples, which are as many.
+        store, reads = Store(self._connection.access.ca_file), signed_reads(self._connection, statistics.report)
+        return read_file(store, reads, read_manifest(store, reads), "page.html")
 
     def croissant(self, name: str, *, licence: str = "") -> dict[str, Any]:
         """A version described in Croissant 1.0: JSON-LD by which other tools load data sets.
@@ -127,7 +126,8 @@ class Datasets:
         Paths in it are relative to the folder that `pull` writes.
 
         `licence` by default is what the label `licence` of the version says. Raises FailedPrecondition, reason
-        CROISSANT_CANNOT_SAY, for CSV with other than commas or tabs, without a header, or in UTF-16.
+        CROISSANT_CANNOT_SAY, for CSV with other than commas or tabs, without a header, in UTF-16 or gzip, with quotes
+        that are part of its texts, or with columns that have no name or blanks around it.
         """
         version = self.version(name)
         # By the version's own name: another one may have become the latest meanwhile.
@@ -135,7 +135,14 @@ class Datasets:
         store, reads = Store(self._connection.access.ca_file), signed_reads(self._connection, version.name)
         entries = read_manifest(store, reads)
         description = read_description(version.name, read_file(store, reads, entries, DESCRIPTION_FILE))
-        return croissant.describe(version, spec, description, entries, licence or version.labels.get("licence", ""))
+        return croissant.describe(
+            version,
+            spec,
+            description,
+            entries,
+            licence or version.labels.get("licence", ""),
+            lambda entry: read_head(store, reads, entry, croissant.HEAD_BYTES),
+        )
 
     def list(self) -> Iterator[dataset_pb2.Dataset]:
         """Every dataset of the project."""

@@ -111,12 +111,15 @@ def read(context: "Context", asked: str = "") -> Grid:
     apart = np.diff(time)
     if twice := np.flatnonzero(same & (apart == 0)).tolist():
         at = twice[0] + 1
-        raise DatasetUnsuitable(f"{path(at)}: {_called(name[at])} has {iso(time[at])} twice; leave one of them out")
+        raise DatasetUnsuitable(
+            f"{path(at)}: {_called(name[at])} has {iso(time[at])} twice; leave one of them out"
+            f"{_or_more_columns(context, where)}"
+        )
     steps, counts = np.unique(apart[same], return_counts=True)
     if not len(steps):
         raise DatasetUnsuitable("no series has two values; there is nothing to forecast from")
     step = int(steps[counts.argmax()])
-    found = []
+    found, sparse = [], []
     for start, stop in _runs(name):
         places, left = np.divmod(time[start:stop] - time[start], step)
         if left.any():
@@ -127,12 +130,31 @@ def read(context: "Context", asked: str = "") -> Grid:
             )
         length = int(places[-1]) + 1
         if length > SPARSEST * (stop - start):
-            raise DatasetUnsuitable(
-                f"{_called(name[start])} has {stop - start:,} values in {length:,} steps of {lasting(step)}; at least "
-                f"every {SPARSEST}th is needed"
-            )
+            sparse.append(f"{_called(name[start])} has {stop - start:,} values in {length:,} steps of {lasting(step)}")
+            continue
         found.append(_series(name[start], int(time[start]), length, places, value[start:stop], split[start:stop]))
+    needed = f"at least every {SPARSEST}th is needed"
+    if not found:
+        raise DatasetUnsuitable(f"{sparse[0]}; {needed}{', and no series has it' if len(sparse) > 1 else ''}")
+    if sparse:
+        notes.append(f"{len(sparse):,} series are left out, as {needed}: {', '.join(sparse[:5])}")
     return Grid(where, step, tuple(found), (*notes, *_gaps(found, step)))
+
+
+def _or_more_columns(context: "Context", where: Columns) -> str:
+    """What else may be so where a time is there twice: a shop's days are there once for each of its goods."""
+    others = [
+        each.name
+        for each in context.features.values()
+        if each.name not in (where.time, where.value, where.series) and each.role in ("input", "group")
+    ]
+    if not others:
+        return ""
+    return (
+        f", or, where other columns tell series apart{' too' if where.series else ''} (there is "
+        f"{', '.join(others[:5])}), write all that do into one column of texts, such as 'north-3', and say "
+        "--set series=NAME"
+    )
 
 
 def _rows(context: "Context", where: Columns) -> tuple[NDArray[Any], ...]:

@@ -41,20 +41,17 @@ class Windows:
 def windows(grid: Grid, split: str, window: int, horizon: int) -> Windows:
     """All windows whose `truth` lies in the split; what they are made from may reach into what was before it."""
     number = SPLITS.index(split)
-    places = [
-        (which, at)
-        for which, series in enumerate(grid.series)
-        for at in _places(series, number, window, horizon).tolist()
-    ]
-    if len(places) > MOST:
-        places = [places[at] for at in spread(len(places), MOST).tolist()]
+    places = [_places(series, number, window, horizon) for series in grid.series]
+    ends = np.cumsum([len(each) for each in places])
+    chosen = spread(int(ends[-1]), MOST)
+    begins = np.concatenate(places)[chosen]
     found = Windows(
-        np.empty((len(places), window), np.float32),
-        np.empty((len(places), horizon), np.float32),
-        np.empty(len(places), np.int64),
-        np.array([which for which, _ in places], np.int64),
+        np.empty((len(chosen), window), np.float32),
+        np.empty((len(chosen), horizon), np.float32),
+        np.empty(len(chosen), np.int64),
+        np.searchsorted(ends, chosen, side="right"),
     )
-    for row, (which, at) in enumerate(places):
+    for row, (which, at) in enumerate(zip(found.series.tolist(), begins.tolist(), strict=True)):
         series = grid.series[which]
         found.history[row] = series.values[at - window : at]
         found.truth[row] = series.values[at : at + horizon]

@@ -122,7 +122,7 @@ class Heard:
 
 
 def readable(text: str, most: int) -> str:
-    """Text that can be sent and shown: no half characters, no control characters but line ends and tabs, not too
-    long."""
+    """Text that can be sent and shown: no half characters, no control characters but line ends, tabs and what joins
+    letters of Persian and Indic scripts or the parts of an emoji; not too long."""
     text = text[:most].encode("utf-8", "replace").decode()
-    return "".join(each for each in text if each.isprintable() or each in "\n\t")
+    return "".join(each for each in text if each.isprintable() or each in "\n\t\u200c\u200d")

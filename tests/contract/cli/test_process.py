@@ -1,8 +1,12 @@
 """The command line as a process."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 
 def test_a_person_sees_a_sentence_and_a_script_a_status(tmp_path: Path) -> None:
@@ -19,3 +23,16 @@ def test_a_full_disk_behind_stdout_is_a_sentence_too() -> None:
     assert ended.returncode == 1
     assert "error: No space left on device\n" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii:surrogateescape"])
+def test_a_locale_that_lacks_characters_shows_others_and_json_keeps_all(encoding: str) -> None:
+    def said(encoding: str, *more: str) -> bytes:
+        command = [sys.executable, "-m", "modelyard.cli", "gallery", "adult", *more]
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        return subprocess.run(command, capture_output=True, check=True, env=environment).stdout
+
+    line = next(line for line in said("utf-8").decode().splitlines() if line.startswith("adult "))
+    assert "≥" in line
+    assert line.replace("≥", "?").encode(encoding.partition(":")[0], "replace") in said(encoding).splitlines()
+    assert json.loads(said(encoding, "-o", "json")) == json.loads(said("utf-8", "-o", "json"))

@@ -115,3 +115,19 @@ async def test_ratings_are_exported_with_the_tables_from_which_a_job_reads_them(
         ("items", "movies.csv", "movieId"),
         ("items", "movies.csv", "title"),
     }
+
+
+async def test_what_an_export_can_not_say_is_read_out_of_the_tables(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{at},{at % 7},{at % 2}\n" for at in range(40))
+    (tmp_path / "numbered.csv").write_text(f",x,label\n{rows}")
+    await run("datasets", "push", "numbered", "numbered.csv")
+    await run("datasets", "export", "numbered", "--croissant", "numbered.json")
+    (_, examples) = json.loads((tmp_path / "numbered.json").read_text())["recordSet"]
+    assert [field["name"] for field in examples["field"]] == ["x", "label"]
+    (tmp_path / "blanks.csv").write_text(f"size, x, label\n{rows}")
+    await run("datasets", "push", "blanks", "blanks.csv")
+    refused = await asyncio.to_thread(
+        CliRunner().invoke, app, hoist(("datasets", "export", "blanks", "--croissant", "blanks.json"))
+    )
+    assert "blanks.csv has blanks around the name 'x'" in str(refused.exception)
+    assert not (tmp_path / "blanks.json").exists()

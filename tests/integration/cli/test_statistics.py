@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.api.catalog.v1 import statistics_pb2
 from modelyard.api.scheduler.v1 import job_pb2, worker_sync_service_pb2
 from modelyard.cli import profiles
+from modelyard.sdk import Client
 from modelyard.sdk.errors import NotFound
 from tests.integration.cli.conftest import There, typed
 from tests.support.scheduling import shipped_templates
@@ -66,6 +68,19 @@ async def test_when_the_job_has_failed_show_says_why_and_who_waited_for_it_has_f
     shown = json.loads((await typed("datasets", "show", "digits", "--wait", "-o", "json")).stdout)
     assert shown["statistics_missing"]["reason"] == "STATISTICS_NOT_AVAILABLE"
     assert "failed" in shown["statistics_missing"]["message"]
+
+
+async def test_of_what_a_profile_has_left_the_page_alone_is_read(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    assignment = await profile_job(there)
+    job = assignment.attempt.partition("/attempts/")[0]
+    attempt = await there.catalog.attempt(job, 1)
+    await attempt.execute(job, 1)
+    files = {"page.html": b"<p>", "content/train.npy": bytes(1 << 20)}
+    report = await attempt.pushed(f"{job}/outputs/profile", files)
+    monkeypatch.setattr("modelyard.sdk.download.fetch_packs", lambda *_, **__: pytest.fail("whole packs were read"))
+    with Client() as client:
+        statistics = statistics_pb2.Statistics(report=report)
+        assert await asyncio.to_thread(client.datasets.profile_page, statistics) == b"<p>"
 
 
 @pytest.mark.parametrize("templates", [None], ids=["nothing profiles"])

@@ -12,10 +12,12 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
+from modelyard.job import columns, data, scratch
 from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.failures import classify, describe
 from modelyard.job.known import Known
-from modelyard.job.messages import JobSpec
+from modelyard.job.messages import FailureClass, JobSpec
 from modelyard.job.session import Context
 from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
@@ -142,6 +144,54 @@ def test_sounds_and_videos_of_every_encoding_train_together(tmp_path: Path) -> N
     frames, _ = job(tmp_path / "videos", videos).arrays("train", frames=3)
     assert frames.shape == (6, 3, 48, 64, 3)
     assert all(row.mean((1, 2, 3)) == pytest.approx([0, 80, 200], abs=12) for row in frames)
+
+
+def test_what_is_too_large_to_be_held_whole_is_refused_with_its_size_and_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = {f"train/{label}/{n}.wav": sound(8000, 4000) for label in "xy" for n in range(4)}
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(out, "PNG")
+    images = {f"train/{label}/1.png": out.getvalue() for label in "xy"}
+    monkeypatch.setattr(scratch, "MAX_BYTES", 1000)
+    monkeypatch.setattr(columns, "MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr(data, "MAX_HELD_BYTES", 1000)
+
+    def refused(name: str, files: dict[str, bytes], **form: Any) -> DatasetUnsuitable:
+        with pytest.raises(DatasetUnsuitable) as caught:
+            job(tmp_path / name, files).arrays("train", **form)
+        assert classify(caught.value) is FailureClass.INVALID_DATA
+        assert describe(caught.value, tmp_path).message == str(caught.value)
+        return caught.value
+
+    error = refused("sounds", sounds, seconds=0.25)
+    assert error.facts == {"feature": "audio", "split": "train", "bytes": str(8 * 2000 * 4), "most": "1000"}
+    assert "'audio' of split 'train' takes 5.96e-05 GiB decoded, which is wanted whole, and" in str(error)
+    assert "take less of each with seconds=… and sample_rate=… (of a template: --set), or go through it in" in str(
+        error
+    )
+    assert isinstance(error, MemoryError), "code that catches this goes on with batches"
+    error = refused("images", images, image_size=16)
+    assert error.facts["bytes"] == str(2 * 16 * 16 * 3)
+    assert "with image_size=…" in str(error)
+    assert "a version of the dataset that has less of it" in str(refused("texts", {"t.csv": TEXTS}))
+    monkeypatch.setattr(scratch, "MAX_BYTES", 1 << 30)
+    monkeypatch.setattr(scratch, "_SPARE_BYTES", 1 << 60)
+    assert "the worker's disk has no room for it; take less" in str(refused("sounds", {}, seconds=0.25))
+
+
+def test_rows_of_an_array_come_as_an_array_of_them_would_without_a_copy(tmp_path: Path) -> None:
+    context = job(tmp_path, {f"train/{label}/{n}.wav": sound(8000, 4000 + n) for label in "xy" for n in range(9)})
+    audio, labels = context.arrays("train", seconds=0.25)
+    rows = np.array([1, 2, 5, 9, 11, 12, 17])
+    for whole in (audio, audio[:, ::2]):
+        wanted = list(context.data.ordered_arrays((whole[rows], labels[rows]), 3).as_numpy_iterator())
+        found = context.data.ordered_rows(whole, rows, labels[rows], 3, is_training=True)
+        assert len(found) == 3
+        for ours, theirs in zip(found.as_numpy_iterator(), wanted, strict=True):
+            assert all(map(np.array_equal, ours, theirs))
+    judged = context.data.ordered_rows(audio, rows, labels[rows], 3, is_training=False)
+    assert np.array_equal(np.concatenate([each for each, _ in judged.as_numpy_iterator()]), audio[rows])
 
 
 def test_webp_images_train_as_others_do(tmp_path: Path) -> None:

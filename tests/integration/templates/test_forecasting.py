@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modelyard.job.channel import SilentChannel
+from modelyard.job.messages import JobSpec
+from modelyard.job.session import Context
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.evaluate.forecasts import calendar_moved
+from modelyard.templates.series import read
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused, samples
 from tests.integration.templates.evaluations import run
@@ -168,6 +172,45 @@ def test_every_network_forecasts(dataset: Path, tmp_path: Path, network: str) ->
     (tmp_path / "evaluation").mkdir()
     found = run(tmp_path / "evaluation", dataset, done.model, split="test")
     assert found["metrics"]["mae"] < found["floors"]["mae"]["value"]
+
+
+def opened(dataset: Path) -> Context:
+    spec = JobSpec(job="j", attempt=1, code=str(dataset), entry="train", fd=-1, dataset=dataset.name)
+    return Context(spec, dataset.parent, SilentChannel())
+
+
+def test_a_series_that_has_hardly_a_value_is_left_out_and_named_and_the_others_go_on(tmp_path: Path) -> None:
+    rare = b"".join(b"2024-01-0%d 05:00,1.0,east\n" % day for day in (2, 4, 8))
+    files = {"train.csv": table(range(10)) + rare, "test.csv": table(range(10, 12))}
+    grid = read(opened(prepare(tmp_path / "dataset", files)))
+    assert [each.name for each in grid.series] == [b"north", b"south"]
+    says = "1 series are left out, as at least every 4th is needed: series 'east' has 3 values in 145 steps of 1 hour"
+    assert says in grid.notes
+
+
+def test_where_every_series_has_hardly_a_value_they_are_refused(tmp_path: Path) -> None:
+    rare = b"".join(b"2024-01-0%d 0%d:00,%d.5\n" % (day, hour, day) for day, hour in ((2, 5), (2, 6), (8, 5)))
+    files = {"train.csv": b"when,load\n" + rare, "test.csv": b"when,load\n2024-01-09 05:00,1.5\n"}
+    says = "the series has 4 values in 169 steps of 1 hour; at least every 4th is needed"
+    assert says in str(refused("forecasting", prepare(tmp_path / "dataset", files)))
+
+
+def test_a_time_that_is_there_once_for_each_of_two_columns_is_refused_with_what_makes_one_of_them(
+    tmp_path: Path,
+) -> None:
+    def sold(days: range, ware: str) -> bytes:
+        rows = [
+            f"2024-01-{day:02},{day + number},{shop},{ware[0]}{number}"
+            for shop in ("north", "south")
+            for number in (1, 2)
+            for day in days
+        ]
+        return "\n".join([f"when,load,place,{ware}", *rows, ""]).encode()
+
+    files = {"train.csv": sold(range(1, 20), "ware"), "test.csv": sold(range(20, 30), "ware")}
+    found = str(refused("forecasting", prepare(tmp_path / "dataset", files), series="place", window=4, horizon=2))
+    assert "series 'north' has 2024-01-01T00:00 twice; leave one of them out, or, where other columns tell" in found
+    assert "too (there is ware), write all that do into one column of texts, such as 'north-3', and say --set" in found
 
 
 def test_what_is_no_series_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from modelyard.job.trial import prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED, get_template
 from tests.integration.job.child import Child, only, variables
+from tests.integration.templates.recordings import plate
 from tests.support import identities
 from tests.support.scenes import scenes
 
@@ -29,6 +30,18 @@ def moving(way: str, number: int) -> bytes:
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100)
     return out.getvalue()
+
+
+def plates(splits: dict[str, int]) -> dict[str, bytes]:
+    """Written as people write on plates, so that a table's reader takes them for texts."""
+    random = np.random.default_rng(0)
+    found: dict[str, bytes] = {}
+    for split, count in splits.items():
+        written = [f"AB {number:02} B" for number in range(count)]
+        rows = (f"{split}/{number}.png,{text}\n" for number, text in enumerate(written))
+        found[f"{split}.csv"] = "".join(["image,transcript\n", *rows]).encode()
+        found |= {f"{split}/{number}.png": plate(text, random) for number, text in enumerate(written)}
+    return found
 
 
 FILES = {
@@ -61,6 +74,7 @@ FILES = {
         for name in ("left", "right")
     },
     "object-detection": scenes({"train": 24, "test": 8}),
+    "text-recognition": plates({"train": 40, "test": 8}),
     "image-embedding": identities.pictures({"train": range(16), "test": range(16, 22)}),
 }
 SMALL: dict[str, dict[str, Any]] = {
@@ -68,6 +82,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "text-generation": {"window": 16, "units": 16, "epochs": 2, "batch_size": 8},
     "video-classification": {"frames": 4, "units": 8},
     "object-detection": {"width": 8},
+    "text-recognition": {"units": 4},
     "image-embedding": {"loss": "arcface", "image_size": identities.SIDE, "width": 4, "units": 8},
 }
 
@@ -82,6 +97,7 @@ SMALL: dict[str, dict[str, Any]] = {
         ("text-generation", ""),
         ("video-classification", ""),
         ("object-detection", ""),
+        ("text-recognition", "transcript"),
         ("image-embedding", ""),
     ],
 )

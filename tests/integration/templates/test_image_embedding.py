@@ -1,14 +1,17 @@
 """The template on shapes in colours, what it serves, and its evaluation; one training for all."""
 
+import importlib
 import itertools
 import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import modelyard.job
 from modelyard.job.errors import ModelUnsuitable
 from modelyard.job.index import Index
 from modelyard.job.trial import Trial, prepare_dataset
@@ -125,6 +128,39 @@ def test_identities_that_are_all_known_are_refused_as_judges(tmp_path: Path) -> 
     prepare_dataset(tmp_path / "crossing", pictures({"train": range(4), "test": range(4)}))
     error = refused("image-embedding", tmp_path / "crossing", image_size=SIDE)
     assert str(error).startswith("each of the 4 identities of split 'test' is in 'train' too")
+
+
+def part(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the template, outside of a job."""
+    monkeypatch.setitem(vars(modelyard.job), "context", None)
+    monkeypatch.syspath_prepend(SHIPPED / "image-embedding")
+    return importlib.import_module(name)
+
+
+@pytest.mark.parametrize("counts", [[40, 3, 1], [1] * 30 + [4]], ids=["one has too many", "the first have one"])
+def test_the_pictures_that_are_judged_are_of_several_identities_with_several_of_one(
+    monkeypatch: pytest.MonkeyPatch, counts: list[int]
+) -> None:
+    judging, known = (part(name, monkeypatch) for name in ("embedding_judging", "identity_pictures"))
+    monkeypatch.setattr(judging, "MOST_JUDGED", 20)
+    identities = np.repeat(np.arange(len(counts)), counts)
+    pixels = np.random.default_rng(0).integers(0, 255, (len(identities), 16, 16, 3)).astype(np.uint8)
+    held_out = known.Pictures(pixels, identities, np.arange(len(identities)))
+    assert judging.comparable(held_out)
+    assert not judging.comparable(held_out.where(identities == 0))
+    image = keras.Input((16, 16, 3), dtype="uint8")
+    net = keras.Model(image, keras.layers.Flatten()(image[:, ::8, ::8]))
+    found = judging.Judging(net, held_out).compared()
+    assert len(found.identities) == 20
+    metrics = found.metrics()
+    assert set(metrics) == {"auc", "rank1", "rank5"}
+    assert np.isfinite([*metrics.values(), found.threshold()]).all()
+
+
+def test_no_step_is_of_one_identity_alone_and_others_are_as_large_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    batched = part("image_embedding", monkeypatch).batched
+    assert [batched(1194, 64), batched(64, 64), batched(65, 64), batched(3, 2), batched(7, 2)] == [64, 64, 65, 3, 4]
+    assert all(count % batched(count, size) != 1 for count in range(2, 300) for size in range(2, 70))
 
 
 @pytest.mark.soak

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from modelyard.job import running
+from modelyard.job.channel import SilentChannel
 from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
-from modelyard.job.messages import Checkpoint, Metric, Progress
+from modelyard.job.messages import Checkpoint, JobSpec, Metric, Progress
+from modelyard.job.session import Context
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.sdk import gallery
@@ -153,6 +157,24 @@ def test_an_evaluation_has_floors_controls_and_users_to_look_at(trained: Trial, 
     assert "Recall@10" in page
 
 
+def test_a_model_of_fewer_items_than_the_dataset_has_now_is_asked_for_those_it_has(
+    dataset: Path, tmp_path: Path
+) -> None:
+    user, names = tf.TensorSpec((None,), tf.string, "user"), tf.constant([f"i{item}" for item in range(13)])
+
+    def recommend(user: Any, k: Any) -> dict[str, Any]:
+        with tf.control_dependencies([tf.debugging.Assert(tf.logical_and(k >= 1, k <= 13), ["k is 1 to 13"])]):
+            return {"items": tf.tile(names[tf.newaxis, :k], (tf.shape(user)[0], 1))}
+
+    module = tf.Module()
+    module.recommend = tf.function(recommend, input_signature=[user, tf.TensorSpec((), tf.int32, "k")])
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures={"recommend": module.recommend})
+    found = run(tmp_path, dataset, tmp_path / "model")
+    hits = [items[-1] < 13 for items in chosen().values()]
+    assert found["metrics"]["recall_at_50"] == pytest.approx(np.mean(hits))
+    assert found["floors"]["recall_at_50"]["value"] > 0.9, "popularity knows all items"
+
+
 def test_controls_are_of_some_users_and_what_they_are_compared_with_of_the_same(
     trained: Trial, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,11 +233,78 @@ def test_one_user_alone_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_an_item_that_the_table_does_not_have_is_named(tmp_path: Path) -> None:
+def test_of_an_item_that_the_table_does_not_have_nothing_more_is_known_and_it_is_named(tmp_path: Path) -> None:
     given = files()
     given["items.csv"] = given["items.csv"].replace(b"i7,", b"j7,")
+    dataset = prepared(tmp_path / "d", given)
+    done = try_package(SHIPPED / "recommendation", tmp_path, dataset=dataset, epochs=1)
+    assert done.status == 0, done.printed
+    assert (
+        "1 of the 60 items that were chosen are not in the table of items: 'i7'; nothing else is known" in done.printed
+    )
+    answer = recommend(tf.saved_model.load(str(done.model)), ["nobody"], ITEMS)
+    titles = dict(zip(answer["items"][0].tolist(), answer["titles"][0].tolist(), strict=True))
+    assert (titles[b"i7"], titles[b"i8"]) == (b"", b"The 8th")
+
+
+def test_where_the_table_lacks_half_of_the_items_it_is_refused(tmp_path: Path) -> None:
+    given = files()
+    head, *lines = given["items.csv"].splitlines(keepends=True)
+    given["items.csv"] = head + b"".join(lines[: ITEMS // 2])
     problem = str(refused("recommendation", prepared(tmp_path / "d", given)))
-    assert "1 of the 60 items that were chosen are not in the table of items: 'i7'" in problem
+    assert "30 of the 60 items that were chosen are not in the table of items: 'i30', 'i31', 'i32' …; add" in problem
+    assert "--set item_values=0" in problem
+
+
+@pytest.fixture
+def code(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The template's modules can be imported, in a job that has the dataset."""
+    begin(dataset)
+    monkeypatch.syspath_prepend(str(SHIPPED / "recommendation"))
+
+
+def begin(dataset: Path) -> None:
+    template = get_template("recommendation")
+    spec = JobSpec(
+        "projects/p/jobs/j",
+        1,
+        str(SHIPPED / "recommendation"),
+        template.entry,
+        -1,
+        template.complete({}),
+        dataset=str(dataset),
+    )
+    running.begin(Context(spec, dataset.parent, SilentChannel()))
+
+
+@pytest.mark.usefixtures("code")
+@pytest.mark.parametrize("time", [",time", ""])
+def test_of_a_pair_that_is_there_twice_the_last_rating_counts_by_its_time_or_else_by_the_file(
+    time: str, tmp_path: Path
+) -> None:
+    lines = ["u0,i0,5,300", "u0,i0,1,100", "u0,i0,2,", "u1,i0,3,5", "u1,i1,4,5", "u1,i1,2,5"]
+    text = f"user,item,rating{time}\n" + "".join((line if time else line.rpartition(",")[0]) + "\n" for line in lines)
+    begin(prepared(tmp_path / "twice", {"train.csv": text.encode()}))
+    from recommendation import load
+
+    train, _, _ = load()
+    assert train.rating.tolist() == [5 if time else 2, 3, 2]
+
+
+@pytest.mark.usefixtures("code")
+def test_users_are_read_a_few_at_a_time_where_one_of_them_has_very_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    import towers
+    from recommendation import load
+    from serving import _state
+
+    train, users, items = load()
+    params = get_template("recommendation").complete({})
+    made = towers.Towers(train, len(users), len(items), None, SimpleNamespace(**params))
+    assert made.together(256) == 256
+    whole = _state(made, len(users))
+    monkeypatch.setattr(towers, "READ_BYTES", 7 * 2 * 4 * params["units"] * CHOSEN)
+    assert made.together(256) == 7
+    assert _state(made, len(users)) == pytest.approx(whole, abs=1e-5)
 
 
 @pytest.mark.soak

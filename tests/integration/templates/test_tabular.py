@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from modelyard.job.tensors import tensor_of
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Description, Feature, Options, Split, SplitRule, Table
 from modelyard.templates.specs import SHIPPED
@@ -151,6 +154,90 @@ def test_what_is_kept_with_the_model_are_held_out_rows(numbers: Trial, files: di
     kept = golden(numbers.model)
     held_out = {row["city"] for row in csv.DictReader(io.StringIO(files["test.csv"].decode()))}
     assert {city.decode() for city in kept["serving_default/inputs/city"].tolist()} <= held_out
+
+
+@pytest.mark.parametrize("target", ["band", "pay"])
+def test_a_table_too_large_to_be_encoded_at_once_teaches_the_same_batch_by_batch(
+    target: str, files: dict[str, bytes], classes: Trial, numbers: Trial, tmp_path: Path
+) -> None:
+    code = tmp_path / "tabular"
+    shutil.copytree(SHIPPED / "tabular", code)
+    source = (code / "tabular.py").read_text()
+    assert "MOST_ENCODED = 1 << 30" in source
+    (code / "tabular.py").write_text(source.replace("MOST_ENCODED = 1 << 30", "MOST_ENCODED = 0"))
+    prepare(tmp_path / "dataset", target, files)
+    done = try_package(code, tmp_path / "done", dataset=tmp_path / "dataset", batch_size=32, units=64)
+    assert done.status == 0, done.printed
+    assert done.metrics == pytest.approx((classes if target == "band" else numbers).metrics, rel=1e-3)
+
+
+def test_encoded_rows_are_there_once_and_shared_with_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SHIPPED / "tabular"))
+    from columns import encoded, encoder, learn_number
+
+    rows = {"a": np.arange(20_000, dtype=np.float32)}
+    encode = encoder({"a": learn_number(rows["a"])}, {}, {})
+    found = encoded(encode, rows)["values"]
+    assert np.array_equal(found[-5:], encode({"a": tf.constant(rows["a"][-5:])})["values"])
+    tensor: Any = tensor_of(found)
+    assert np.shares_memory(found, memoryview(tensor))
+
+
+def records(path: Path, count: int, seed: int, *, several: bool) -> bytes:
+    """The answer is where the embedding points along its third number; some of it is missing."""
+    random = np.random.default_rng(seed)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for _ in range(count):
+            embedding = random.normal(5, 2, 6)
+            answers = [100 * embedding[2], 1.0] if several else [100 * embedding[2]]
+            embedding[5] = np.nan
+            given = {"embedding": embedding, "one": [0.5], "tags": [1.0] * int(random.integers(3)), "y": answers}
+            features = {
+                name: tf.train.Feature(float_list=tf.train.FloatList(value=values)) for name, values in given.items()
+            }
+            file.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    return path.read_bytes()
+
+
+def prepare_records(folder: Path, *, several: bool = False) -> Path:
+    spec: dict[str, dict[str, Any]] = {
+        "embedding": {"kind": "number", "shape": [2, 3]},
+        "one": {"kind": "number", "shape": [1]},
+        "tags": {"kind": "number", "shape": [None]},
+        "y": {"kind": "number", "role": "target", "shape": [2] if several else [1]},
+    }
+    files = {
+        f"{split}.tfrecord": records(folder.with_name(split), count, seed, several=several)
+        for seed, (split, count) in enumerate({"train": 600, "test": 50}.items())
+    }
+    prepare_dataset(folder, files, options=Options(features=spec))
+    return folder
+
+
+def test_several_numbers_a_row_are_read_where_each_row_has_as_many(tmp_path: Path) -> None:
+    done = train(prepare_records(tmp_path / "dataset"), tmp_path)
+    assert done.status == 0, done.printed
+    assert "tags (number [any])" in done.printed
+    assert "1 columns of numbers and 0 of categories are read, and 1 of several numbers a row" in done.printed
+    assert done.metrics["val_rmse"] < 60, "their deviation is 200"
+    given = np.full((3, 2, 3), 5, np.float32)
+    given[:, 0, 2], given[2, 1, 0] = [3, 7, 7], np.nan
+    found = ask(done.model, embedding=[*given], one=[0.5] * 3)["value"]
+    assert found == pytest.approx([300, 700, 700], abs=120)
+
+
+def test_several_numbers_a_row_are_no_target(tmp_path: Path) -> None:
+    problem = str(refused("tabular", prepare_records(tmp_path / "dataset", several=True)))
+    assert "the target 'y' has several values a row, [2]; tabular learns one" in problem
+
+
+def test_without_two_classes_held_out_there_is_no_area_under_the_curve(files: dict[str, bytes], tmp_path: Path) -> None:
+    head, *lines = files["test.csv"].splitlines(keepends=True)
+    low = {**files, "test.csv": head + b"".join(line for line in lines if line.rstrip().endswith(b"low"))}
+    done = train(prepare(tmp_path / "dataset", "band", low), tmp_path, epochs=1)
+    assert done.status == 0, done.printed
+    assert "val_accuracy" in done.metrics
+    assert "val_auc" not in done.metrics
 
 
 @pytest.mark.soak

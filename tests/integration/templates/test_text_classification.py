@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modelyard.job.trial import Trial, prepare_dataset
+from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates.answers import ask, golden, refused
 from tests.support.warm import try_package
@@ -31,12 +32,12 @@ def reviews(count: int, seed: int) -> list[tuple[str, str]]:
     return found
 
 
-def prepare(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> Path:
+def prepare(folder: Path, rows: dict[str, list[tuple[str, str]]], options: Options | None = None) -> Path:
     files = {
         f"{split}.jsonl": "".join(json.dumps({"review": text, "verdict": label}) + "\n" for text, label in of).encode()
         for split, of in rows.items()
     }
-    prepare_dataset(folder, files)
+    prepare_dataset(folder, files, options=options)
     return folder
 
 
@@ -112,6 +113,15 @@ def test_with_words_out_of_order_or_without_sight_of_it_nothing_is_left(dataset:
     for done in (shuffled, blind):
         assert done.status == 0, done.printed
         assert done.metrics["val_accuracy"] < 0.7
+
+
+def test_held_out_texts_that_are_all_empty_judge_nothing_and_training_goes_on(tmp_path: Path) -> None:
+    rows = {"train": reviews(40, 0), "test": [("", "up"), (" ", "down")] * 3}
+    dataset = prepare(tmp_path / "dataset", rows, Options(target="verdict"))
+    done = train(dataset, tmp_path, epochs=1, network="mean")
+    assert done.status == 0, done.printed
+    assert "the text 'review' is empty in all 6 rows of split 'test'; nothing is judged while training" in done.printed
+    assert not [name for name in done.metrics if name.startswith("val_")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.specs import SHIPPED
+from modelyard.templates.transcripts.alphabet import Alphabet
+from modelyard.templates.transcripts.examples import learnable
 from tests.integration.templates.answers import ask, refused, samples
 from tests.integration.templates.evaluations import run, save
 from tests.integration.templates.recordings import dialled, plate, texts, wav
@@ -167,6 +170,25 @@ def test_a_label_that_is_longer_than_the_time_steps_allow_is_named_and_the_rest_
     assert (
         "train.csv:7 has the transcript 'AAAAAAAAA', which needs 17 steps of time; the network has 16: wider pictures"
     ) in plates_trial.printed
+
+
+def test_what_is_held_out_is_judged_as_far_as_it_can_be_learnt_and_nothing_is_copied() -> None:
+    said: list[str] = []
+    context: Any = SimpleNamespace(example_path="{}/{}".format, report_text=lambda name, text: said.append(text))
+    pictures = np.zeros((3, 8), np.uint8)
+    found = learnable(context, "test", pictures, ["AB", "Z", "AAAA"], Alphabet(("A", "B")), 4, wider="wider")
+    assert found.inputs is pictures
+    assert (found.rows.tolist(), found.labels.tolist()) == ([0], [[1, 2]])
+    assert "2 of 3 examples of split test are left out:\n\n- test/1 has the transcript 'Z' with 'Z'" in said[0]
+
+
+def test_where_nothing_that_is_held_out_can_be_learnt_nothing_is_judged_and_training_goes_on(tmp_path: Path) -> None:
+    examples = plates("AB1", (12, 4))
+    examples["test"] = [("Z", data) for _, data in examples["test"]]
+    dataset = prepared(tmp_path / "dataset", table("image", "png", examples))
+    done = learnt("text-recognition", dataset, tmp_path, **SHORT)
+    assert "4 of 4 examples of split test are left out; nothing is judged while training:" in done.printed
+    assert set(done.metrics) == {"loss", "cer"}
 
 
 def test_a_symbol_of_the_alphabet_that_no_transcript_has_is_named_and_the_rest_goes_on(plates_trial: Trial) -> None:

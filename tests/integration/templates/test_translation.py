@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modelyard.job.channel import SilentChannel
+from modelyard.job.messages import JobSpec
+from modelyard.job.session import Context
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Options
 from modelyard.templates.evaluate import simple_writers
 from modelyard.templates.sequences import tokens
+from modelyard.templates.sequences.learning import judged
+from modelyard.templates.sequences.pairs import load
+from modelyard.templates.sequences.pairs import names as load_names
 from modelyard.templates.sequences.transformer import AttentiveReader
 from modelyard.templates.specs import SHIPPED
 from tests.integration.templates import evaluations
@@ -239,6 +245,27 @@ def test_what_cannot_be_learnt_from_is_refused_in_a_sentence(
 ) -> None:
     dataset = prepare(tmp_path / "dataset", splits)
     assert says in str(refused(template, dataset, **parameters))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "says"),
+    [
+        (
+            [("\u200b", "vacío")] * 3,
+            "one side of every pair of split 'test' is empty; nothing is judged while training",
+        ),
+        (pairs(20, 0)[:3], "every source of split 'test' is in 'train' too; nothing is judged while training"),
+    ],
+)
+def test_what_is_held_out_and_says_nothing_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], held_out: list[tuple[str, str]], says: str
+) -> None:
+    prepare(tmp_path / "dataset", {"train": pairs(20, 0), "test": held_out})
+    spec = JobSpec(job="j", attempt=1, code=str(tmp_path), entry="train", fd=-1, dataset="dataset")
+    context = Context(spec, tmp_path, SilentChannel())
+    names = load_names(context, "translation", "")
+    assert judged(context, load(context, "train", names), names, 100) is None
+    assert says in capsys.readouterr().out
 
 
 def test_texts_are_cut_into_tokens_and_put_together_as_they_were() -> None:

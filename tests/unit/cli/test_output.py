@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +12,9 @@ from modelyard.cli.output import (
     age,
     bytes_text,
     duration_text,
+    json_text,
     metrics_text,
+    plain,
     show_all,
     show_done,
     show_facts,
@@ -94,3 +98,28 @@ def test_what_was_done_is_said_to_scripts(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == ""
     show_done(as_json=True, name="mnist", version=3)
     assert json.loads(capsys.readouterr().out) == {"name": "mnist", "version": 3}
+
+
+@pytest.mark.parametrize("text", ["می\u200cخواهم", "👨\u200d👩\u200d👧", "日本　語", "10\u202f000 \u00a0km", "a\tb\nc"])
+def test_what_people_write_is_shown_as_they_write_it(text: str) -> None:
+    assert plain(text) == text
+
+
+def test_a_soft_hyphen_shows_nowhere() -> None:
+    assert plain("Donau\u00addampf") == "Donaudampf"
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x07", "\x1b", "\x7f", "\x9b", "\r", "\u202e", "\u2066", "\u200f", "\u2028", "\ufeff"]
+)
+def test_what_commands_a_terminal_or_turns_text_around_is_not_passed_on(odd: str) -> None:
+    assert plain(f"a{odd}b") == "a�b"
+
+
+def test_json_is_ascii_where_stdout_takes_no_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"name": "Größe – 日本 😀"}
+    assert json_text(value) == '{"name": "Größe – 日本 😀"}'
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    text = json_text(value)
+    assert text.isascii()
+    assert json.loads(text) == value

@@ -107,6 +107,34 @@ def test_without_a_spec_the_first_record_suggests_one() -> None:
     ) in refused.value.message
 
 
+def test_what_is_suggested_for_a_whole_number_takes_missing_ones_and_keeps_what_float32_does_not_hold() -> None:
+    record = example(age=[39], ip=[3_232_235_777], words=[7, 9], label=[1])
+    with pytest.raises(LayoutUnknown) as refused:
+        detected({"a.tfrecord": framed([record])})
+    assert json.loads(refused.value.message.split("suggests: ")[1]) == {
+        "age": {"kind": "number", "dtype": "float32"},
+        "ip": {"kind": "number", "dtype": "int64"},
+        "label": {"kind": "category", "role": "target"},
+        "words": {"kind": "number", "dtype": "int64", "shape": [2]},
+    }
+
+
+def test_a_whole_number_that_is_missing_is_not_0() -> None:
+    records = [example(y=[at % 2], **({} if at == 20 else {"age": [at]})) for at in range(30)]
+    spec: dict[str, Any] = {"age": {"kind": "number", "dtype": "int64"}, "y": {"kind": "category"}}
+    _, rows, problems = whole({"a.tfrecord": framed(records)}, features=spec)
+    assert problems == [
+        "a.tfrecord:21: has no 'age', which is claimed to be a whole number; as float32 a missing one is NaN"
+    ]
+    assert sorted(age for split in rows.values() for age in split.columns["age"]) == [*range(20), *range(21, 30)]
+    spec["age"]["role"] = "ignore"
+    assert whole({"a.tfrecord": framed(records)}, features=spec)[2] == []
+    spec["age"] = {"kind": "number", "dtype": "float32"}
+    _, rows, problems = whole({"a.tfrecord": framed(records)}, features=spec)
+    assert problems == []
+    assert np.isnan([age for split in rows.values() for age in split.columns["age"]]).sum() == 1
+
+
 def test_missing_values_and_lists_of_any_length() -> None:
     spec = {"x": {"kind": "number"}, "words": {"dtype": "int64", "shape": [None]}, "y": {"kind": "category"}}
     records = [example(y=[at % 2], **({"x": [1.0]} if at % 2 else {"words": [at, at]})) for at in range(40)]

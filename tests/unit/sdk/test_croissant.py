@@ -1,31 +1,18 @@
 """Croissant 1.0: what its specification requires holds for each layout, and every reference leads somewhere."""
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from modelyard.api.catalog.v1 import dataset_pb2
-from modelyard.catalog.servicers.dataset_messages import input_spec_message
 from modelyard.layouts import DESCRIPTION_FILE
-from modelyard.sdk import croissant
-from modelyard.sdk.errors import FailedPrecondition
-from modelyard.tree import Entry
+from tests.support.croissant import boxes, described, extracted
 from tests.support.pictures import idx_pair, picture
 from tests.support.sounds import wav
-from tests.support.trees import detected
 
-VERSION = "projects/default/datasets/things/versions/3"
 REQUIRED = ("@context", "@type", "conformsTo", "description", "license", "name", "url", "creator", "datePublished")
-COCO = {
-    "images": [{"id": 1, "file_name": "1.png", "width": 8, "height": 6}],
-    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 3, 3]}],
-    "categories": [{"id": 1, "name": "cat"}],
-}
 LAYOUTS: dict[str, dict[str, str | bytes]] = {
     "class folders": {f"{split}/{name}/1.png": picture(1) for split in ("train", "test") for name in "ab"},
     "idx": dict(idx_pair("train", [0, 1, 2])),
@@ -40,7 +27,7 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
     "parallel": {f"{split}.{language}": "one\ntwo\n" for split in ("train", "test") for language in ("en", "it")},
     "coco": {
         **{f"{split}/1.png": picture(at) for at, split in enumerate(("train", "val"))},
-        **{f"{split}.json": json.dumps(COCO) for split in ("train", "val")},
+        **{f"{split}.json": boxes("1.png") for split in ("train", "val")},
     },
     "interactions": {
         "train.csv": "user,item,rating,time\n1,2,3,1600000000\n2,3,4,1600000001\n",
@@ -79,17 +66,6 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
 }  # fmt: skip
 
 
-def described(files: Mapping[str, str | bytes], licence: str = "") -> dict[str, Any]:
-    description, _ = detected(files)
-    version = dataset_pb2.DatasetVersion(name=VERSION, digest=f"sha256:{'ab' * 32}", creator="users/ada")
-    version.create_time.FromJsonString("2026-02-03T04:05:06Z")
-    data = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
-    entries = [Entry(path, len(each), hashlib.sha256(each).hexdigest(), "pack", 0) for path, each in data.items()]
-    document = croissant.describe(version, input_spec_message(VERSION, description), description, entries, licence)
-    reread: dict[str, Any] = json.loads(json.dumps(document))
-    return reread
-
-
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
     """Every object in the document but the context."""
     if isinstance(value, list):
@@ -117,13 +93,6 @@ def place(records: dict[str, Any]) -> str:
     source = records["field"][0]["source"]
     identifier: str = (source.get("fileObject") or source["fileSet"])["@id"]
     return identifier
-
-
-def extracted(field: dict[str, Any], path: str) -> str:
-    """What is made of a path, as mlcroissant does it: the pattern has to match from the beginning."""
-    found = re.match(field["source"]["transform"]["regex"], path)
-    assert found is not None, path
-    return found[1]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -209,38 +178,6 @@ def test_ratings_and_items_are_read_from_the_tables_that_a_job_reads(
     assert title["source"]["extract"] == {"column": "title"}
 
 
-def test_a_table_with_tabs_is_one_whatever_it_is_called() -> None:
-    rows = "size\tcolour\n" + "".join(f"{at}\t{'rb'[at % 2]}\n" for at in range(40))
-    for name in ("all.tsv", "all.csv"):
-        (table,) = described({name: rows})["distribution"]
-        assert table["encodingFormat"] == "text/tab-separated-values"
-
-
-@pytest.mark.parametrize(
-    ("head", "row", "encoding", "why"),
-    [
-        ("size;colour\n", "{};red\n", "utf-8", "has `;` between its fields"),
-        ("size|colour\n", "{}|red\n", "utf-8", "has `|` between its fields"),
-        ("", "{},1.5,red\n", "utf-8", "has no row that names its columns"),
-        ("size,colour\n", "{},red\n", "utf-16", "is UTF-16"),
-    ],
-)
-def test_csv_that_croissant_has_no_words_for_is_refused_with_what_to_do(
-    head: str, row: str, encoding: str, why: str
-) -> None:
-    text = head + "".join(row.format(at) for at in range(40))
-    with pytest.raises(FailedPrecondition) as refused:
-        described({"all.csv": text.encode(encoding)})
-    assert refused.value.message.startswith(f"all.csv {why}, and Croissant cannot say so; push it as CSV in UTF-8")
-    assert refused.value.reason == "CROISSANT_CANNOT_SAY"
-
-
-def test_items_in_csv_that_croissant_has_no_words_for_are_refused_too() -> None:
-    files = {path: str(content) for path, content in LAYOUTS["interactions of one table"].items()}
-    with pytest.raises(FailedPrecondition, match=r"^items\.csv has `;` between its fields"):
-        described(files | {"items.csv": files["items.csv"].replace(",", ";")})
-
-
 def test_parallel_texts_are_texts_whatever_they_are_called() -> None:
     formats = {part["encodingFormat"] for part in described(LAYOUTS["parallel"])["distribution"]}
     assert formats == {"text/plain"}
@@ -305,25 +242,15 @@ def test_columns_are_called_as_in_the_file() -> None:
     assert columns["colour"] == "colour"
 
 
-@pytest.mark.parametrize(
-    ("path", "split", "layout"),
-    [
-        ("train/a/1.png", "train", "class folders"),
-        ("train/val/1.png", "train", "class folders"),
-        ("test/train/1.png", "test", "class folders"),
-        ("test.csv", "test", "table"),
-        ("adult-test-1.csv", "test", "table"),
-        ("latest-training.csv", "training", "table"),
-        ("val2017.csv", "val", "table"),
-        ("val/1.png", "val", "coco"),
-    ],
-)
-def test_the_split_can_be_read_from_a_path(path: str, split: str, layout: str) -> None:
-    examples = next(each for each in described(LAYOUTS[layout])["recordSet"] if each["@id"] == "examples")
-    (field,) = (each for each in examples["field"] if each["name"] == "split")
-    assert field.get("references", {"field": {"@id": "splits/name"}}) == {"field": {"@id": "splits/name"}}
-    assert extracted(field, path) == split
-    assert extracted(field, f"folder/{path}") == split
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_split_that_a_path_says_is_one_that_is_declared(layout: str) -> None:
+    document = described(LAYOUTS[layout])
+    splits, *others = document["recordSet"]
+    names = {row["splits/name"] for row in splits["data"]}
+    for field in (field for records in others for field in records["field"]):
+        if "cr:Split" in field["dataType"] and "transform" in field["source"]:
+            paths = files_of(document, field["source"]["fileSet"]["@id"], LAYOUTS[layout])
+            assert {extracted(field, path) for path in paths} == names
 
 
 def test_a_column_of_splits_is_the_split_and_no_second_field_is() -> None:

@@ -63,6 +63,11 @@ def test_a_picture_is_not_its_own_neighbour_and_one_of_its_kind_alone_is_not_ask
     assert found.metrics()["rank1"] == 1
 
 
+@pytest.mark.parametrize(("each", "is_there"), [(3, False), (4, True)])
+def test_where_all_others_are_among_the_five_nearest_rank_5_says_nothing(each: int, *, is_there: bool) -> None:
+    assert ("rank5" in compare(*clusters(0, identities=2, each=each)).metrics()) is is_there
+
+
 def test_the_threshold_parts_the_same_from_others() -> None:
     found = compare(*clusters(10))
     pairs = np.triu_indices(60, 1)

@@ -1,11 +1,13 @@
 """Windows of series lie where they should, what is missing stays unknown, and a season repeats."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.spread import spread
 from modelyard.templates.evaluate.weighted import WeightedSums
 from modelyard.templates.series import Columns, Grid, Series, iso, lasting, seasons
 from modelyard.templates.windows import Windows, absolute, best_season, check, repeated, windows
@@ -40,6 +42,39 @@ def test_a_window_of_which_less_than_half_is_known_is_none() -> None:
     assert 14 not in begins
     assert {8, 15} <= set(begins)
     assert int(np.isnan(found.truth).sum()) > 0
+
+
+@pytest.mark.parametrize("most", [1, 5, 60, 10_000])
+def test_of_too_many_windows_they_are_taken_evenly_over_all_series(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    lengths = {b"a": 90, b"b": 9, b"c": 40, b"d": 200}
+    together = [grid(length, length - 5, missing=(4, 6, 7, 8), name=name).series[0] for name, length in lengths.items()]
+    every = [
+        (which, at * HOUR, each.values[at - 6 : at], each.values[at : at + 4])
+        for which, each in enumerate(together)
+        for at in range(6, len(each.values) - 3)
+        if (each.splits[at - 6 : at] >= 0).sum() >= 3
+        and (each.splits[at : at + 4] >= 0).sum() >= 2
+        and (each.splits[at : at + 4] < 1).all()
+    ]
+    if len(every) > most:
+        every = [every[at] for at in spread(len(every), most).tolist()]
+    monkeypatch.setattr("modelyard.templates.windows.MOST", most)
+    found = windows(Grid(Columns("t", "v", "s"), HOUR, (*together,), ()), "train", 6, 4)
+    series, start, history, truth = (np.array(part) for part in zip(*every, strict=True))
+    assert np.array_equal(found.series, series)
+    assert np.array_equal(found.start, start)
+    assert np.array_equal(found.history, history, equal_nan=True)
+    assert np.array_equal(found.truth, truth, equal_nan=True)
+
+
+def test_many_windows_are_counted_before_a_few_of_them_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelyard.templates.windows.MOST", 10)
+    long = grid(300_000, 300_000)
+    tracemalloc.start()
+    windows(long, "train", 1, 1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 22 << 20
 
 
 def test_a_season_repeats_what_was_a_season_before_and_fills_gaps_from_the_one_before_that() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from modelyard.api.scheduler.v1 import job_pb2
@@ -20,6 +20,7 @@ from modelyard.templates.specs import get_template
 SHORT_MINUTES = 5
 """A row that takes less is worth other seeds."""
 _EVALUATE = "evaluate"
+_RECENT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,21 @@ class Runner:
         model: str = "",
         model_version: str = "",
     ) -> job_pb2.Job:
-        """A job of a row that has succeeded: today's of the same code where there is one, at work or done."""
-        labels = {"gallery": row, "code": code_digest(get_template(template))}
+        """A job of a row that has succeeded: one of the same code where it is at work, or has been done lately."""
+        described = get_template(template)
+        labels = {"gallery": row, "code": code_digest(described)}
+        completed = described.complete(parameters)
 
         def fits(job: job_pb2.Job) -> bool:
             spec = job.spec
             same = (spec.template, spec.dataset_version, spec.model_version) == (template, dataset, model_version)
-            return same and dict(job.labels) == labels and _has(spec, parameters)
+            return same and dict(job.labels) == labels and dict(spec.parameters) == completed
 
-        job = found(self._client, fits, lambda job: _is_of_today(job) and self._has_model(job))
+        job = found(self._client, fits, lambda job: _is_recent(job) and self._has_model(job))
         if job is not None and job.state == State.STATE_SUCCEEDED:
-            self._say(f"{short(job.name)}: {template} was done today, with the same code on the same data")
+            self._say(
+                f"{short(job.name)}: {template} was done in the last 24 hours, with the same code on the same data"
+            )
             return job
         if job is None:
             job = self._client.jobs.create(
@@ -133,9 +138,6 @@ class Runner:
         return sum(each.total_seconds() for each in lasted) / 60
 
 
-def _has(spec: job_pb2.JobSpec, parameters: Mapping[str, Any]) -> bool:
-    return all(name in spec.parameters and spec.parameters[name] == value for name, value in parameters.items())
-
-
-def _is_of_today(job: job_pb2.Job) -> bool:
-    return job.end_time.ToDatetime(UTC).date() == datetime.now(UTC).date()
+def _is_recent(job: job_pb2.Job) -> bool:
+    """All rows take hours, which a midnight may lie between."""
+    return datetime.now(UTC) - job.end_time.ToDatetime(UTC) < _RECENT

@@ -4,6 +4,7 @@ The format: MLCommons, "Croissant Format Specification", version 1.0, http://mlc
 named by their paths in the version, relative to the folder that `modelyard datasets pull` writes.
 """
 
+from modelyard.sdk.croissant.dialect import HEAD_BYTES
 from modelyard.sdk.croissant.document import describe
 
-__all__ = ["describe"]
+__all__ = ["HEAD_BYTES", "describe"]

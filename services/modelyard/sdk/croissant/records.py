@@ -1,20 +1,14 @@
 """What the files hold: record sets with a field for each feature."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modelyard.api.catalog.v1 import dataset_pb2
-from modelyard.layouts.names import SPLIT_ALIASES
+from modelyard.sdk.croissant import splits
 from modelyard.sdk.croissant.resources import Resource
+from modelyard.sdk.croissant.splits import Told
 
-SPLITS = "splits"
 EXAMPLES = "examples"
-_TERM = "http://mlcommons.org/croissant/"
-_TERMS = {
-    "train": "TrainingSplit",
-    "validation": "ValidationSplit",
-    "test": "TestSplit",
-}
 _Kind = dataset_pb2.Feature.Kind
 _TYPES = {
     "IMAGE": "sc:ImageObject",
@@ -23,37 +17,8 @@ _TYPES = {
     "BOXES": "cr:BoundingBox",
 }
 
-# Readers differ in whether a pattern may match from within a path.
-_BY_FOLDER = "^(?:.*?/)??({})[^/]*/"
-_BY_FILE = "^(?:.*?[-_. /])??({})(?![a-z])"
-_AS_SPLIT = {"dataType": ["sc:Text", "cr:Split"], "references": {"field": {"@id": f"{SPLITS}/name"}}}
 
-
-def splits(spec: dataset_pb2.InputSpec) -> dict[str, Any]:
-    """Their names and what they mean."""
-    return {
-        "@type": "cr:RecordSet",
-        "@id": SPLITS,
-        "name": SPLITS,
-        "dataType": "cr:Split",
-        "key": {"@id": f"{SPLITS}/name"},
-        "field": [
-            {"@type": "cr:Field", "@id": f"{SPLITS}/name", "name": "name", "dataType": "sc:Text"},
-            {"@type": "cr:Field", "@id": f"{SPLITS}/url", "name": "url", "dataType": ["sc:URL", "cr:Split"]},
-            {"@type": "cr:Field", "@id": f"{SPLITS}/examples", "name": "examples", "dataType": "sc:Integer"},
-        ],
-        "data": [
-            {
-                f"{SPLITS}/name": split.name,
-                f"{SPLITS}/url": _TERM + _TERMS.get(split.name, "Split"),
-                f"{SPLITS}/examples": split.example_count,
-            }
-            for split in spec.splits
-        ],
-    }
-
-
-def of_class_folders(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+def of_class_folders(source: Resource, spec: dataset_pb2.InputSpec, told: Told) -> dict[str, Any]:
     """A file an example; the folder it is in is its class."""
     fields = []
     for feature in spec.features:
@@ -61,44 +26,44 @@ def of_class_folders(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str,
         if feature.role == dataset_pb2.Feature.ROLE_TARGET:
             where = {**source.source(file_property="fullpath"), "transform": {"regex": "(?:.*/)?([^/]*)/[^/]*$"}}
         fields.append(_field(EXAMPLES, feature, where))
-    split = _split_field(source, spec)
+    split = splits.field(source, spec, told, EXAMPLES)
     for field in split:
         # mlcroissant joins by writing the split over the path, out of which the label could then not be read.
         del field["references"]
     return _record_set(EXAMPLES, [*fields, *split])
 
 
-def of_table(source: Resource, spec: dataset_pb2.InputSpec, media: str) -> dict[str, Any]:
-    """A row an example; a column may name a file."""
+def of_table(
+    source: Resource, spec: dataset_pb2.InputSpec, features: Iterable[dataset_pb2.Feature], told: Told, media: str
+) -> dict[str, Any]:
+    """A row an example; a column may name a file. `features` are those of the spec that have a column."""
     fields = []
-    for feature in spec.features:
+    for feature in features:
         where = source.source(column=feature.column or feature.name)
         field = _field(EXAMPLES, feature, where)
         if media and _kind(feature) in ("IMAGE", "AUDIO", "VIDEO"):
             field["description"] = f"The column has the file's path; its content is in the file set {media}."
             field["dataType"] = "sc:Text"
-        if spec.split_rule.by == "split_column" and spec.split_rule.column == (feature.column or feature.name):
-            field |= _AS_SPLIT
+        if told.column == (feature.column or feature.name):
+            field |= splits.AS_SPLIT
         fields.append(field)
-    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+    return _record_set(EXAMPLES, [*fields, *splits.field(source, spec, told, EXAMPLES)])
 
 
-def of_items(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+def of_items(source: Resource, features: Sequence[dataset_pb2.Feature]) -> dict[str, Any]:
     """What the items of interactions are."""
-    fields = [
-        _field("items", feature, source.source(column=feature.column or feature.name)) for feature in spec.item_features
-    ]
-    key = [field["@id"] for field, feature in zip(fields, spec.item_features, strict=True) if _is_item(feature)]
+    fields = [_field("items", feature, source.source(column=feature.column or feature.name)) for feature in features]
+    key = [field["@id"] for field, feature in zip(fields, features, strict=True) if _is_item(feature)]
     return _record_set("items", fields) | ({"key": {"@id": key[0]}} if key else {})
 
 
-def of_lines(source: Resource, spec: dataset_pb2.InputSpec) -> dict[str, Any]:
+def of_lines(source: Resource, spec: dataset_pb2.InputSpec, told: Told) -> dict[str, Any]:
     """A line an example."""
     fields = [_field(EXAMPLES, feature, source.source(file_property="lines")) for feature in spec.features]
-    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+    return _record_set(EXAMPLES, [*fields, *splits.field(source, spec, told, EXAMPLES)])
 
 
-def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec) -> list[dict[str, Any]]:
+def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec, told: Told) -> list[dict[str, Any]]:
     """The same line of two files is an example. A record set for each side: one that has both would have to join them
     by a key, and a line's number is one only within a file."""
     found = []
@@ -115,18 +80,18 @@ def of_parallel(sources: Mapping[str, Resource], spec: dataset_pb2.InputSpec) ->
             "source": source.source(file_property="lineNumbers"),
         }
         lines = _field(name, feature, source.source(file_property="lines"))
-        found.append(_record_set(name, [lines, number, *_split_field(source, spec, name)]))
+        found.append(_record_set(name, [lines, number, *splits.field(source, spec, told, name)]))
     return found
 
 
-def of_contents(source: Resource, spec: dataset_pb2.InputSpec, only: str = "") -> dict[str, Any]:
+def of_contents(source: Resource, spec: dataset_pb2.InputSpec, told: Told, only: str = "") -> dict[str, Any]:
     """Files of which the format knows no more than that they have a content: IDX, TFRecord, COCO's images."""
     fields = [
         _field(EXAMPLES, feature, source.source(file_property="content"))
         for feature in spec.features
         if only in ("", feature.name)
     ]
-    return _record_set(EXAMPLES, [*fields, *_split_field(source, spec)])
+    return _record_set(EXAMPLES, [*fields, *splits.field(source, spec, told, EXAMPLES)])
 
 
 def of_coco(source: Resource) -> dict[str, Any]:
@@ -182,14 +147,3 @@ def _kind(feature: dataset_pb2.Feature) -> str:
 
 def _is_item(feature: dataset_pb2.Feature) -> bool:
     return feature.role == dataset_pb2.Feature.ROLE_ITEM
-
-
-def _split_field(source: Resource, spec: dataset_pb2.InputSpec, records: str = EXAMPLES) -> list[dict[str, Any]]:
-    """Where folders or files say the split; a split by hash no other program could follow."""
-    if spec.split_rule.by not in ("folder", "file") or not source.several:
-        return []
-    words = "|".join(sorted(SPLIT_ALIASES, key=len, reverse=True))
-    regex = _BY_FOLDER if spec.split_rule.by == "folder" else _BY_FILE
-    name = "split_" if any(feature.name == "split" for feature in spec.features) else "split"
-    where = {**source.source(file_property="fullpath"), "transform": {"regex": regex.format(words)}}
-    return [{"@type": "cr:Field", "@id": f"{records}/{name}", "name": name, "source": where, **_AS_SPLIT}]

@@ -7,7 +7,6 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,9 +94,12 @@ class Set:
 
     def bring(self, client: Client, dataset: str = "", progress: Progress = silent) -> Pushed:
         """Make it the next version of a dataset, by default of the set's name; nothing is sent if it is there."""
-        with suppress(NotFound):
-            # A server that is away, or a name that none can have, is told before megabytes are downloaded.
+        # A server that is away, a name that none can have, and a project that is not there are told before megabytes
+        # are downloaded.
+        try:
             client.datasets.get(dataset or self.name)
+        except NotFound:
+            client.projects.get(client.project)
         folder = self.fetch(progress)
         labels = self.labels
         if self.moves and tree_digest(folder) != self.digest:

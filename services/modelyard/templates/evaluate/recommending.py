@@ -18,7 +18,7 @@ from modelyard.templates.evaluate.regression import Regression
 from modelyard.templates.fitting import RECOMMEND
 from modelyard.templates.item_titles import item_titles
 from modelyard.templates.needs import DataSeen
-from modelyard.templates.saved import Saved
+from modelyard.templates.saved import InputRefused, Saved
 
 SCORE = "score"
 ROLES = ("user", "item", "rating", "time")
@@ -76,7 +76,7 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
     chosen = [wanted[user] for user in users]
     order = ranked.most_chosen(train.item if train else held.item)
     most = min(MOST, len(order))
-    lists, known = _recommended(context, model, users, most, about)
+    lists, known = _recommended(context, model, users, _held(model, users[0], most), about)
     values = ranked.by_user(lists, chosen)
     found: dict[str, Any] = {
         "format": FORMAT,
@@ -116,6 +116,31 @@ def rows(context: Context, split: str) -> Rows:
         np.asarray(ratings, np.float64) if rated else np.full(count, np.nan),
         np.asarray(inputs[names["time"]], np.float64) if "time" in names else np.arange(count, dtype=np.float64),
     )
+
+
+def _held(model: Saved, user: bytes, most: int) -> int:
+    """How many items the model names, of at most `most`: one of an earlier version of the dataset may have fewer than
+    this one. Raises InputRefused where it names none."""
+
+    def names(count: int) -> None:
+        model.ask(RECOMMEND, {"user": np.array([user], object), "k": np.array(count, np.int32)})
+
+    try:
+        names(most)
+    except InputRefused:
+        names(1)
+    else:
+        return most
+    fewest, beyond = 1, most
+    while beyond - fewest > 1:
+        middle = (fewest + beyond) // 2
+        try:
+            names(middle)
+        except InputRefused:
+            beyond = middle
+        else:
+            fewest = middle
+    return fewest
 
 
 def _recommended(

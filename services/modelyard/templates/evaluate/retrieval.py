@@ -1,7 +1,8 @@
 """Whether what is alike lies together: pictures as vectors, and which are of the same thing.
 
 `auc` is how often two pictures of one identity are more similar than two of different ones, over all pairs; `rank1` how
-often the picture that is most similar to one, of all others, is of the same identity.
+often the picture that is most similar to one, of all others, is of the same identity; `rank5` how often one of the five
+most similar is.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from modelyard.templates.evaluate.ranking import auc
 
+NEAR = 5
+"""Of `rank5`."""
 MOST_PAIRS = 400_000
 """Of different identities, for the interval of `auc`."""
 _REPEATS, _SEED = 100, 20260101
@@ -39,15 +42,16 @@ class Vectors:
         return np.argsort(-self.similarity, axis=1, kind="stable")[:, :count]
 
     def metrics(self) -> dict[str, float]:
-        """`auc`, `rank1`, `rank5`; needs two pictures of one identity, and one of another."""
+        """`auc`, `rank1`, `rank5`; needs two pictures of one identity, and one of another. Of so few pictures that all
+        others are among the five most similar `rank5` would say nothing, and is not there."""
         upper = np.triu_indices(len(self.identities), 1)
         found = auc(self.same[upper], self.similarity[upper].astype(np.float64))
         asked = self._asked()
-        hit = self.identities[self.nearest(5)] == self.identities[:, None]
+        hit = self.identities[self.nearest(NEAR)] == self.identities[:, None]
         return {
             **({"auc": found[0]} if found else {}),
             "rank1": float(hit[asked, 0].mean()),
-            "rank5": float(hit[asked].any(1).mean()),
+            **({"rank5": float(hit[asked].any(1).mean())} if len(self.identities) - 1 > NEAR else {}),
         }
 
     def intervals(self) -> dict[str, Interval]:

@@ -18,13 +18,14 @@ from modelyard.templates.evaluate.exhibits import exhibit
 from modelyard.templates.evaluate.retrieval import Vectors, compare, on_white, pixels
 from modelyard.templates.evaluate.shuffling import GRID, patches
 from modelyard.templates.fitting import DEFAULT, fit
+from modelyard.templates.identities import compared
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.saved import Saved
 
 TASK, OUTPUT = "image-embedding", "embedding"
 MOST = 4000
-"""Pictures that are compared with each other; of the first identities, all of each."""
+"""Pictures that are compared with each other, of as many identities as that holds."""
 NEIGHBOURS, SHOWN = 6, 12
 _SEED = 20260101
 
@@ -68,7 +69,10 @@ def evaluate(context: Context, model: Saved, split: str, data: DataSeen, about: 
         **left_out(
             examples,
             asking.unreadable,
-            {"are of identities that training has seen": crossing, f"are beyond the first {MOST:,}": over},
+            {
+                "are of identities that training has seen": crossing,
+                f"are more than the {MOST:,} that are compared": over,
+            },
         ),
         "problems": context.data.index.problems,
         "identities": len(np.unique(identities)),
@@ -99,7 +103,8 @@ def _chosen(context: Context, split: str, label: Feature) -> tuple[NDArray[np.in
             field="split",
         )
     whole = rows[np.argsort(labels[rows], kind="stable")]
-    return np.sort(whole[:MOST]), int(seen.sum()), max(0, len(whole) - MOST)
+    chosen = whole[compared(labels[whole], MOST)]
+    return np.sort(chosen), int(seen.sum()), len(whole) - len(chosen)
 
 
 class _Asking:

@@ -121,8 +121,8 @@ def looked_at(seeing: keras.Model, side: int) -> dict[str | None, Any]:
             continue
         try:
             pictures, labels = context.arrays(split, image_size=side)
-        except MemoryError as error:
-            print(f"{error}; the pictures are looked at in each epoch")
+        except MemoryError:
+            print(f"the pictures of split {split!r} are too many to be held; they are looked at in each epoch")
             return {}
         print(f"looking once at the {len(pictures):,} pictures of split {split}", flush=True)
         parts = [pictures[at : at + AT_ONCE] for at in range(0, len(pictures), AT_ONCE)]

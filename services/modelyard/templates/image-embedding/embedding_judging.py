@@ -11,10 +11,17 @@ from identity_pictures import Pictures
 from modelyard.job import context
 from modelyard.job.spread import spread
 from modelyard.templates.evaluate.retrieval import Vectors, compare, on_white, pixels
+from modelyard.templates.identities import compared
 from modelyard.templates.samples import SHOWN, tell
 
 MOST_JUDGED = 2000
-"""Pictures that are compared with each other, of the first identities."""
+"""Pictures that are compared with each other."""
+
+
+def comparable(held_out: Pictures) -> bool:
+    """Whether among those that are compared there are two identities, and two pictures of one."""
+    counts = np.diff(held_out.where(compared(held_out.identities, MOST_JUDGED)).starts)
+    return len(counts) > 1 and bool((counts > 1).any())
 
 
 class Judging(keras.callbacks.Callback):
@@ -24,7 +31,7 @@ class Judging(keras.callbacks.Callback):
     def __init__(self, net: keras.Model, held_out: Pictures) -> None:
         super().__init__()
         self._net = net
-        self._held_out = held_out.where(np.arange(len(held_out)) < MOST_JUDGED)
+        self._held_out = held_out.where(compared(held_out.identities, MOST_JUDGED))
 
     def compared(self) -> Vectors:
         """The pictures as they are now seen."""

@@ -29,8 +29,8 @@ class Pictures:
         """Where each identity's begin, and the end of the last."""
         return np.append(np.flatnonzero(np.diff(self.identities, prepend=-1)), len(self))
 
-    def where(self, which: NDArray[np.bool_]) -> "Pictures":
-        """Some of them."""
+    def where(self, which: NDArray[Any]) -> "Pictures":
+        """Some of them, by a mask or by rising places."""
         return Pictures(self.pixels[which], self.identities[which], self.rows[which])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 from embedder import Embedder, network
-from embedding_judging import Judging
+from embedding_judging import Judging, comparable
 from embedding_serving import Searching, vectors_of
 from identity_pictures import Pictures, encoded, features, learnt, load, unseen
 
@@ -36,13 +36,14 @@ def main() -> None:
     train = learnt(names, params.image_size)
     held_out = unseen(names, params.image_size, train)
     numbers = np.arange(len(train.starts) - 1)
+    batch_size = batched(len(numbers), params.batch_size)
     if params.shuffle_identities:
         train = shuffled(train)
     with context.strategy.scope():
         net = network(shape, params.width, params.units)
         changes = Changes(context.seed, mirror=params.augment == "mirror", tinted=0.1)
         embedder = Embedder(net, train, params, changes if params.augment != "none" else None)
-        steps = -(-len(numbers) // params.batch_size) * params.epochs
+        steps = -(-len(numbers) // batch_size) * params.epochs
         rate = keras.optimizers.schedules.CosineDecay(params.learning_rate, steps, alpha=0.01)
         embedder.compile(keras.optimizers.AdamW(rate, weight_decay=params.weight_decay), jit_compile=False)
         # A job that goes on restores the optimizer before the first step, which would else make its variables.
@@ -53,7 +54,7 @@ def main() -> None:
     embedder.fit(
         numbers,
         numbers,
-        batch_size=params.batch_size,
+        batch_size=batch_size,
         epochs=params.epochs,
         callbacks=[*judging, *context.callbacks()],
         verbose=2,
@@ -69,16 +70,18 @@ def main() -> None:
     )
 
 
+def batched(identities: int, batch_size: int) -> int:
+    """Identities a step, a few more than asked for where the last step of an epoch would have one alone: that one has
+    no other to be told from, and hardly a variance to normalize by."""
+    while identities % batch_size == 1:
+        batch_size += 1
+    return batch_size
+
+
 def shuffled(train: Pictures) -> Pictures:
     """A control: as many pictures an identity as before, of any."""
     order = np.random.default_rng(context.seed).permutation(len(train))
     return Pictures(train.pixels[order], train.identities, train.rows[order])
-
-
-def comparable(held_out: Pictures) -> bool:
-    """Whether there are two identities, and two pictures of one."""
-    counts = np.diff(held_out.starts)
-    return len(counts) > 1 and bool((counts > 1).any())
 
 
 def with_gallery(net: keras.Model, names: tuple[str, str], threshold: float) -> Searching:

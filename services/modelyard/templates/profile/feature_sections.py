@@ -39,7 +39,7 @@ def balance(index: Index, found: Sequence[Found]) -> list[str]:
         }
         totals = {split: _labels(index, split, feature.name) or 1 for split in splits}
         rows = "".join(
-            f"<tr><th scope=row>{escape(one['value'])}</th>"
+            f"<tr><th scope=row dir=auto>{escape(one['value'])}</th>"
             + "".join(_part(values.get(one["value"], 0), totals[split]) for split, values in splits.items())
             + "</tr>"
             for one in each["topValues"][:CLASSES]
@@ -87,6 +87,7 @@ def _card(feature: Feature, found: Found) -> str:
 
 
 def _facts(feature: Feature, found: Found) -> str:
+    """All of it is markup: numbers, and words of this program."""
     count, missing = found.get("count", 0), found.get("missingCount", 0)
     facts = [("values", f"{count:,}")]
     if missing:
@@ -103,8 +104,8 @@ def _facts(feature: Feature, found: Found) -> str:
         some = ", ".join(shapes[:3]) + (f" and {len(shapes) - 3} more" if len(shapes) > 3 else "")
         facts.append(("shapes" if len(shapes) > 1 else "shape", some))
     if found.get("encodings"):
-        facts.append(("files", ", ".join(f"{each['count']:,} {each['value']}" for each in found["encodings"])))
-    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in facts)}</dl>"
+        facts.append(("files", ", ".join(f"{each['count']:,} {escape(each['value'])}" for each in found["encodings"])))
+    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{text}</dd>' for name, text in facts)}</dl>"
 
 
 def _number_facts(feature: Feature, number: Found | None) -> list[tuple[str, str]]:
@@ -128,6 +129,6 @@ def _values(feature: Feature, found: Found) -> str:
     if not values:
         return ""
     if feature.kind == "text":
-        rows = " · ".join(f"{escape(each['value'])} {each['count']:,}" for each in values[:24])
+        rows = " · ".join(f"<bdi>{escape(each['value'])}</bdi> {each['count']:,}" for each in values[:24])
         return f"<h4>most frequent words</h4><p class=about>{rows}</p>"
     return top(values, found.get("count", 0))

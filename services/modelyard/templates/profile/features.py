@@ -232,7 +232,7 @@ class Texts:
                 wrong[at] = f"is no UTF-8: byte 0x{text[error.start]:02x} at {error.start:,}"
         if wrong:
             for row in np.flatnonzero(np.isin(which, list(wrong))).tolist():
-                self._unreadable.add(portion.split, portion.origin(row), wrong[int(which[row])])
+                self._unreadable.add(portion, row, wrong[int(which[row])])
         return lengths
 
     def _count(self, split: list[list[bytes]], counts: list[int]) -> None:

@@ -40,7 +40,7 @@ def top(values: Sequence[Mapping[str, Any]], total: int, most: int = LISTED) -> 
     if not total:
         return ""
     rows = "".join(
-        f'<li style="--part:{each["count"] / total:.3f}"><span>{escape(each["value"]) or "(empty)"}</span>'
+        f'<li style="--part:{each["count"] / total:.3f}"><span dir=auto>{escape(each["value"]) or "(empty)"}</span>'
         f"<span>{each['count']:,} · {percent(each['count'] / total)}</span></li>"
         for each in values[:most]
     )

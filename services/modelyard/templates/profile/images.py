@@ -86,7 +86,7 @@ class Images:
                 encoding, shape = image_shape(file)
                 picture = decoded(file, encoding)
             except UnusableError as problem:
-                self._unreadable.add(portion.split, portion.origin(row), str(problem))
+                self._unreadable.add(portion, row, str(problem))
                 continue
             self.count += 1
             self.encodings[encoding] += 1

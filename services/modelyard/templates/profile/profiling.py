@@ -128,6 +128,6 @@ def _take_problems(index: Index, unreadable: Unreadable) -> None:
                 break
             problem = json.loads(line)
             row = problem["row"]
-            unreadable.add("", f"{problem['path']}:{row}" if row else problem["path"], problem["reason"])
+            unreadable.add_file(f"{problem['path']}:{row}" if row else problem["path"], problem["reason"])
             listed += 1
     unreadable.add_more(max(0, index.problems - listed))

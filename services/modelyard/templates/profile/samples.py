@@ -45,7 +45,9 @@ class Sound:
     spectrogram: str
     """A data URI."""
     seconds: float
+    """The whole sound."""
     spectrogram_seconds: float
+    """What is drawn, its beginning."""
     nyquist: float
 
 

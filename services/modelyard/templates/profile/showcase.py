@@ -48,13 +48,18 @@ def _gallery(examples: Examples, features: Sequence[Feature], media: Feature, sh
             drawn = _boxed(examples, each, boxes, row) if boxes else _image(each)
         elif isinstance(each, Sound):
             drawn = drawn_sound(each)
-            caption += f"<br><span class=about>{each.seconds:.2f} s, up to {each.nyquist / 1000:g} kHz</span>"
+            caption += f"<br><span class=about>{_lasts(each)}, up to {each.nyquist / 1000:g} kHz</span>"
         else:
             drawn = _strip(each)
             caption += f"<br><span class=about>{each.seconds:.2f} s</span>"
         figures.append(f"<figure>{drawn}<figcaption>{caption} <span class=about>{origin}</span></figcaption></figure>")
     kind = {"image": "sheet large" if boxes else "sheet", "audio": "sounds", "video": "clips"}[media.kind]
     return f'<div class="{kind}">{"".join(figures)}</div>'
+
+
+def _lasts(sound: Sound) -> str:
+    part = sound.spectrogram_seconds < sound.seconds
+    return f"{sound.seconds:.2f} s" + (f" (drawn: the first {sound.spectrogram_seconds:g} s)" if part else "")
 
 
 def _image(picture: Picture) -> str:
@@ -107,7 +112,7 @@ def _texts(examples: Examples, features: Sequence[Feature], rows: Sequence[int])
         said = "<br>".join(filter(None, (_said(examples, feature, row) for feature in others)))
         origin = escape(examples.origin(row))
         figures.append(
-            f"<figure class=text><blockquote><p>{escape(readable(data, _LONGEST_TEXT))}</p></blockquote>"
+            f"<figure class=text><blockquote><p dir=auto>{escape(readable(data, _LONGEST_TEXT))}</p></blockquote>"
             f"<figcaption>{said} <span class=about>{origin}</span></figcaption></figure>"
         )
     return f"<div class=texts>{''.join(figures)}</div>"
@@ -129,7 +134,7 @@ def _row(examples: Examples, features: Sequence[Feature], row: int) -> str:
 def _cell(feature: Feature, text: str | None) -> str:
     if text is None:
         return "<td class=missing>missing</td>"
-    return f"<td{' class=n' if feature.kind == 'number' else ''}>{escape(text)}</td>"
+    return f"<td{' class=n' if feature.kind == 'number' else ''} dir=auto>{escape(text)}</td>"
 
 
 def _said(examples: Examples, feature: Feature, row: int) -> str:
@@ -137,7 +142,9 @@ def _said(examples: Examples, feature: Feature, row: int) -> str:
     text = _shown(examples, feature, row)
     if not text:
         return ""
-    return f"<b>{escape(text)}</b>" if feature.role == "target" else f"{escape(feature.name)} {escape(text)}"
+    # What is written from right to left turns around nothing but itself.
+    isolated = f"<bdi>{escape(text)}</bdi>"
+    return f"<b>{isolated}</b>" if feature.role == "target" else f"{escape(feature.name)} {isolated}"
 
 
 def _shown(examples: Examples, feature: Feature, row: int) -> str | None:

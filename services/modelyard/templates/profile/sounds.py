@@ -47,7 +47,7 @@ class Sounds:
                 sound = sound_length(file)
                 first = self._decode(file, sound, keep=row in wanted)
             except UnusableError as problem:
-                self._unreadable.add(portion.split, portion.origin(row), str(problem))
+                self._unreadable.add(portion, row, str(problem))
                 continue
             self.encodings[sound.encoding] += 1
             self.misnamed.look(portion, row, sound.encoding)
@@ -59,7 +59,7 @@ class Sounds:
 
     def _decode(self, encoded: File, sound: Sound, *, keep: bool) -> tuple[NDArray[np.float32], int, float] | None:
         """Count what is in it; answers its beginning in one channel, the rate that it decodes at, which its header need
-        not say, and how many seconds that is. Raises UnusableError."""
+        not say, and how many seconds all of it takes. Raises UnusableError."""
         import soundfile
 
         from modelyard.layouts.recordings import UNKNOWN, Recording
@@ -100,7 +100,7 @@ class Sounds:
         if not keep:
             return None
         first = np.concatenate(kept)[: int(LOOKED_AT_S * rate)]
-        return first, rate, len(first) / rate
+        return first, rate, frames / rate
 
     def found(self) -> dict[str, Any]:
         rates = [

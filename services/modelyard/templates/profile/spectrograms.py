@@ -21,14 +21,14 @@ _RAMP = np.array(
 
 
 def shown(mono: NDArray[np.float32], rate: int, seconds: float) -> Sound:
-    """What the page needs of it."""
+    """What the page needs of a sound that takes so many seconds and begins like this."""
     edges = np.linspace(0, len(mono), min(POINTS, len(mono)) + 1).astype(np.int64)[:-1]
     return Sound(
         np.minimum.reduceat(mono, edges).round(3).tolist(),
         np.maximum.reduceat(mono, edges).round(3).tolist(),
         _spectrogram(mono),
         seconds,
-        seconds,
+        len(mono) / rate,
         rate / 2,
     )
 

@@ -32,7 +32,7 @@ font-variant-numeric:tabular-nums}
 background:linear-gradient(to right,var(--hit) calc(var(--part)*100%),transparent 0)}
 .top span:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .top span:last-child{font-variant-numeric:tabular-nums}
-.rows td{text-align:left;max-width:18rem;overflow:hidden;text-overflow:ellipsis;font-size:.85rem}
+.rows td{text-align:start;max-width:18rem;overflow:hidden;text-overflow:ellipsis;font-size:.85rem}
 .rows th:first-child{white-space:nowrap;font-weight:400;font-size:.8rem;color:var(--soft)}
 .rows th{text-align:left}.rows td.n{text-align:right}
 .missing{color:var(--soft);font-style:italic}

@@ -1,13 +1,18 @@
 """Strangers' texts, made fit to be kept and shown."""
 
 LONGEST = 200
+JOINERS = "\u200c\u200d"
+"""Between letters of Persian and of Indic scripts, and the parts of an emoji, which fall apart without them."""
+SOFT_HYPHEN = "\u00ad"
+"""Shows nowhere but at the end of a line."""
 
 
 def short(text: str, most: int = LONGEST) -> str:
     """Cut off, without control characters and half characters."""
     whole = len(text) <= most
     text = text[:most].encode("utf-8", "replace").decode()
-    return "".join(each if each.isprintable() else " " for each in text) + ("" if whole else "…")
+    text = "".join(each if each.isprintable() or each in JOINERS else " " for each in text.replace(SOFT_HYPHEN, ""))
+    return text + ("" if whole else "…")
 
 
 def readable(value: bytes, most: int = LONGEST) -> str:

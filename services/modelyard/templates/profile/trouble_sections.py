@@ -25,7 +25,8 @@ def copies(found: Found) -> str:
     if not found["duplicates"]["groups"]:
         return ""
     rows = "".join(
-        f"<tr><th scope=row>{group['exampleCount']:,} equal</th><td>{escape(', '.join(group['origins'][:6]))}"
+        f"<tr><th scope=row>{group['exampleCount']:,} equal</th>"
+        f"<td>{', '.join(f'<bdi>{escape(each)}</bdi>' for each in group['origins'][:6])}"
         f"{' …' if group['exampleCount'] > 6 else ''}</td></tr>"
         for group in found["duplicates"]["groups"]
     )

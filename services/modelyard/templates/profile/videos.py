@@ -55,7 +55,7 @@ class Videos:
                 video = video_size(file)
                 pictures, seconds = self._decode(file, video.frames)
             except UnusableError as problem:
-                self._unreadable.add(portion.split, portion.origin(row), str(problem))
+                self._unreadable.add(portion, row, str(problem))
                 continue
             self.encodings[video.encoding] += 1
             self.misnamed.look(portion, row, video.encoding)

@@ -16,7 +16,8 @@ ROLES = ("user", "item", "rating")
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """One split, by user and then in the order of the file; a user's item is there once, with its last rating."""
+    """One split, by user and then by item. A user's item is there once, with its last rating: by its time, where it has
+    one, and then by the order of the file."""
 
     user: NDArray[np.int32]
     """Into the known users; -1 for one that training has not seen."""
@@ -54,8 +55,8 @@ def feature(role: str) -> Feature | None:
 
 
 def rows(split: str) -> dict[str, NDArray[Any]]:
-    """By role: `user` and `item` as bytes, `rating` as float32. Raises DatasetUnsuitable."""
-    features = {role: feature(role) for role in ROLES}
+    """By role: `user` and `item` as bytes, `rating` as float32 and `time` as numbers. Raises DatasetUnsuitable."""
+    features = {role: feature(role) for role in ROLES} | {"time": _time()}
     for role in ("user", "item"):
         if features[role] is None:
             raise DatasetUnsuitable(f"the dataset has no feature of role {role}; it has {', '.join(context.features)}")
@@ -81,11 +82,19 @@ def rows(split: str) -> dict[str, NDArray[Any]]:
     return found
 
 
+def _time() -> Feature | None:
+    """What says when a user chose."""
+    times = (each for each in context.features.values() if each.role == "time")
+    return next((each for each in times if each.dtype in ("int64", "float32") and each.shape == ()), None)
+
+
 def counted(rows: Mapping[str, NDArray[Any]], users: NDArray[np.bytes_], items: NDArray[np.bytes_]) -> Interactions:
     """`users` and `items` are sorted."""
     user, item = _places(rows["user"], users), _places(rows["item"], items)
     rating = rows.get("rating", np.full(len(user), np.nan, np.float32))
-    order = np.lexsort((np.arange(len(user)), item, user))
+    # What has no time was before all that has one.
+    time = np.nan_to_num(rows.get("time", np.zeros(len(user))), nan=-np.inf)
+    order = np.lexsort((np.arange(len(user)), time, item, user))
     user, item, rating = user[order], item[order], rating[order]
     last = np.append((user[1:] != user[:-1]) | (item[1:] != item[:-1]), True)[: len(user)]
     # What is unknown is no pair, so that nothing of it is the same.

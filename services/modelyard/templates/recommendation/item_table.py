@@ -17,9 +17,10 @@ _WORD = re.compile(r"[\w']+")
 
 def described(items: NDArray[np.bytes_], most: int) -> NDArray[np.float32] | None:
     """What the table says of `items`, which are sorted; None where there is none. A number is standardised, a missing
-    one is the mean; of words and categories (several with | between them) the `most` frequent have a column each.
+    one is the mean; of words and categories (several with | between them) the `most` frequent have a column each. Of an
+    item that is not in the table nothing is known: it has a row of zeros.
 
-    Raises DatasetUnsuitable for an item that is not in the table.
+    Raises DatasetUnsuitable where half of the items or more are not in it.
     """
     table = context.data.index.items
     if table is None or not most:
@@ -29,14 +30,9 @@ def described(items: NDArray[np.bytes_], most: int) -> NDArray[np.float32] | Non
     listed = np.asarray(columns[key]).astype(np.bytes_)
     order = np.argsort(listed, kind="stable")
     places = np.searchsorted(listed[order], items).clip(max=max(0, len(listed) - 1))
-    missing = np.flatnonzero(listed[order][places] != items) if len(listed) else np.arange(len(items))
-    if len(missing):
-        names = ", ".join(repr(each.decode(errors="replace")) for each in items[missing[:3]])
-        raise DatasetUnsuitable(
-            f"{len(missing):,} of the {len(items):,} items that were chosen are not in the table of items: "
-            f"{names}{' …' if len(missing) > 3 else ''}; add them, or push without the table"
-        )
-    rows = order[places]
+    there = listed[order][places] == items if len(listed) else np.zeros(len(items), np.bool_)
+    _say_missing(items, there)
+    items, rows = items[there], order[places[there]]
     parts: list[NDArray[np.float32]] = []
     words: list[set[str]] = [set() for _ in items]
     for name, about in table.features.items():
@@ -51,7 +47,28 @@ def described(items: NDArray[np.bytes_], most: int) -> NDArray[np.float32] | Non
                 split = text.split("|") if about.kind == "category" else _WORD.findall(text.lower())
                 found.update(f"{name}={each.strip()}" for each in split if each.strip())
     parts += _told_apart(words, most)
-    return np.concatenate(parts, axis=1) if parts else None
+    if not parts:
+        return None
+    values = np.zeros((len(there), sum(part.shape[1] for part in parts)), np.float32)
+    values[there] = np.concatenate(parts, axis=1)
+    return values
+
+
+def _say_missing(items: NDArray[np.bytes_], there: NDArray[np.bool_]) -> None:
+    """Raises DatasetUnsuitable."""
+    missing = items[~there]
+    if not len(missing):
+        return
+    names = ", ".join(repr(each.decode(errors="replace")) for each in missing[:3])
+    said = (
+        f"{len(missing):,} of the {len(items):,} items that were chosen are not in the table of items: "
+        f"{names}{' …' if len(missing) > 3 else ''}"
+    )
+    if 2 * len(missing) >= len(items):
+        raise DatasetUnsuitable(
+            f"{said}; add them, or leave the table unread with --set item_values=0", field="parameters.item_values"
+        )
+    context.report_text("items", f"{said}; nothing else is known of these")
 
 
 def _standard(values: NDArray[Any]) -> NDArray[np.float32]:

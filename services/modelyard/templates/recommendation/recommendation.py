@@ -38,6 +38,7 @@ def main() -> None:
         np.arange(len(users), dtype=np.int32),
         batch_size=params.batch_size,
         validation_data=judged(train, users, items),
+        validation_batch_size=towers.together(params.batch_size),
         epochs=params.epochs,
         callbacks=context.callbacks(),
         verbose=2,

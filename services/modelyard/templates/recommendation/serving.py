@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from towers import NEVER, Towers
 
 AT_ONCE = 256
+"""Users, or fewer where one of them has very many items."""
 DEFAULT_K = 10
 Names = NDArray[np.bytes_]
 
@@ -23,7 +24,7 @@ class Recommender(keras.Model):  # type: ignore[misc]
     ) -> None:
         """`users` and `items`: by row, sorted; `titles`: what items are called, {} where nobody knows."""
         super().__init__(name="recommender")
-        state = np.concatenate([_state(towers, start, len(users)) for start in range(0, len(users), AT_ONCE)])
+        state = _state(towers, len(users))
         share = np.bincount(train.item, minlength=len(items)) / len(users)
         self.users, self.count = len(users), len(items)
         # The last row of each table is for whom or what is not known.
@@ -129,10 +130,14 @@ class Recommender(keras.Model):  # type: ignore[misc]
         return self.recommend(user, tf.constant(min(DEFAULT_K, self.count)))
 
 
-def _state(towers: Towers, start: int, users: int) -> NDArray[np.float32]:
-    some = tf.range(start, min(start + AT_ONCE, users))
-    items, _, there = towers.histories(some)
-    return np.asarray(towers.user_side(some, items, there))
+def _state(towers: Towers, users: int) -> NDArray[np.float32]:
+    """Of each user: float32 [users, width]."""
+    size, found = towers.together(AT_ONCE), []
+    for start in range(0, users, size):
+        some = tf.range(start, min(start + size, users))
+        items, _, there = towers.histories(some)
+        found.append(np.asarray(towers.user_side(some, items, there)))
+    return np.concatenate(found)
 
 
 def _places(names: Names) -> Any:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 RECALL_AT, GAIN_AT = 50, 10
 NEVER = -1e9
 """Of an item that is no candidate."""
+READ_BYTES = 1 << 30
+"""Of what is read of users' items together, where nothing of them is left out."""
 
 
 class Towers(keras.Model):  # type: ignore[misc]
@@ -29,6 +31,7 @@ class Towers(keras.Model):  # type: ignore[misc]
         self._history, self._keep = int(params.history), 1 - float(params.hidden)
         self._penalty = float(params.penalty)
         starts = train.starts(users)
+        self._longest = int(np.diff(starts).max())
         self._chosen = tf.RaggedTensor.from_row_splits(train.item, starts)
         self._ratings = tf.RaggedTensor.from_row_splits(train.rating, starts)
         rated = train.rating[np.isfinite(train.rating)]
@@ -36,6 +39,7 @@ class Towers(keras.Model):  # type: ignore[misc]
         self.mean = float(rated.mean()) if len(rated) else 0.0
         self._described = None if described is None else tf.constant(described)
         width, rating = int(params.units), int(params.rating_units)
+        self._width = width
         counts = np.bincount(train.item, minlength=items)
         self._of_item = tf.constant(1 / np.maximum(counts, 1), tf.float32)
         self._of_user = tf.constant(1 / np.maximum(np.diff(starts), 1), tf.float32)
@@ -107,6 +111,12 @@ class Towers(keras.Model):  # type: ignore[misc]
         ratings = tf.gather(self._ratings, users).to_tensor(np.nan)
         lengths = tf.gather(self._chosen, users).row_lengths()
         return items, ratings, tf.sequence_mask(lengths, tf.shape(items)[1])
+
+    def together(self, most: int) -> int:
+        """How many users are read at once with all that they have, of at most `most`: each takes as much as the one
+        that has most items, whose vectors are there twice."""
+        each = 2 * 4 * self._width * self._longest
+        return max(1, min(most, READ_BYTES // max(1, each)))
 
     def _drawn(self, users: Any) -> tuple[Any, Any, Any]:
         items, ratings, there = self.histories(users)

@@ -93,6 +93,8 @@ def judged(context: Context, train: Pairs, names: pairs_of.Names, most: int) -> 
     held_out = pairs_of.load(context, context.held_out, names)
     unseen = held_out.unseen(train, most)
     if not len(unseen):
-        print(f"every source of split {context.held_out!r} is in 'train' too; nothing is judged while training")
+        what = "every source" if len(held_out) else "one side of every pair"
+        how = "in 'train' too" if len(held_out) else "empty"
+        print(f"{what} of split {context.held_out!r} is {how}; nothing is judged while training")
         return None
     return unseen

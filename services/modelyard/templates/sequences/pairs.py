@@ -76,19 +76,20 @@ def names(context: Context, template: str, asked: str) -> Names:
 
 
 def load(context: Context, split: str, names: Names) -> Pairs:
-    """Pairs with an empty side are left out and named. Raises DatasetUnsuitable."""
+    """Pairs with an empty side are left out and named. Raises DatasetUnsuitable where none of `train` is left; of what
+    is held out none may be."""
     given, wanted = context.arrays(split, columns=[names.source, names.target])
     source, target = cut_all(given), cut_all(wanted)
     whole = np.array([bool(one and other) for one, other in zip(source, target, strict=True)], bool)
     for name, of in ((names.source, source), (names.target, target)):
-        if of and not any(of):
+        if split == "train" and of and not any(of):
             raise DatasetUnsuitable(f"the text {name!r} is empty in all {len(of):,} rows of split {split!r}")
     if not whole.all():
         sides = {int(row): names.target if source[row] else names.source for row in np.flatnonzero(~whole)}
         lines = [f"{context.example_path(split, row)} has no token in {side!r}" for row, side in sides.items()]
         head = f"{len(lines):,} of the {len(whole):,} pairs of split {split} are left out:"
         context.report_text(f"not learnt of {split}", as_list(head, lines, len(lines)))
-    if not whole.any():
+    if split == "train" and not whole.any():
         raise DatasetUnsuitable(f"no pair of split {split!r} has both a {names.source!r} and a {names.target!r}")
     return Pairs(np.asarray(given), np.asarray(wanted), source, target).some(np.flatnonzero(whole))
 

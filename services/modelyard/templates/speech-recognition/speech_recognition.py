@@ -1,6 +1,7 @@
 """Speech recognition: sounds become spectra in the graph, convolutions and a GRU listen, CTC aligns the symbols."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from modelyard.templates.hearing.lengths import lengths
 from modelyard.templates.hearing.log_mel import HOP_S, window_of
 from modelyard.templates.transcripts import ctc
 from modelyard.templates.transcripts.alphabet import Alphabet, learn, plain
-from modelyard.templates.transcripts.examples import features, learnable, texts_of
+from modelyard.templates.transcripts.examples import Learnable, features, learnable, texts_of
 from modelyard.templates.transcripts.samples import transcribed
 
 COVERED, LONGEST_S = 99, 20.0
@@ -57,15 +58,13 @@ def main() -> None:
         ctc.compile_model(model, params.learning_rate, -(-len(texts) // params.batch_size) * params.epochs)
     steps = model.output_shape[1]
     cut = lengths(context, "train", sound).seconds > seconds
-    heard, labels = learnable(context, "train", sounds, texts, alphabet, steps, wider=WIDER, cut=cut)
+    heard = learnable(context, "train", sounds, texts, alphabet, steps, wider=WIDER, cut=cut)
     if params.shuffle_labels:
-        labels = np.random.default_rng(context.seed).permutation(labels)
+        heard = replace(heard, labels=np.random.default_rng(context.seed).permutation(heard.labels))
     judged = held_out(form, sound, alphabet, steps, seconds)
     model.fit(
-        heard,
-        labels,
-        batch_size=params.batch_size,
-        validation_data=judged,
+        heard.batches(context, params.batch_size, is_training=True),
+        validation_data=judged.batches(context, params.batch_size, is_training=False) if judged else None,
         epochs=params.epochs,
         callbacks=[*([transcribed(context, model, judged, alphabet)] if judged else []), *context.callbacks()],
         verbose=2,
@@ -79,7 +78,7 @@ def written(values: NDArray[np.object_]) -> list[str]:
     return [plain(text) for text in texts] if context.params.plain else texts
 
 
-def held_out(form: dict[str, Any], sound: str, alphabet: Alphabet, steps: int, seconds: float) -> Any:
+def held_out(form: dict[str, Any], sound: str, alphabet: Alphabet, steps: int, seconds: float) -> Learnable | None:
     """What the model is judged on after each epoch; None where nothing is held out."""
     split = context.held_out
     if not split:

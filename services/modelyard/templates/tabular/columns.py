@@ -2,12 +2,14 @@
 
 A number is standardised, and how far it has come within each part of its range is a value of its own: the parts hold
 equally many training rows, so that a network sees where 30,000 is in a column of 0 and 99,999. A missing one (NaN) is
-the mean with a mark beside it. A category of few values becomes one value for each, one of many an embedding; an unseen
-or missing one has a place of its own. Source of the parts: Gorishniy et al. 2022, arXiv:2203.05556, section 3.1.
+the mean with a mark beside it. A column of several numbers a row, such as an embedding, is standardised and no more. A
+category of few values becomes one value for each, one of many an embedding; an unseen or missing one has a place of its
+own. Source of the parts: Gorishniy et al. 2022, arXiv:2203.05556, section 3.1.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import keras
@@ -15,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
+
+from modelyard.job.tensors import ALIGNMENT
 
 PARTS = 32
 """Of a number's range; a number of at most twice as many different values has one between any two of them."""
@@ -41,9 +45,29 @@ class Number:
     """Of the parts of its range, rising; () where there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """What the training rows say about a column of several numbers a row: of each place, flattened."""
+
+    shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+def learn_vector(values: NDArray[Any]) -> Vector:
+    """[n, …]; missing values count for nothing."""
+    flat = values.reshape(len(values), -1)
+    places = [_known(flat[:, at]) for at in range(flat.shape[1])]
+    return Vector(
+        values.shape[1:],
+        tuple(float(known.mean()) if len(known) else 0.0 for known in places),
+        tuple(max(float(known.std()), SMALLEST) if len(np.unique(known)) > 1 else 1.0 for known in places),
+    )
+
+
 def learn_number(values: NDArray[Any]) -> Number:
     """Missing values count for nothing; a column without values, or of one only, says nothing but what is missing."""
-    known = values[np.isfinite(values)].astype(np.float64).clip(-LARGEST, LARGEST)
+    known = _known(values)
     distinct = np.unique(known.astype(np.float32))
     if len(distinct) < 2:
         return Number(float(distinct[0]) if len(distinct) else 0.0)
@@ -54,6 +78,10 @@ def learn_number(values: NDArray[Any]) -> Number:
     )
 
 
+def _known(values: NDArray[Any]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)].astype(np.float64).clip(-LARGEST, LARGEST)
+
+
 def learn_categories(values: NDArray[np.object_], most: int) -> list[str]:
     """The values that are told apart, the most frequent first; "" is a missing one, and Keras takes [UNK] for one."""
     names, counts = np.unique(values.astype(np.bytes_), return_counts=True)
@@ -61,15 +89,20 @@ def learn_categories(values: NDArray[np.object_], most: int) -> list[str]:
     return [names[at].decode(errors="replace") for at in order if names[at] not in (b"", b"[UNK]")][:most]
 
 
-def encoder(numbers: Mapping[str, Number], categories: Mapping[str, Sequence[str]]) -> keras.Model:
-    """By column: float32 [n] (NaN = missing) and string [n] ("" = missing) -> {"values": float32 [n, width]} and for
-    every category of many values {PLACE: int64 [n]}."""
+def encoder(
+    numbers: Mapping[str, Number], vectors: Mapping[str, Vector], categories: Mapping[str, Sequence[str]]
+) -> keras.Model:
+    """By column: float32 [n] or [n, …] (NaN = missing) and string [n] ("" = missing) -> {"values": float32 [n, width]}
+    and for every category of many values {PLACE: int64 [n]}."""
     inputs: dict[str, Any] = {}
     values: list[Any] = []
     places: dict[str, Any] = {}
     for name, number in numbers.items():
         inputs[name] = keras.Input((), dtype="float32", name=name)
         values += _parts(ops.expand_dims(inputs[name], -1), number)
+    for name, vector in vectors.items():
+        inputs[name] = keras.Input(vector.shape, dtype="float32", name=name)
+        values.append(_standard(ops.reshape(inputs[name], (-1, len(vector.mean))), vector))
     for name, known in categories.items():
         inputs[name] = keras.Input((), dtype="string", name=name)
         mode = "one_hot" if len(known) <= ONE_HOT else "int"
@@ -96,14 +129,37 @@ def _parts(given: Any, number: Number) -> list[Any]:
     return found
 
 
+def _standard(given: Any, vector: Vector) -> Any:
+    """float32 [n, width] -> the same size; a missing value is the mean."""
+    mean, deviation = np.array(vector.mean, np.float32), np.array(vector.deviation, np.float32)
+    known = ops.clip(ops.where(ops.isfinite(given), given, mean), -LARGEST, LARGEST)
+    return ops.clip((known - mean) / deviation, -FURTHEST, FURTHEST)
+
+
+def row_bytes(encode: keras.Model) -> int:
+    """Of an encoded row."""
+    return sum(prod(given.shape[1:]) * tf.as_dtype(given.dtype).size for given in encode.output.values())
+
+
 def encoded(encode: keras.Model, rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """All rows as the network takes them."""
+    """All rows as the network takes them, read-only: nobody has to copy them to be sure of them."""
     count = len(next(iter(rows.values())))
-    parts = [
-        encode({name: tf.constant(values[start : start + AT_ONCE]) for name, values in rows.items()})
-        for start in range(0, count, AT_ONCE)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in encode.output}
+    found = {name: _room((count, *given.shape[1:]), given.dtype) for name, given in encode.output.items()}
+    for start in range(0, count, AT_ONCE):
+        some = encode({name: tf.constant(values[start : start + AT_ONCE]) for name, values in rows.items()})
+        for name, values in found.items():
+            values[start : start + AT_ONCE] = some[name]
+    for values in found.values():
+        values.flags.writeable = False
+    return found
+
+
+def _room(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """An array that TensorFlow can share once it is filled."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def read(encode: keras.Model, categories: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Any]:

@@ -16,7 +16,7 @@ def main() -> None:
     """Train on the split `train`, judge on what the dataset holds out, export a model that takes plain text."""
     params = context.params
     text, label = features(params.text)
-    texts, truth = load("train", text, label)
+    texts, truth = load(text, label)
     length = params.words or typical_length(texts)
     cut = learn_words(texts, params.vocabulary, length)
     context.report_text("words", f"{length} words a text, {cut.vocabulary_size():,} words in the vocabulary")
@@ -41,11 +41,12 @@ def main() -> None:
             metrics=["accuracy"],
         )
     words, answers = examples(texts, truth)
+    held_out = judged(text, label)
     model.fit(
         words,
         answers,
         batch_size=params.batch_size,
-        validation_data=examples(*load(context.held_out, text, label)) if context.held_out else None,
+        validation_data=examples(*held_out) if held_out else None,
         epochs=params.epochs,
         callbacks=context.callbacks(),
         verbose=2,
@@ -80,9 +81,31 @@ def features(asked: str) -> tuple[str, str]:
     return asked or texts[0], labels[0]
 
 
-def load(split: str, text: str, label: str) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Texts as bytes and their classes' numbers. Raises DatasetUnsuitable."""
-    texts, truth = context.arrays(split, columns=[text, label])
-    if not any(one.strip() for one in texts):
-        raise DatasetUnsuitable(f"the text {text!r} is empty in all {len(texts):,} rows of split {split!r}")
+Examples = tuple[NDArray[np.object_], NDArray[np.int64]]
+"""Texts as bytes and their classes' numbers."""
+
+
+def load(text: str, label: str) -> Examples:
+    """What is learnt from. Raises DatasetUnsuitable."""
+    texts, truth = context.arrays("train", columns=[text, label])
+    if lacking := all_empty(texts, text, "train"):
+        raise DatasetUnsuitable(lacking)
     return texts, truth
+
+
+def judged(text: str, label: str) -> Examples | None:
+    """What the model is judged on after each epoch; None where nothing is held out, or no text of it has anything."""
+    if context.held_out is None:
+        return None
+    texts, truth = context.arrays(context.held_out, columns=[text, label])
+    if lacking := all_empty(texts, text, context.held_out):
+        context.report_text("held out", f"{lacking}; nothing is judged while training")
+        return None
+    return texts, truth
+
+
+def all_empty(texts: NDArray[np.object_], text: str, split: str) -> str:
+    """Says so; "" where one has something."""
+    if any(one.strip() for one in texts):
+        return ""
+    return f"the text {text!r} is empty in all {len(texts):,} rows of split {split!r}"

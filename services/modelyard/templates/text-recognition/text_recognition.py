@@ -1,6 +1,7 @@
 """Text recognition: convolutions look at a picture of one line, a GRU reads their columns, CTC aligns the symbols."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,18 +40,16 @@ def main() -> None:
         )
         compile_model(model, params.learning_rate, -(-len(texts) // params.batch_size) * params.epochs)
     steps = model.output_shape[1]
-    examples, labels = learnable(context, "train", pictures, texts, alphabet, steps, wider=WIDER)
+    examples = learnable(context, "train", pictures, texts, alphabet, steps, wider=WIDER)
     if params.shuffle_labels:
-        labels = np.random.default_rng(context.seed).permutation(labels)
+        examples = replace(examples, labels=np.random.default_rng(context.seed).permutation(examples.labels))
     held_out = None
     if context.held_out:
         shown, values = load(context.held_out, picture, transcript)
         held_out = learnable(context, context.held_out, shown, texts_of(values), alphabet, steps, wider=WIDER)
     model.fit(
-        examples,
-        labels,
-        batch_size=params.batch_size,
-        validation_data=held_out,
+        examples.batches(context, params.batch_size, is_training=True),
+        validation_data=held_out.batches(context, params.batch_size, is_training=False) if held_out else None,
         epochs=params.epochs,
         callbacks=[*([transcribed(context, model, held_out, alphabet)] if held_out else []), *context.callbacks()],
         verbose=2,

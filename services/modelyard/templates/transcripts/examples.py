@@ -1,6 +1,7 @@
 """Which examples CTC can learn, and why not the others: these are named, and the rest goes on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,25 @@ from modelyard.job.left_out import as_list
 from modelyard.job.session import Context
 from modelyard.templates.transcripts.alphabet import Alphabet
 from modelyard.templates.transcripts.ctc import steps_needed
+
+
+@dataclass(frozen=True, slots=True)
+class Learnable:
+    """Those of a split's examples that can be learnt."""
+
+    inputs: NDArray[Any]
+    """Of all examples of the split: what is mapped stays a file."""
+    rows: NDArray[np.int64]
+    """[n], into `inputs`."""
+    labels: NDArray[np.int32]
+    """[n, longest]."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batches(self, context: Context, batch_size: int, *, is_training: bool) -> Any:
+        """As Keras takes them."""
+        return context.data.ordered_rows(self.inputs, self.rows, self.labels, batch_size, is_training=is_training)
 
 
 def texts_of(values: NDArray[np.object_]) -> list[str]:
@@ -40,9 +60,10 @@ def learnable(
     *,
     wider: str,
     cut: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Inputs and labels of the examples that can be learnt in so many steps. `wider` says what gives more of them;
-    `cut` marks inputs that end before their transcript does. Raises DatasetUnsuitable where half or more can't."""
+) -> Learnable:
+    """The examples that can be learnt in so many steps. `wider` says what gives more of them; `cut` marks inputs that
+    end before their transcript does. Raises DatasetUnsuitable where half of what is trained on or more can't: a model
+    can be judged by what is left."""
     problems = {
         row: problem
         for row, text in enumerate(texts)
@@ -51,8 +72,7 @@ def learnable(
     if problems:
         _tell(context, split, problems, len(texts))
     rows = [row for row in range(len(texts)) if row not in problems]
-    kept = inputs if len(rows) == len(texts) else inputs[rows]
-    return kept, alphabet.numbers([texts[row] for row in rows])
+    return Learnable(inputs, np.array(rows, np.int64), alphabet.numbers([texts[row] for row in rows]))
 
 
 def _problem(text: str, alphabet: Alphabet, steps: int, wider: str, cut: bool) -> str:
@@ -67,11 +87,12 @@ def _problem(text: str, alphabet: Alphabet, steps: int, wider: str, cut: bool) -
 
 def _tell(context: Context, split: str, problems: dict[int, str], count: int) -> None:
     named = [f"{context.example_path(split, row)} {problem}" for row, problem in problems.items()]
-    if 2 * len(problems) >= count:
+    if split == "train" and 2 * len(problems) >= count:
         raise DatasetUnsuitable(
             f"{len(problems):,} of {count:,} examples of split {split!r} can't be learnt; {named[0]}",
             split=split,
             example=context.example_path(split, next(iter(problems))),
         )
-    head = f"{len(problems):,} of {count:,} examples of split {split} are left out:"
+    unjudged = "" if len(problems) < count else "; nothing is judged while training"
+    head = f"{len(problems):,} of {count:,} examples of split {split} are left out{unjudged}:"
     context.report_text(f"not learnt of {split}", as_list(head, named, len(named)))

@@ -11,7 +11,7 @@ from modelyard.sdk.errors import DataLoss, FailedPrecondition, ModelyardError, U
 from modelyard.sdk.gallery.cache import cache_folder
 from modelyard.sdk.gallery.digests import sha256
 from modelyard.sdk.gallery.packages import Deb, Package, Sdist, Tarball, Translations, Wheel, tarball, wheel
-from modelyard.sdk.gallery.packages.client import Ran, run
+from modelyard.sdk.gallery.packages.client import Ran
 from modelyard.sdk.gallery.packages.deb import first_error
 from modelyard.sdk.gallery.packages.package import verify
 from modelyard.sdk.progress import silent
@@ -27,6 +27,12 @@ NO_SETUPTOOLS = """\
       ERROR: Could not find a version that satisfies the requirement setuptools>=40.8.0 (from versions: none)
       ERROR: No matching distribution found for setuptools>=40.8.0
 note: This error originates from a subprocess, and is likely not a problem with pip.
+"""
+UNEXPECTED = """\
+ERROR: Exception:
+Traceback (most recent call last):
+  File "/pip/x.py", line 1, in <module>
+ValueError: odd
 """
 PACKAGES: list[tuple[Package, str, str]] = [
     (Wheel("some", "1.0", (NONE,), 100), "pip", "some==1.0"),
@@ -64,6 +70,7 @@ def test_a_package_whose_client_is_missing_says_how_to_get_it(
             Unavailable,
             "downloaded: the index has no such file, or did not answer. `pip config list`",
         ),
+        (UNEXPECTED, Unavailable, "downloaded: ValueError: odd. `pip config list`"),
         (NO_SETUPTOOLS, Unavailable, "the requirement setuptools>=40.8.0 (from versions: none). "),
     ],
 )
@@ -107,6 +114,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "package"
 
 
+def test_lists_that_did_not_fit_are_no_other_release_though_apt_calls_that_a_success(
+    programs: Path, folder: Path
+) -> None:
+    write_program(programs / "apt-get", 'echo "W: Failed to fetch x  write (28: No space left on device)"')
+    with pytest.raises(OSError, match="No space left on device"):
+        PACKAGES[4][0].download(folder, silent)
+
+
 UNREACHED = "W: Failed to fetch http://deb.example/InRelease  Could not resolve 'deb.example'"
 
 
@@ -120,6 +135,22 @@ def test_an_archive_that_is_not_reached_is_no_other_release(package: Package, pr
         package.download(folder, silent)
     assert ": Failed to fetch http://deb.example/InRelease Could not resolve 'deb.example'. apt" in away.value.message
     assert "Debian 12" not in away.value.message
+
+
+def test_apt_speaks_english_for_it_is_looked_for_what_it_says(
+    programs: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "de:en")
+    script = f"""
+    case "$LANGUAGE/$LC_ALL" in
+      /C.UTF-8) echo "{UNREACHED.replace("W:", "E:")}" ;;
+      *) echo "E: Fehlschlag beim Holen von http://deb.example/InRelease" ;;
+    esac
+    exit 100"""
+    write_program(programs / "apt-get", script)
+    with pytest.raises(Unavailable, match="is there a network, or is a proxy to be set"):
+        PACKAGES[3][0].download(folder, silent)
 
 
 @pytest.mark.parametrize("package", [PACKAGES[3][0], PACKAGES[4][0]], ids=["package", "list"])
@@ -187,36 +218,3 @@ def test_another_file_under_the_same_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataLoss, match=r"some==1\.0 from your registry is another file") as changed:
         verify(tmp_path / "file", NONE, "some==1.0")
     assert changed.value.reason == "PACKAGE_CHANGED"
-
-
-def test_how_far_a_client_is_shows_in_the_file_that_grows(tmp_path: Path) -> None:
-    said: list[tuple[str, int, int]] = []
-    writes = "dd if=/dev/zero of=part bs=1000 count=1 status=none; read line < more; echo done"
-    fifo = tmp_path / "more"
-    os.mkfifo(fifo)
-
-    def progress(stage: str, done: int, total: int) -> None:
-        said.append((stage, done, total))
-        if done == 1000:
-            fifo.write_text("go on\n")
-
-    ran = run(["sh", "-c", writes], tmp_path, 2000, progress, inside=True)
-    assert ran == Ran(True, "done\n")
-    assert list(dict.fromkeys(done for _, done, _ in said)) == [0, 1000, 2000]
-
-
-def test_a_client_ends_with_what_asked_for_it(tmp_path: Path) -> None:
-    started = tmp_path / "pid"
-
-    def interrupted_once_it_runs(stage: str, done: int, total: int) -> None:
-        if started.exists():
-            raise KeyboardInterrupt
-
-    command = ["sh", "-c", "echo $$ > new; mv new pid; exec sleep 60"]
-    with pytest.raises(KeyboardInterrupt):
-        run(command, tmp_path, 1, interrupted_once_it_runs, inside=True)
-    assert not Path("/proc", started.read_text().strip()).exists()
-
-
-def test_a_client_that_fails_is_told_by_its_output(tmp_path: Path) -> None:
-    assert run(["sh", "-c", "echo bad >&2; exit 3"], tmp_path, 1, silent) == Ran(False, "bad\n")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -223,22 +224,39 @@ def test_a_server_that_is_away_is_told_before_anything_is_downloaded() -> None:
     assert parcel.downloads == 0
 
 
+class Projects:
+    def __init__(self, *there: str) -> None:
+        self._there = there
+
+    def get(self, name: str) -> None:
+        if name not in self._there:
+            raise NotFound(f"there is no project {name}")
+
+
+class NoDatasets:
+    def get(self, name: str) -> None:
+        raise NotFound(f"there is no {name}")
+
+
+def test_a_project_that_is_not_there_is_told_before_anything_is_downloaded() -> None:
+    parcel = Parcel()
+    client: Any = SimpleNamespace(project="gone", projects=Projects("default"), datasets=NoDatasets())
+    with pytest.raises(NotFound, match="there is no project gone"):
+        small(packages=(parcel,)).bring(client)
+    assert parcel.downloads == 0
+
+
 def test_bringing_says_what_the_files_do_not() -> None:
     calls: list[dict[str, Any]] = []
 
-    class Datasets:
-        def get(self, name: str) -> None:
-            raise NotFound(f"there is no {name}")
-
+    class Datasets(NoDatasets):
         def push_sources(self, name: str, sources: Any, **other: Any) -> str:
             calls.append({"name": name, "paths": list(sources), **other})
             return "pushed"
 
-    class Client:
-        datasets = Datasets()
-
-    small(seed=3).bring(Client())  # type: ignore[arg-type]
-    small(name="moved", digest="0" * 64, moves=True).bring(Client(), "mine", silent)  # type: ignore[arg-type]
+    client: Any = SimpleNamespace(project="default", projects=Projects("default"), datasets=Datasets())
+    small(seed=3).bring(client)
+    small(name="moved", digest="0" * 64, moves=True).bring(client, "mine", silent)
     first, second = calls
     assert (first["name"], first["paths"]) == ("small", ["train/file"])
     assert first["generated"] == {"by": "modelyard gallery", "seed": 3}

@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from modelyard.layouts import recordings
-from modelyard.templates.profile import samples, sounds
+from modelyard.templates.profile import samples, showcase, sounds
 from modelyard.templates.profile.portions import Portion
 from modelyard.templates.profile.unreadable import Unreadable
 from tests.support.sounds import of_unknown_length
@@ -80,6 +80,13 @@ def test_opus_is_drawn_at_the_rate_that_it_decodes_at() -> None:
     shown = Profiled(written(TONE, "OGG", "OPUS")).shown
     assert isinstance(shown, samples.Sound)
     assert (shown.seconds, shown.nyquist) == (1.0, RATE / 2)
+    assert showcase._lasts(shown) == "1.00 s"
+
+
+def test_a_long_sound_has_its_own_length_beside_that_of_what_is_drawn() -> None:
+    shown = Profiled(written(np.tile(TONE, 62), "FLAC", "PCM_16")).shown
+    assert isinstance(shown, samples.Sound)
+    assert showcase._lasts(shown) == "62.00 s (drawn: the first 20 s)"
 
 
 def test_a_sound_that_ends_before_its_header_says_is_cut_off() -> None:

@@ -34,7 +34,8 @@ class Package(Protocol):
     def download(self, folder: Path, progress: Progress) -> Path:
         """Put it into the empty `folder`; where it is then. Nothing of it is installed.
 
-        Raises DataLoss (PACKAGE_CHANGED) or Unavailable (PACKAGE_UNAVAILABLE); nothing is kept then.
+        Raises DataLoss (PACKAGE_CHANGED), Unavailable (PACKAGE_UNAVAILABLE), or OSError where the folder can't be
+        written; nothing is kept then.
         """
         ...
 

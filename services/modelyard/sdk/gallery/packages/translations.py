@@ -38,6 +38,7 @@ class Translations:
         for language in self.languages:
             found = list((folder / "lists").glob(_INDEX.format(language=language)))
             if not found:
+                ran.check_room()  # apt may call it a success, as where only some of the lists are brought
                 why = f"the archive that this machine uses has no Translation-{language}"
                 why = why if ran.ok else first_error(ran)
                 raise not_brought(self.requirement, [ran], why, "It needs Debian 12")

@@ -15,6 +15,8 @@ _NOISE = re.compile(r"^\s*(ERROR:|WARNING:)?\s*(Retrying \(Retry\(.*?\)\) after 
 _CAUSE = re.compile(r"\s*WARNING: (Retrying|\d{3} Error|Location|The repository)|.*Could not fetch URL")
 """A line that says why an index or a folder was not read; the error after it only says that nothing was found."""
 _NOTHING = "(from versions: none)"
+_TRACEBACK = "Exception:"
+"""What pip did not expect; its last line names it."""
 _OFFLINE = "Where there is no network, put {} into a folder and set PIP_FIND_LINKS to that folder"
 _ITSELF, _BUILT = "its file", "its file, and a wheel of setuptools beside it,"
 
@@ -117,6 +119,8 @@ def _failure(requirement: str, said: str, files: str) -> ModelyardError:
     lines = said.strip().splitlines() or ["it said nothing"]
     # Those of a source package's build are indented.
     why = next((_NOISE.sub("", line) for line in lines if line.lstrip().startswith("ERROR:")), lines[-1])
+    if why == _TRACEBACK:
+        why = lines[-1]
     if _NOTHING in why:
         causes = [_NOISE.sub("", line) for line in lines if _CAUSE.match(line)]
         nothing = "the index has no such file, or did not answer" if f" {requirement} " in why else why
