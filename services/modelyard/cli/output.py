@@ -4,7 +4,6 @@ import codecs
 import json
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,14 +14,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
 
+from modelyard.layouts.shown import is_shown
+
 _MISSING = "–"
 _UNLIMITED = 10_000
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 """What Python makes of bytes in names of files that are no UTF-8."""
 _NO_ASCII = re.compile(r"[^\x00-\x7f]+")
-_JOINERS = "\u200c\u200d"
-"""They stand between letters of Persian and of Indic scripts, and between the parts of an emoji."""
 _SOFT_HYPHEN = "\u00ad"
 
 
@@ -146,12 +145,7 @@ def state_text(name: str) -> str:
 def plain(text: str) -> str:
     """Text of a job, without its colours and whatever else it wants of the terminal."""
     text = _ESCAPES.sub("", text).replace(_SOFT_HYPHEN, "")
-    return "".join(each if each.isprintable() or _is_harmless(each) else "�" for each in text)
-
-
-def _is_harmless(letter: str) -> bool:
-    """Of what Python calls not printable; a space may be an ideographic one, or one where no line is broken."""
-    return letter in "\n\t" or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+    return "".join(each if is_shown(each) or each in "\n\t" else "�" for each in text)
 
 
 def metrics_text(metrics: Iterable[tuple[str, float]]) -> str:

@@ -118,7 +118,7 @@ def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
     longer than the batch's copy, and only its operation has the argument that says not to."""
     given = dataset.element_spec if isinstance(dataset.element_spec, tuple) else (dataset.element_spec,)
     graph = tf.function(function, autograph=False).get_concrete_function(*given)
-    found = tf.nest.map_structure(tf.TensorSpec.from_tensor, graph.structured_outputs)
+    found = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), graph.structured_outputs)
     parts = tf.nest.flatten(found)
     variant = tf.raw_ops.MapDataset(
         input_dataset=tf.data.experimental.to_variant(dataset),

@@ -111,11 +111,14 @@ class Column:
         """The stored bytes of these examples."""
         return _objects([self.read(int(row)) for row in rows])
 
+    @property
+    def held_bytes(self) -> int:
+        """What all examples' bytes take: each object 33 more than it holds, and its place in the array 8."""
+        return int(self.sizes.sum()) + 41 * len(self)
+
     def texts(self) -> "NDArray[np.object_] | None":
         """All examples' bytes; None for media, and where that would be too much."""
-        media = self.feature.kind in ("image", "audio", "video")
-        # Each bytes object takes 33 bytes more than it holds, and its place in the array 8.
-        if media or int(self.sizes.sum()) + 41 * len(self) > MAX_HELD_BYTES:
+        if self.feature.kind in ("image", "audio", "video") or self.held_bytes > MAX_HELD_BYTES:
             return None
         return self.between(0, len(self))
 

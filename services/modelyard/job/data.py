@@ -13,7 +13,7 @@ from modelyard.job import images, pixels, scratch
 from modelyard.job.batches import Position, ordered
 from modelyard.job.columns import MAX_HELD_BYTES
 from modelyard.job.decoding import RowsUnreadable
-from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable, TooLarge
+from modelyard.job.errors import DatasetUnsuitable, ExamplesUnreadable, NoRoom, TooLarge
 from modelyard.job.index import Examples, Index
 from modelyard.job.left_out import LeftOut
 from modelyard.job.order import Indices
@@ -131,11 +131,12 @@ class Data:
             takes, most, decoded = len(examples) * first.nbytes, scratch.MAX_BYTES, " decoded"
             smaller = f"take less of each with {_SMALLER[column.feature.kind]} (of a template: --set)"
         else:
-            # What `Column.texts` counts: a bytes object takes more than it holds.
-            takes, most, decoded = int(column.sizes.sum()) + 41 * len(column), MAX_HELD_BYTES, ""
+            takes, most, decoded = column.held_bytes, MAX_HELD_BYTES, ""
             smaller = "make a version of the dataset that has less of it"
-        limit = f"{most / 2**30:.3g} GiB is the most" if takes > most else "the worker's disk has no room for it"
-        return TooLarge(
+        kind, limit = TooLarge, f"{most / 2**30:.3g} GiB is the most"
+        if takes <= most:
+            kind, limit = NoRoom, "the worker's disk has no room for it"
+        return kind(
             f"{name!r} of split {split!r} takes {takes / 2**30:.3g} GiB{decoded}, which is wanted whole, and {limit}; "
             f"{smaller}, or go through it in code of your own with context.dataset({split!r}, batch_size=…)",
             feature=name,

@@ -4,6 +4,7 @@ FailedPrecondition
 ├── DatasetDescriptionWrong  a dataset is not what its own description claims
 ├── DatasetUnsuitable        a dataset is well described, but not for what the code asks of it
 │   └── TooLarge             a column is wanted whole that is not held whole
+│       └── NoRoom           the worker's disk has no room to hold it
 ├── ExamplesUnreadable       half of a split or more cannot be decoded
 ├── Diverged                 the loss or a weight is no longer a number
 ├── ExportInvalid            a model that cannot be saved, or answers differently once loaded
@@ -35,6 +36,12 @@ class DatasetUnsuitable(FailedPrecondition):
 
 class TooLarge(DatasetUnsuitable, MemoryError):
     """Code that can do with batches may expect it as what Python calls it."""
+
+
+class NoRoom(TooLarge):
+    """It is nobody's data that is at fault."""
+
+    reason = "WORKER_DISK_FULL"
 
 
 class ExamplesUnreadable(FailedPrecondition):

@@ -17,6 +17,7 @@ from modelyard.job.errors import (
     ExamplesUnreadable,
     ExportInvalid,
     ModelUnsuitable,
+    NoRoom,
 )
 from modelyard.job.explain import chain, explain, words
 from modelyard.job.frames import speaks_for_itself
@@ -32,6 +33,7 @@ _CLASSES: dict[type[BaseException], FailureClass] = {
     AcceleratorMissing: FailureClass.INTERNAL,
     DatasetDescriptionWrong: FailureClass.INVALID_DATA,
     DatasetNotForModel: FailureClass.INVALID_DATA,
+    NoRoom: FailureClass.STORAGE,
     DatasetUnsuitable: FailureClass.INVALID_DATA,
     Diverged: FailureClass.DIVERGED,
     ExamplesUnreadable: FailureClass.INVALID_DATA,

@@ -24,6 +24,7 @@ from modelyard.job.indexing import MAX_OPEN_FILES, TREE_FILE, write_tree
 from modelyard.job.messages import FailureClass
 from modelyard.job.packs import PACKS_FOLDER
 from modelyard.job.writing import UNPACKED_FOLDER
+from modelyard.layouts.shown import is_shown
 from modelyard.tree import Entry
 
 MEMORY_BYTES = 2 << 30
@@ -97,7 +98,7 @@ def _are(count: int) -> str:
 
 
 def _plain(text: object) -> str:
-    return "".join(each if each.isprintable() else " " for each in str(text)[:2000])
+    return "".join(each if is_shown(each) else " " for each in str(text)[:2000])
 
 
 async def index_apart(

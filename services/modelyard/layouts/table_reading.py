@@ -72,7 +72,7 @@ def _checks(features: Sequence[Feature], rule: SplitRule, header: Sequence[str])
     return RowChecks(
         header,
         rule,
-        required=[at[each.name] for each in features if _is_required(each)],
+        required=[at[each.name] for each in features if each.role in _REQUIRED and each.kind not in MEDIA],
         numbers=places("number"),
         times=places("time"),
         known={at[each.name]: frozenset(each.classes) for each in features if each.kind == "category" and each.classes},
@@ -80,12 +80,6 @@ def _checks(features: Sequence[Feature], rule: SplitRule, header: Sequence[str])
             at[each.name]: FileColumn(each.kind, each.folder, each.suffix) for each in features if each.kind in MEDIA
         },
     )
-
-
-def _is_required(feature: Feature) -> bool:
-    """Whether a row without it is no example. A whole number has no value that says that it is missing, as NaN does."""
-    whole = feature.kind == "number" and feature.dtype == "int64" and feature.role != "ignore"
-    return whole or (feature.role in _REQUIRED and feature.kind not in MEDIA)
 
 
 def _columns(

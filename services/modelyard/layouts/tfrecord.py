@@ -9,12 +9,14 @@ A category is a whole number, its place among the classes, or a class's name. Cl
 collected: of numbers all from 0 to the largest, of names those that there are. With a shape it is whole numbers; they
 are numbers in the dataset too where it says "dtype": "int64", as targets do by themselves, else bytes of float32.
 
-A number that a record lacks is NaN. Whole numbers ("dtype": "int64") have no such value: the record is no example.
+A number that a record lacks is NaN. Whole numbers ("dtype": "int64") have no such value, and are float32 where some are
+missing.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelyard.layouts.chunks import MISSING_TIME, Chunk, Column, Problems, in_portions
@@ -38,7 +40,7 @@ _DTYPES = {"number": "float32", "time": "int64", "image": "uint8"}
 
 
 def describe(files: Files, options: Options, findings: Findings) -> Description:
-    """Raises LayoutUnknown (without a spec it says what the first record suggests) and DataUnreadable."""
+    """Raises LayoutUnknown (without a spec it says what the first records suggest) and DataUnreadable."""
     paths = [path for path in sorted(files) if is_tfrecord(path) and not path.startswith(".")]
     if not paths:
         raise LayoutUnknown("there is no file whose name ends in .tfrecord", reason="NO_EXAMPLES")
@@ -46,23 +48,35 @@ def describe(files: Files, options: Options, findings: Findings) -> Description:
     if spec is None:
         raise LayoutUnknown(
             f"TFRecord files do not say what they hold; write it to {SPEC_FILE} beside them, or give it with "
-            f"--features. The first record suggests: {json.dumps(suggestion(paths, files), ensure_ascii=False)}",
+            f"--features. The first records suggest: {json.dumps(suggestion(paths, files), ensure_ascii=False)}",
             reason="FEATURES_MISSING",
         )
     by_file = splits_of_files(paths)
     rule = SplitRule("file") if any(by_file.values()) else SplitRule("hash", held_out=HELD_OUT)
     features = _features(spec, options)
     open_classes: dict[str, set[int | str]] = {each.name: set() for each in features if _is_open(each)}
+    whole = [each.name for each in features if (each.kind, each.dtype, each.shape) == ("number", "int64", ())]
     counts: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
     for split, _, values in _examples(by_file, rule, features, files, findings.problems):
         counts[split] += 1
+        missing.update(name for name in whole if values[name] is None)
         for name, found in open_classes.items():
             if values[name] != b"":
                 found.add(values[name] if isinstance(values[name], int) else utf_8(values[name]))
             if len(found) > MAX_CLASSES:
                 raise LayoutUnknown(f"{name} has more than {MAX_CLASSES:,} different values", reason="TOO_MANY_CLASSES")
     _check(paths, counts, findings.problems)
-    closed = tuple(_closed(each, open_classes[each.name]) if _is_open(each) else each for each in features)
+    findings.notes.extend(
+        f"{name} is said to be a whole number, and {count:,} records have none; it is float32, where these are NaN"
+        for name, count in missing.items()
+    )
+    closed = tuple(
+        _closed(each, open_classes[each.name])
+        if _is_open(each)
+        else replace(each, dtype="float32" if missing[each.name] else each.dtype)
+        for each in features
+    )
     return Description(
         modality=_modality(closed, options),
         layout="tfrecord",
@@ -207,23 +221,13 @@ def _examples(
         for number, record in records(path, files[path], problems):
             try:
                 found = parse_record(record)
-                values = {each.name: _value(each, found.get(each.header)) for each in features}
+                values = {each.name: value_of(each, found.get(each.header)) for each in features}
             except DecodeError:
                 problems.add(path, number, "is no tf.train.Example")
             except BadRecordError as problem:
                 problems.add(path, number, str(problem))
             else:
                 yield split or hash_split(record, rule.held_out), f"{path}:{number}", values
-
-
-def _value(feature: Feature, found: list[Any] | None) -> Any:
-    """Raises BadRecordError."""
-    value = value_of(feature, found)
-    if value is None and feature.kind == "number" and feature.dtype == "int64" and feature.role != "ignore":
-        raise BadRecordError(
-            f"has no {feature.header!r}, which is claimed to be a whole number; as float32 a missing one is NaN"
-        )
-    return value
 
 
 def read(description: Description, files: Files, problems: Problems) -> Iterator[Chunk]:

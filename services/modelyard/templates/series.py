@@ -122,16 +122,16 @@ def read(context: "Context", asked: str = "") -> Grid:
     found, sparse = [], []
     for start, stop in _runs(name):
         places, left = np.divmod(time[start:stop] - time[start], step)
+        length = int(places[-1]) + 1
+        if length > SPARSEST * (stop - start):
+            sparse.append(f"{_called(name[start])} has {stop - start:,} values in {length:,} steps of {lasting(step)}")
+            continue
         if left.any():
             at = start + int(np.flatnonzero(left)[0])
             raise DatasetUnsuitable(
                 f"{path(at)}: {iso(time[at])} is no whole number of steps of {lasting(step)} behind "
                 f"{iso(time[start])}, where {_called(name[at])} begins; forecasting takes series with equal steps"
             )
-        length = int(places[-1]) + 1
-        if length > SPARSEST * (stop - start):
-            sparse.append(f"{_called(name[start])} has {stop - start:,} values in {length:,} steps of {lasting(step)}")
-            continue
         found.append(_series(name[start], int(time[start]), length, places, value[start:stop], split[start:stop]))
     needed = f"at least every {SPARSEST}th is needed"
     if not found:

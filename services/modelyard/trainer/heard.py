@@ -19,6 +19,7 @@ from modelyard.job.messages import (
 from modelyard.job.messages import Failed as ChildFailed
 from modelyard.job.messages import Progress as ChildProgress
 from modelyard.job.messages import Stopped as ChildStopped
+from modelyard.layouts.shown import is_shown
 from modelyard.templates.specs import Kind
 from modelyard.trainer.domain import AttemptFailed, FailureClass
 from modelyard.trainer.publication import MAKES, Made
@@ -122,7 +123,7 @@ class Heard:
 
 
 def readable(text: str, most: int) -> str:
-    """Text that can be sent and shown: no half characters, no control characters but line ends, tabs and what joins
-    letters of Persian and Indic scripts or the parts of an emoji; not too long."""
+    """Text that can be sent and shown: no half characters, no control characters but line ends and tabs, not too
+    long."""
     text = text[:most].encode("utf-8", "replace").decode()
-    return "".join(each for each in text if each.isprintable() or each in "\n\t\u200c\u200d")
+    return "".join(each for each in text if is_shown(each) or each in "\n\t")

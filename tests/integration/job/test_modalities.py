@@ -14,7 +14,7 @@ from PIL import Image
 
 from modelyard.job import columns, data, scratch
 from modelyard.job.channel import SilentChannel
-from modelyard.job.errors import DatasetUnsuitable
+from modelyard.job.errors import DatasetUnsuitable, NoRoom, TooLarge
 from modelyard.job.failures import classify, describe
 from modelyard.job.known import Known
 from modelyard.job.messages import FailureClass, JobSpec
@@ -157,9 +157,12 @@ def test_what_is_too_large_to_be_held_whole_is_refused_with_its_size_and_what_he
     monkeypatch.setattr(columns, "MAX_HELD_BYTES", 1000)
     monkeypatch.setattr(data, "MAX_HELD_BYTES", 1000)
 
-    def refused(name: str, files: dict[str, bytes], **form: Any) -> DatasetUnsuitable:
-        with pytest.raises(DatasetUnsuitable) as caught:
+    def refused(name: str, files: dict[str, bytes], **form: Any) -> TooLarge:
+        with pytest.raises(TooLarge) as caught:
             job(tmp_path / name, files).arrays("train", **form)
+        if isinstance(caught.value, NoRoom):
+            assert classify(caught.value) is FailureClass.STORAGE
+            return caught.value
         assert classify(caught.value) is FailureClass.INVALID_DATA
         assert describe(caught.value, tmp_path).message == str(caught.value)
         return caught.value
@@ -177,7 +180,9 @@ def test_what_is_too_large_to_be_held_whole_is_refused_with_its_size_and_what_he
     assert "a version of the dataset that has less of it" in str(refused("texts", {"t.csv": TEXTS}))
     monkeypatch.setattr(scratch, "MAX_BYTES", 1 << 30)
     monkeypatch.setattr(scratch, "_SPARE_BYTES", 1 << 60)
-    assert "the worker's disk has no room for it; take less" in str(refused("sounds", {}, seconds=0.25))
+    error = refused("sounds", {}, seconds=0.25)
+    assert isinstance(error, NoRoom)
+    assert "the worker's disk has no room for it; take less" in str(error)
 
 
 def test_rows_of_an_array_come_as_an_array_of_them_would_without_a_copy(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from modelyard.job.tensors import tensor_of
 from modelyard.job.trial import Trial, prepare_dataset
 from modelyard.layouts import Description, Feature, Options, Split, SplitRule, Table
 from modelyard.templates.specs import SHIPPED
+from tests.integration.templates import evaluations
 from tests.integration.templates.answers import ask, golden, refused
 from tests.support.warm import try_package
 
@@ -224,6 +225,8 @@ def test_several_numbers_a_row_are_read_where_each_row_has_as_many(tmp_path: Pat
     given[:, 0, 2], given[2, 1, 0] = [3, 7, 7], np.nan
     found = ask(done.model, embedding=[*given], one=[0.5] * 3)["value"]
     assert found == pytest.approx([300, 700, 700], abs=120)
+    report = evaluations.run(tmp_path / "evaluated", tmp_path / "dataset", done.model)
+    assert report["metrics"]["rmse"] == pytest.approx(done.metrics["val_rmse"], rel=1e-3)
 
 
 def test_several_numbers_a_row_are_no_target(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A table's description: what it claims, what people can say, and that reading agrees with it on any table."""
 
 import io
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -74,19 +73,6 @@ def test_a_class_that_is_not_claimed_is_a_problem() -> None:
     description = described({"adult.csv": adult()}, target="salary")
     _, problems = read_back(description, tree({"adult.csv": adult() + "1,clerk,2,maybe\n"}))
     assert str(problems[0]) == ("adult.csv:102: has 'maybe' in column 'salary', which is no class of the description")
-
-
-def test_a_row_without_a_number_that_is_claimed_to_be_whole_is_a_problem_and_not_a_0() -> None:
-    text = "age,note,y\n" + "1,2,3\n" * 9 + ",,3\n4,,5\n"
-    description = described({"a.csv": text}, target="y", features={"y": {"kind": "number"}})
-    roles = {"age": "input", "note": "ignore"}
-    features = tuple(
-        replace(each, dtype="int64", role=roles[each.name]) if each.name in roles else each
-        for each in description.features
-    )
-    rows, problems = read_back(replace(description, features=features), tree({"a.csv": text}))
-    assert list(map(str, problems)) == ["a.csv:11: has no value in column 'age'"]
-    assert {age for split in rows.values() for age in split.columns["age"]} == {1, 4}
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=3), min_size=1, max_size=30), st.booleans())

@@ -102,37 +102,45 @@ def test_without_a_spec_the_first_record_suggests_one() -> None:
         detected({"a.tfrecord": framed([one(1)])})
     assert refused.value.reason == "FEATURES_MISSING"
     assert (
-        'suggests: {"label": {"kind": "category", "role": "target"}, "note": {"kind": "text"}, '
+        'suggest: {"label": {"kind": "category", "role": "target"}, "note": {"kind": "text"}, '
         '"picture": {"kind": "image"}, "size": {"kind": "number", "dtype": "float32", "shape": [2]}}'
     ) in refused.value.message
 
 
-def test_what_is_suggested_for_a_whole_number_takes_missing_ones_and_keeps_what_float32_does_not_hold() -> None:
-    record = example(age=[39], ip=[3_232_235_777], words=[7, 9], label=[1])
+def test_what_is_suggested_takes_missing_numbers_and_keeps_what_float32_does_not_hold() -> None:
+    later = example(age=[40], ip=[3_232_235_777], words=[1, 2], tags=[3.0], label=[0])
     with pytest.raises(LayoutUnknown) as refused:
-        detected({"a.tfrecord": framed([record])})
-    assert json.loads(refused.value.message.split("suggests: ")[1]) == {
+        detected({"a.tfrecord": framed([example(age=[39], ip=[5], words=[7, 9], label=[1]), later])})
+    assert json.loads(refused.value.message.split("suggest: ")[1]) == {
         "age": {"kind": "number", "dtype": "float32"},
         "ip": {"kind": "number", "dtype": "int64"},
         "label": {"kind": "category", "role": "target"},
+        "tags": {"kind": "number", "dtype": "float32"},
         "words": {"kind": "number", "dtype": "int64", "shape": [2]},
     }
+    with pytest.raises(LayoutUnknown, match=r'"words": {"kind": "number", "dtype": "int64", "shape": \[null\]}'):
+        detected({"a.tfrecord": framed([example(words=[7, 9, 11]), later])})
 
 
-def test_a_whole_number_that_is_missing_is_not_0() -> None:
-    records = [example(y=[at % 2], **({} if at == 20 else {"age": [at]})) for at in range(30)]
-    spec: dict[str, Any] = {"age": {"kind": "number", "dtype": "int64"}, "y": {"kind": "category"}}
-    _, rows, problems = whole({"a.tfrecord": framed(records)}, features=spec)
-    assert problems == [
-        "a.tfrecord:21: has no 'age', which is claimed to be a whole number; as float32 a missing one is NaN"
-    ]
-    assert sorted(age for split in rows.values() for age in split.columns["age"]) == [*range(20), *range(21, 30)]
-    spec["age"]["role"] = "ignore"
-    assert whole({"a.tfrecord": framed(records)}, features=spec)[2] == []
-    spec["age"] = {"kind": "number", "dtype": "float32"}
-    _, rows, problems = whole({"a.tfrecord": framed(records)}, features=spec)
+def test_a_whole_number_that_is_missing_is_nan_and_not_0() -> None:
+    records = [example(y=[at % 2], n=[at], **({} if at % 3 else {"age": [at]})) for at in range(30)]
+    spec: dict[str, Any] = {
+        "age": {"kind": "number", "dtype": "int64"},
+        "n": {"kind": "number", "dtype": "int64"},
+        "y": {"kind": "category"},
+    }
+    files = {"a.tfrecord": framed(records)}
+    description, rows, problems = whole(files, features=spec)
     assert problems == []
-    assert np.isnan([age for split in rows.values() for age in split.columns["age"]]).sum() == 1
+    assert {each.name: each.dtype for each in description.features} == {
+        "age": "float32",
+        "n": "int64",
+        "y": "int64",
+    }
+    assert detected(files, features=spec)[1].notes == [
+        "age is said to be a whole number, and 20 records have none; it is float32, where these are NaN"
+    ]
+    assert np.isnan([age for split in rows.values() for age in split.columns["age"]]).sum() == 20
 
 
 def test_missing_values_and_lists_of_any_length() -> None:

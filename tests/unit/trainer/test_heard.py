@@ -133,4 +133,7 @@ def test_half_characters_and_numbers_beyond_all_bounds_can_be_sent_all_the_same(
 
 
 def test_readable_keeps_what_people_write() -> None:
-    assert readable("größe: 7 µs\t→ 日本\n🙂", 100) == "größe: 7 µs\t→ 日本\n🙂"
+    assert (
+        readable("größe: 10\u202f007 µs\t→ 日本\u3000語\nمی\u200cخواهم 🙂", 100)
+        == "größe: 10\u202f007 µs\t→ 日本\u3000語\nمی\u200cخواهم 🙂"
+    )

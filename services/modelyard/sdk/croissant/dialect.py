@@ -24,7 +24,7 @@ def media_type(table: Table | None) -> str:
 
 
 def readable(
-    path: str, table: Table | None, features: Iterable[dataset_pb2.Feature], head: bytes
+    entry: Entry, table: Table | None, features: Iterable[dataset_pb2.Feature], head: Head
 ) -> list[dataset_pb2.Feature]:
     """The features whose columns readers find in a file: not the rows' numbers, which pandas writes under no name.
 
@@ -33,12 +33,13 @@ def readable(
     features = list(features)
     if table is None or table.format != "csv":
         return features
-    text = head.decode("utf-8-sig", "replace")
+    path, data = entry.path, head(entry)
+    text = data.decode("utf-8-sig", "replace")
     ways = (
         (table.delimiter in (",", "\t"), f"has `{table.delimiter}` between its fields"),
         (table.header, "has no row that names its columns"),
         (table.encoding != "utf-16", "is UTF-16"),
-        (not head.startswith(_GZIP), "is gzip"),
+        (not data.startswith(_GZIP), "is gzip"),
         (table.quoted or not _has_quotes(text, table.delimiter), "has quotes that are part of its texts"),
     )
     _refuse(path, next((way for usual, way in ways if not usual), ""))

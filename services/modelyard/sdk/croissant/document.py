@@ -98,7 +98,7 @@ def _of_tables(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     features = list(spec.features)
     for entry in parts.examples:
-        features = readable(entry.path, description.table, features, head(entry))
+        features = readable(entry, description.table, features, head)
     format = media_type(description.table)
     if len(parts.examples) == 1:
         distribution = [file_object(parts.examples[0], format)]
@@ -110,7 +110,7 @@ def _of_tables(
         distribution.append(file_set("media", parts.media, entries))
     for entry in parts.items:
         table = description.items.table if description.items else None
-        of_items = readable(entry.path, table, spec.item_features, head(entry))
+        of_items = readable(entry, table, spec.item_features, head)
         items = file_object(entry, media_type(table))
         distribution.append(items)
         found.append(records.of_items(Resource(items["@id"], several=False), of_items))

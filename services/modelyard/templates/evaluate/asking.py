@@ -84,7 +84,7 @@ class Asking:
 
     def _read(self, rows: NDArray[np.int64]) -> tuple[Asked, int, Mapping[int, str]]:
         """The examples; how many have no truth, and which cannot be decoded."""
-        truth = np.asarray(self.examples.column(self.target.name).values[rows])
+        truth = np.asarray(self.examples.column(self.target.name).values[rows]).reshape(-1)
         known = np.isfinite(truth) if self.target.kind == "number" else truth >= 0
         unknown = int((~known).sum())
         rows, truth = rows[known], truth[known]
@@ -132,7 +132,7 @@ class Asking:
 def _target(index: Index) -> Feature:
     """What the answers are compared with: the only category or number that is a target."""
     targets = [feature for feature in index.features.values() if feature.role in TARGETS]
-    single = [each for each in targets if each.shape == () and each.kind in ("category", "number")]
+    single = [each for each in targets if each.shape in ((), (1,)) and each.kind in ("category", "number")]
     if len(single) != 1:
         there = ", ".join(f"{each.name} ({each.kind})" for each in targets) or "none"
         raise DatasetUnsuitable(

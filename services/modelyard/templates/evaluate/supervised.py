@@ -96,7 +96,7 @@ def _training(context: Context, asking: Asking) -> tuple[NDArray[Any], str]:
     """The known targets of training, else of what is judged, and the split's name."""
     index = context.data.index
     examples = index.split("train") if index.splits.get("train") else asking.examples
-    values = np.asarray(examples.column(asking.target.name).values)
+    values = np.asarray(examples.column(asking.target.name).values).reshape(-1)
     known = np.isfinite(values) if asking.target.kind == "number" else values >= 0
     return values[known], examples.name
 

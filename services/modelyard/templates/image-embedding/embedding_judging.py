@@ -25,8 +25,8 @@ def comparable(held_out: Pictures) -> bool:
 
 
 class Judging(keras.callbacks.Callback):
-    """Adds `val_auc`, `val_rank1` and `val_rank5` to an epoch's metrics, and tells a few neighbours. Comes before the
-    job's own callbacks."""
+    """Adds `val_auc`, `val_rank1` and, of more than six pictures, `val_rank5` to an epoch's metrics, and tells a few
+    neighbours. Comes before the job's own callbacks."""
 
     def __init__(self, net: keras.Model, held_out: Pictures) -> None:
         super().__init__()

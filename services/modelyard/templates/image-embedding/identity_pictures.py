@@ -78,7 +78,7 @@ def unseen(names: tuple[str, str], size: int, train: Pictures) -> Pictures | Non
         return None
     found = load(context.held_out, names, size)
     known = np.isin(found.identities, train.identities)
-    if known.all():
+    if len(found) and known.all():
         raise DatasetUnsuitable(
             f"each of the {len(np.unique(found.identities)):,} identities of split {context.held_out!r} is in 'train' "
             "too, and a figure over these says nothing about others: put all pictures of an identity into one split "

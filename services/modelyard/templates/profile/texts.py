@@ -1,8 +1,8 @@
 """Strangers' texts, made fit to be kept and shown."""
 
+from modelyard.layouts.shown import is_shown
+
 LONGEST = 200
-JOINERS = "\u200c\u200d"
-"""Between letters of Persian and of Indic scripts, and the parts of an emoji, which fall apart without them."""
 SOFT_HYPHEN = "\u00ad"
 """Shows nowhere but at the end of a line."""
 
@@ -11,7 +11,7 @@ def short(text: str, most: int = LONGEST) -> str:
     """Cut off, without control characters and half characters."""
     whole = len(text) <= most
     text = text[:most].encode("utf-8", "replace").decode()
-    text = "".join(each if each.isprintable() or each in JOINERS else " " for each in text.replace(SOFT_HYPHEN, ""))
+    text = "".join(each if is_shown(each) else " " for each in text.replace(SOFT_HYPHEN, ""))
     return text + ("" if whole else "…")
 
 
