@@ -108,7 +108,7 @@ def table(folder: Path, target: str, values: dict[str, Any]) -> tuple[Any, Any, 
     (train, truth), held_out = (read(folder, split, target) for split in ("train", "validation"))
     numbers = {name: columns.learn_number(of) for name, of in train.items() if of.dtype != object}
     categories = {name: columns.learn_categories(of, 1000) for name, of in train.items() if of.dtype == object}
-    encode = columns.encoder(numbers, categories)
+    encode = columns.encoder(numbers, {}, categories)
     given, state = columns.read(encode, categories)
     scale = None if truth.dtype == object else scaling.learn_scale(truth, "auto")
     for width in (values["units"], values["units"] // 2):
