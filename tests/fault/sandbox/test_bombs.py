@@ -162,10 +162,11 @@ with open("file", "wb") as file:
     ),
     "hides_in_deep_folders": (
         """
-for _ in range(400):
+for number in range(400):
+    if number == 30:
+        over()
     os.mkdir("d" * 100)
     os.chdir("d" * 100)
-over()
 time.sleep(60)
 """,
         EndKind.DISK_QUOTA,
