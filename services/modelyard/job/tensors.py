@@ -1,5 +1,6 @@
 """Whole columns as tensors in the host's memory, out of which TensorFlow gathers batches without a call into Python."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,19 @@ def tensor_of(array: NDArray[Any]) -> Any | None:
 
 def aligned(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """A read-only copy, of this type, that can be shared."""
-    dtype = np.dtype(dtype)
-    size = array.size * dtype.itemsize
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    copy = memory[start : start + size].view(dtype).reshape(array.shape)
+    copy = room(array.shape, dtype)
     copy[...] = array
     copy.flags.writeable = False
     return copy
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An array to be filled, which can be shared once nobody can write it any more."""
+    dtype = np.dtype(dtype)
+    size = prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _is_aligned(array: NDArray[Any]) -> bool:

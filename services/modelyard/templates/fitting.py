@@ -15,7 +15,7 @@ RECOMMEND = "recommend"
 COUNT = "k"
 """An input that is no feature: how many are asked for."""
 _SHOWN = 5
-_ONE = ((), (1,))
+ONE = ((), (1,))
 """Shapes of a single value."""
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -165,7 +165,7 @@ def _takes(each: Input, feature: FeatureSeen) -> bool:
     row, stored = each.row, feature.shape
     if any(size is None or size < 0 for size in stored):
         return False
-    if row is None or (row in _ONE and stored in _ONE):
+    if row is None or (row in ONE and stored in ONE):
         return True
     return len(row) == len(stored) and all(wanted in (-1, size) for wanted, size in zip(row, stored, strict=True))
 

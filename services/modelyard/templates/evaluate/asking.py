@@ -17,7 +17,7 @@ from modelyard.job.errors import DatasetUnsuitable, ModelUnsuitable
 from modelyard.job.index import Index
 from modelyard.layouts import Feature
 from modelyard.templates.evaluate.task import PROBABILITIES
-from modelyard.templates.fitting import DEFAULT, fit
+from modelyard.templates.fitting import DEFAULT, ONE, fit
 from modelyard.templates.needs import DataSeen
 from modelyard.templates.predict.feeding import Feed
 from modelyard.templates.saved import InputRefused, Saved
@@ -132,7 +132,7 @@ class Asking:
 def _target(index: Index) -> Feature:
     """What the answers are compared with: the only category or number that is a target."""
     targets = [feature for feature in index.features.values() if feature.role in TARGETS]
-    single = [each for each in targets if each.shape in ((), (1,)) and each.kind in ("category", "number")]
+    single = [each for each in targets if each.shape in ONE and each.kind in ("category", "number")]
     if len(single) != 1:
         there = ", ".join(f"{each.name} ({each.kind})" for each in targets) or "none"
         raise DatasetUnsuitable(

@@ -16,7 +16,7 @@ from modelyard.job.index import Examples
 from modelyard.job.pixels import channels_of
 from modelyard.layouts import Feature, clips, waves
 from modelyard.layouts.chunks import MISSING_TIME
-from modelyard.templates.fitting import Input
+from modelyard.templates.fitting import ONE, Input
 
 BATCH_BYTES = 128 << 20
 """Of a batch: what is stored and what the model gets; one example may be larger."""
@@ -143,7 +143,7 @@ def _classes(feature: Feature) -> Read:
 def _numbers(each: Input, feature: Feature) -> Read:
     """One becomes a list of one where the model takes it so, and the other way round; several keep their shape."""
     dtype = np.dtype(tf.as_dtype(each.dtype).as_numpy_dtype)
-    one = each.row if each.row in ((), (1,)) else None
+    one = each.row if each.row in ONE else None
 
     def read(column: Column, rows: Rows) -> tuple[NDArray[Any], Mapping[int, str]]:
         values = np.asarray(column.values[rows])

@@ -18,7 +18,7 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from modelyard.job.tensors import ALIGNMENT
+from modelyard.job.tensors import room
 
 PARTS = 32
 """Of a number's range; a number of at most twice as many different values has one between any two of them."""
@@ -144,7 +144,7 @@ def row_bytes(encode: keras.Model) -> int:
 def encoded(encode: keras.Model, rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """All rows as the network takes them, read-only: nobody has to copy them to be sure of them."""
     count = len(next(iter(rows.values())))
-    found = {name: _room((count, *given.shape[1:]), given.dtype) for name, given in encode.output.items()}
+    found = {name: room((count, *given.shape[1:]), given.dtype) for name, given in encode.output.items()}
     for start in range(0, count, AT_ONCE):
         some = encode({name: tf.constant(values[start : start + AT_ONCE]) for name, values in rows.items()})
         for name, values in found.items():
@@ -152,14 +152,6 @@ def encoded(encode: keras.Model, rows: Mapping[str, NDArray[Any]]) -> dict[str, 
     for values in found.values():
         values.flags.writeable = False
     return found
-
-
-def _room(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """An array that TensorFlow can share once it is filled."""
-    size = prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def read(encode: keras.Model, categories: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], Any]:

@@ -15,11 +15,10 @@ from target import Scale, learn_scale
 from modelyard.job import context
 from modelyard.job.errors import DatasetUnsuitable
 from modelyard.layouts import Feature
+from modelyard.templates.fitting import ONE
 
 MOST_ENCODED = 1 << 30
 """Bytes of a split that is encoded before training; of more each batch is encoded as it is needed, which is slower."""
-ONE = ((), (1,))
-"""Shapes of a single value."""
 Columns = Mapping[str, Feature]
 Rows = Mapping[str, NDArray[Any]]
 
